@@ -1,0 +1,28 @@
+# How a program becomes a test. Any sanitizer report fails it: by the exit status, and for
+# processes that a test starts and ends itself by the report files (see sanitizer_reports).
+
+set(PAWL_REPORTS ${CMAKE_BINARY_DIR}/reports)
+set(tsan_options exitcode=66:halt_on_error=0:second_deadlock_stack=1:history_size=4)
+set(PAWL_TEST_ENV
+    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    TSAN_OPTIONS=${tsan_options})
+set(PAWL_BLACKBOX_ENV
+    ASAN_OPTIONS=log_path=${PAWL_REPORTS}/asan
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=${PAWL_REPORTS}/ubsan
+    TSAN_OPTIONS=${tsan_options}:log_path=${PAWL_REPORTS}/tsan
+    PAWLD=${CMAKE_BINARY_DIR}/pawld
+    PAWL=${CMAKE_BINARY_DIR}/pawl)
+
+# A sanitizer slows a program by up to ten times.
+set(PAWL_SLOWDOWN 1)
+if(PAWL_SANITIZE)
+    set(PAWL_SLOWDOWN 5)
+endif()
+
+# pawl_add_test(NAME SECONDS COMMAND...): a ctest test with a time limit.
+function(pawl_add_test name seconds)
+    math(EXPR limit "${seconds} * ${PAWL_SLOWDOWN}")
+    add_test(NAME ${name} COMMAND ${ARGN})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${limit} ENVIRONMENT "${PAWL_TEST_ENV}")
+endfunction()
