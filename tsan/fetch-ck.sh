@@ -5,13 +5,15 @@
 set -eu
 
 version=0.7.1
-dir=${1:?usage: fetch-ck.sh DIR}
+dir=$(realpath -m "${1:?usage: fetch-ck.sh DIR}")
 edition=$(cksum <"$0") # fetched again when this script changes
+mkdir -p "${dir%/*}"
+exec 9>"$dir.lock"
+flock 9 # builds of several presets may want it at once
 [ "$(cat "$dir/edition" 2>/dev/null)" = "$edition" ] && exit 0
 
 echo "==> fetching the source of ck $version with apt into $dir"
-mkdir -p "$(dirname "$dir")"
-work=$(mktemp -d "$dir.XXXXXX")
+work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir -p sources lists/partial cache/archives/partial
