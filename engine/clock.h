@@ -1,0 +1,43 @@
+/* clock.h: where time comes from. The engine reads no clock but through this, so that a test can
+ * own the time.
+ *
+ * Two scales: elapsed time never jumps and counts the machine's sleep (CLOCK_BOOTTIME); due times
+ * live on it. Wall time is elapsed time plus an offset that is re-measured when the wall clock was
+ * set, so that a due time and a created time of one task differ by exactly its delay. */
+#ifndef PAWL_CLOCK_H
+#define PAWL_CLOCK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct pawl_clock {
+    int64_t (*elapsed_ns)(struct pawl_clock *clock);
+    /* What is to be added to elapsed time for wall time, at this moment. */
+    int64_t (*offset_ns)(struct pawl_clock *clock);
+    /* A descriptor that polls readable from a set moment of elapsed time on; -1: errno is set.
+     * The caller closes it. */
+    int (*timer_open)(struct pawl_clock *clock);
+    /* Sets that moment; INT64_MAX: never; a past one: at once. */
+    void (*timer_set)(struct pawl_clock *clock, int fd, int64_t at_ns);
+};
+
+/* The system's clock. Threads: any. Owns: borrows, lives for ever. */
+struct pawl_clock *
+pawl_clock_system(void);
+
+/* A clock that moves only when told, for tests. Not a part of the library's interface. */
+struct pawl_clock_manual {
+    struct pawl_clock clock;
+    _Atomic int64_t elapsed;        /* A: seq_cst, see clock.c */
+    _Atomic int64_t offset;         /* A: relaxed */
+    _Atomic int64_t armed;          /* A: seq_cst: the moment that the timer is set to */
+    int timer;                      /* I: the one timer of the engine under test; -1 before */
+};
+
+void
+pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int64_t offset_ns);
+/* Moves elapsed time on and lets a timer that is due become readable. Threads: any. */
+void
+pawl_clock_manual_advance(struct pawl_clock_manual *manual, int64_t by_ns);
+
+#endif

@@ -1,0 +1,164 @@
+/* task.h: a task, its snapshots and its state table.
+ *
+ * All that can change of a task is in one immutable snapshot. A change copies it, edits the copy
+ * and swaps it in by one compare-and-swap; the loser of a race looks again and decides anew. What
+ * each event does in each state is decided by one function, decide() in task.c, and nowhere else.
+ *
+ * Who keeps a task alive: a count. The index holds one reference, given up one grace period after
+ * the task left it, so a reader inside an epoch section may count up any task that it finds there.
+ * The wheel, the ready ring with the run that follows, the ticker's inbox, posts of watchers and
+ * views hold one each. */
+#ifndef PAWL_TASK_H
+#define PAWL_TASK_H
+
+#include "epoch.h"
+#include "inbox.h"
+#include "index.h"
+
+#include <pawl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* What a task is; immutable and counted: snapshots and views share it. */
+struct pawl_def {
+    int64_t time_ns;
+    _Atomic uint32_t refs;
+    uint32_t script_len : 24, type : 8;
+    uint16_t keep_results;
+    char script[];                      /* and a NUL, for exec */
+};
+
+/* One result in a block of its own, counted: the results arrays of several snapshots share it. */
+struct pawl_result_box {
+    _Atomic uint32_t refs;
+    struct pawl_result result;
+    char bytes[];
+};
+
+/* The kept results of one snapshot, immutable and counted. */
+struct pawl_results {
+    _Atomic uint32_t refs;
+    uint32_t n;
+    uint64_t bytes;                     /* of output, in all of them */
+    const struct pawl_result *items[];  /* each inside a box; newest last */
+};
+
+/* E: immutable once published. */
+struct pawl_snapshot {
+    struct pawl_deferred deferred;
+    struct pawl_def *def;               /* counted; NULL only in the two markers of task.c */
+    struct pawl_results *results;       /* counted; NULL: none */
+    int64_t version;
+    int64_t updated_ns;                 /* wall */
+    int64_t due_ns;                     /* elapsed; PAWL_NO_TIME: none */
+    int64_t previous_ns;                /* wall; PAWL_NO_TIME: none */
+    uint64_t run_count;
+    uint64_t failure_count;
+    uint64_t skipped_overlap;
+    uint32_t running;
+    uint8_t status;
+};
+
+struct pawl_task {
+    _Atomic(struct pawl_snapshot *) snapshot;   /* E: R1/A1 in task.c */
+    uint64_t seq;                       /* I */
+    int64_t created_ns;                 /* I: wall */
+    ck_stack_entry_t arm_entry;         /* in the ticker's inbox while is_queued */
+    ck_stack_t posts;                   /* an inbox: watchers' posts, see watch.c */
+    struct pawl_deferred deferred;      /* after the index */
+    _Atomic uint32_t refs;              /* A: relaxed up, acq_rel down */
+    uint32_t timer;                     /* T: in the wheel, or PAWL_TIMER_NONE */
+    _Atomic bool is_queued;             /* A: R2/A2 in ticker.c */
+    __extension__ struct pawl_key key;  /* I: last; its bytes follow */
+};
+
+enum pawl_event_kind {
+    PAWL_EVENT_START,       /* a worker is about to spawn */
+    PAWL_EVENT_FINISH,      /* a run has ended */
+    PAWL_EVENT_STOP,
+    PAWL_EVENT_DELETE,
+    PAWL_EVENT_TRIM,        /* kept output is dropped for memory */
+    PAWL_NEVENT
+};
+
+/* Something that happens to a task, and what came of it. */
+struct pawl_event {
+    enum pawl_event_kind kind;
+    int64_t now_ns;                     /* elapsed */
+    int64_t wall_ns;
+    struct pawl_snapshot *spare;        /* taken if not NULL, else one is allocated; an unused
+                                         * one stays here */
+    struct pawl_result_box *box;        /* FINISH: borrowed; NULL: there was no memory for it */
+    bool failed;                        /* FINISH */
+    int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
+    /* What came of it. */
+    int64_t due_ns;                     /* START: the due time that is run (elapsed) */
+    uint64_t run;                       /* START: the number of the run */
+    struct pawl_def *def;               /* START: given, counted */
+    bool rearm;                         /* the due time changed: the ticker must look */
+    int64_t next_due_ns;                /* the new one */
+    int64_t delta_pending;              /* what the change means for the engine's counters */
+    int64_t delta_memory;
+    struct pawl_view *view;             /* in: NULL or storage; the new state is given */
+};
+
+/* Makes a task that is in no room yet; its snapshot is a marker that readers pass over.
+ * Threads: any. Owns: gives, with one reference. NULL: out of memory. */
+struct pawl_task *
+pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int keep_results,
+              int64_t now_ns, int64_t offset_ns, struct pawl_snapshot **out_first);
+
+/* Makes the task visible in the state it was made with. Threads: the submitter's. Owns: takes. */
+void
+pawl_task_publish(struct pawl_task *task, struct pawl_snapshot *first);
+
+/* Frees what pawl_task_new() gave when it cannot be used. */
+void
+pawl_task_discard(struct pawl_task *task, struct pawl_snapshot *first);
+
+/* Lets an event happen: one compare-and-swap, after as many tries as others win.
+ * Threads: any registered, outside a section, holding a reference. Blocks: no.
+ * Errors: PAWL_ENOENT (deleted, or not visible yet), PAWL_ESTATE (err says why), PAWL_ENOMEM. */
+int
+pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                struct pawl_event *event, struct pawl_err *err);
+
+/* The current snapshot; a marker is given as NULL, *out_gone tells which.
+ * Threads: any, inside a section. */
+const struct pawl_snapshot *
+pawl_task_read(const struct pawl_task *task, bool *out_gone);
+
+/* Fills in a view of a snapshot, counting up what it points to. Threads: any, inside a section. */
+void
+pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot, int64_t now_ns,
+               int64_t offset_ns, struct pawl_view *out_view);
+
+/* Whether the task is still there, for pawl_index_put(). */
+bool
+pawl_task_is_live(const struct pawl_key *key);
+
+static inline struct pawl_task *
+pawl_task_of_key(const struct pawl_key *key)
+{
+    return (struct pawl_task *) ((char *) key - offsetof(struct pawl_task, key));
+}
+
+/* Counting. Threads: any that holds a reference, or a reader in a section. */
+void
+pawl_task_ref(struct pawl_task *task);
+void
+pawl_task_unref(struct pawl_task *task);
+/* Gives up the index's reference once no reader can find the task any more. */
+void
+pawl_task_unref_later(struct pawl_task *task, struct pawl_epoch_thread *thread);
+
+void
+pawl_def_unref(struct pawl_def *def);
+void
+pawl_result_unref(const struct pawl_result *result);
+
+/* Room for a snapshot that a later event will need; NULL: out of memory. */
+struct pawl_snapshot *
+pawl_snapshot_new(void);
+
+#endif

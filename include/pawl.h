@@ -1,0 +1,336 @@
+/* pawl.h: the scheduler's engine as a library.
+ *
+ * What it is. An engine keeps tasks, fires each when it is due, runs its script and keeps the
+ * results. A delay task runs once; a cron task runs again and again. Times are int64 nanoseconds:
+ * wall times since the epoch, spans as they are. A span follows elapsed time (sleep of the machine
+ * included), whatever happens to the wall clock.
+ *
+ * Threads. The engine starts its own: one ticker, one keeper and the workers (docs/threads.md).
+ * Any thread of the caller may call, through a handle of its own: pawl_attach() gives one, and a
+ * handle is used by one thread at a time. What completes later is queued to the handle that asked
+ * and delivered on its thread by pawl_deliver(); the engine never calls back on another thread,
+ * except for wake(), log() and failed(), which must not call the engine.
+ *
+ * Ownership. Structs named here with a body are the caller's storage. "Borrows" is the default:
+ * arguments are copied. A view is a counted, immutable copy of one state of a task: it stays valid,
+ * on any thread, until pawl_view_release().
+ *
+ * Errors. int calls return 0 (PAWL_OK), PAWL_PENDING where stated, or a negative PAWL_E...; the
+ * last parameter, a struct pawl_err, may be NULL and is set on failure only. Outputs are set on
+ * success only. */
+#ifndef PAWL_H
+#define PAWL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum pawl_code {
+    PAWL_OK = 0,
+    PAWL_PENDING = 1,      /* accepted; the end is told through pawl_deliver() */
+    PAWL_EINVAL = -1,      /* an argument is wrong: err->field names it */
+    PAWL_ENOENT = -2,      /* no task has this id */
+    PAWL_EEXIST = -3,      /* a task has this id already */
+    PAWL_ESTATE = -4,      /* the task's state does not allow it: err->text says why */
+    PAWL_ENOMEM = -5,      /* out of memory; nothing was changed */
+    PAWL_ELIMIT = -6,      /* max_pending tasks are pending */
+    PAWL_EBUDGET = -7,     /* scripts and kept output fill max_memory_bytes */
+    PAWL_ECLOSED = -8,     /* the engine is closing */
+    PAWL_ESYS = -9,        /* a system call failed: err->text says which */
+    PAWL_ESTORE = -10,     /* the store could not keep the change */
+};
+
+/* What went wrong, in the caller's frame; no allocation. */
+struct pawl_err {
+    int code;
+    const char *field;     /* of the task document, or NULL; a literal */
+    char text[232];        /* a sentence that a person can act on */
+};
+
+enum pawl_type { PAWL_DELAY, PAWL_CRON };
+
+/* The numbers are the wire's. */
+enum pawl_status {
+    PAWL_TO_BE_EXECUTED = 0,
+    PAWL_EXECUTED = 1,
+    PAWL_EXECUTING = 2,
+    PAWL_WAIT_FOR_NEXT = 3,
+    PAWL_STOPPED = 4,
+    PAWL_NSTATUS
+};
+
+enum pawl_outcome {
+    PAWL_SUCCESS,          /* exit status 0 */
+    PAWL_FAILURE,          /* another exit status */
+    PAWL_TIMEOUT,          /* ended at its time limit */
+    PAWL_KILLED,           /* ended by a signal */
+    PAWL_LOST,             /* the daemon died under it */
+    PAWL_ERROR,            /* could not be started: the error text says why */
+    PAWL_NOUTCOME
+};
+
+enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEBUG };
+
+/* Bounds. */
+#define PAWL_ID_MAX 255                          /* bytes of an id */
+#define PAWL_SCRIPT_MAX ((size_t) 1 << 20)       /* bytes of a script */
+#define PAWL_KEEP_MAX 10000                      /* results kept by a task */
+#define PAWL_OUTPUT_MAX ((size_t) 64 << 10)      /* bytes kept of stdout, and of stderr */
+#define PAWL_INTERVAL_MIN_NS INT64_C(1000000)    /* the shortest interval: 1 ms */
+
+/* One finished run, immutable. Times are wall times. */
+struct pawl_result {
+    uint64_t run;                  /* 1 for the first run of the task */
+    int64_t scheduled_ns;          /* when it was due */
+    int64_t started_ns;
+    int64_t ended_ns;              /* when its main process ended */
+    int64_t duration_ns;           /* by the elapsed clock */
+    enum pawl_outcome outcome;
+    int exit_code;                 /* -1 when there is none */
+    int signal;                    /* 0 when there is none */
+    int attempt;                   /* 1 for the first */
+    bool truncated;                /* stdout or stderr lost bytes: a line in it says how many */
+    const char *out, *err;         /* valid UTF-8, NUL bytes possible */
+    size_t out_len, err_len;
+    const char *error;             /* why it could not be started, or NULL */
+};
+
+struct pawl;
+struct pawl_handle;
+struct pawl_store;
+struct pawl_clock;
+
+/* What a new task is. */
+struct pawl_spec {
+    const char *id;
+    size_t id_len;                 /* 1 to PAWL_ID_MAX bytes of UTF-8, no control characters */
+    enum pawl_type type;
+    int64_t time_ns;               /* delay: >= 0; cron: the interval, >= PAWL_INTERVAL_MIN_NS */
+    const char *script;
+    size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL */
+    int keep_results;              /* 0 to PAWL_KEEP_MAX; negative: the engine's default */
+};
+
+/* One state of one task. Immutable; pointers live until pawl_view_release(). */
+struct pawl_view {
+    const char *id;
+    size_t id_len;
+    enum pawl_type type;
+    int64_t time_ns;
+    const char *script;
+    size_t script_len;
+    int keep_results;
+    enum pawl_status status;
+    int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
+    int running;                   /* runs in progress */
+    int64_t created_ns;            /* wall times from here */
+    int64_t updated_ns;            /* when version last grew */
+    int64_t next_ns;               /* next due time; PAWL_NO_TIME: none */
+    int64_t previous_ns;           /* start of the newest run; PAWL_NO_TIME: none */
+    uint64_t run_count;            /* runs started */
+    uint64_t failure_count;        /* runs that ended in anything but success */
+    uint64_t skipped_overlap;      /* due times that passed during a run */
+    const struct pawl_result *const *results;   /* newest last */
+    size_t nresults;
+    uint64_t seq;                  /* order of submission, unique in this engine */
+    void *private_task, *private_def, *private_results;
+};
+#define PAWL_NO_TIME INT64_MIN
+
+/* A queue link inside the objects below; the engine's. */
+struct pawl_link {
+    struct pawl_link *next;
+    void (*deliver)(struct pawl_link *link);
+};
+
+/* A change in progress: the caller's storage, untouched by the caller from the call that returned
+ * PAWL_PENDING until done() has been called. */
+struct pawl_op {
+    void (*done)(struct pawl_op *op);   /* on the handle's thread, once, if PAWL_PENDING */
+    int code;                           /* of the end: PAWL_OK or an error */
+    bool has_view;                      /* the caller releases view */
+    struct pawl_view view;              /* the task as this change left it */
+    /* The engine's from here. */
+    struct pawl_link link;
+    struct pawl_handle *handle;
+    struct pawl_task *task;
+    int kind;
+};
+
+/* A wait for a change of one task: the caller's storage, until changed() or pawl_unwatch(). */
+struct pawl_watch {
+    /* On the handle's thread, once; view is NULL when the task was deleted, else borrowed. */
+    void (*changed)(struct pawl_watch *watch, const struct pawl_view *view);
+    /* The engine's from here. */
+    struct pawl_watch *next, **prev;
+    struct pawl_post *post;
+    int64_t version;
+};
+
+/* Which tasks a listing gives. All zero: all tasks. */
+struct pawl_filter {
+    unsigned status_mask;               /* bit per status; 0: any */
+    unsigned type_mask;                 /* bit per type; 0: any */
+    const char *prefix;                 /* of the id, borrowed for the listing's life */
+    size_t prefix_len;
+};
+
+/* A place in the order of submission. */
+struct pawl_cursor {
+    uint64_t after;                     /* seq of the last one given; 0: from the start */
+    uint64_t until;                     /* set by the first call: later tasks are not given */
+};
+
+struct pawl_stats {
+    uint64_t tasks, pending, running, waiting_ready;
+    uint64_t memory_bytes;              /* scripts and kept output */
+    uint64_t submitted, started, finished;
+    int64_t due_to_worker_p50_ns, due_to_worker_p99_ns, due_to_worker_p999_ns;
+    int64_t due_to_spawn_p50_ns, due_to_spawn_p99_ns, due_to_spawn_p999_ns;
+};
+
+struct pawl_options {
+    unsigned nworkers;                  /* 0: one a core */
+    unsigned max_running;               /* runs at once; 0: what the descriptor limit allows */
+    uint64_t max_pending;               /* tasks that still have a due time or a run */
+    uint64_t max_memory_bytes;          /* scripts and kept output together */
+    int keep_results;                   /* default of a task */
+    uint64_t run_nofile;                /* soft descriptor limit of runs; 0: as it is */
+    struct pawl_clock *clock;           /* NULL: the system's; borrowed */
+    struct pawl_store *store;           /* NULL: memory only; taken */
+    void *ctx;                          /* of the two calls below; from any thread */
+    void (*log)(void *ctx, enum pawl_log_level level, const char *text);
+    void (*failed)(void *ctx, const char *what);   /* a thread of the engine cannot go on */
+};
+
+/* Fills in the defaults of docs/protocol.md. Threads: any. Blocks: no. */
+void
+pawl_options_init(struct pawl_options *options);
+
+/* --- The engine --- */
+
+/* Starts an engine and its threads.
+ * Threads: any. Blocks: shortly. Owns: gives; takes options->store, also on failure.
+ * Errors: PAWL_ENOMEM, PAWL_ESYS, PAWL_EINVAL. */
+int
+pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct pawl_err *err);
+
+/* Begins the end: submits are refused with PAWL_ECLOSED, no further run starts, runs in progress
+ * go on, all other calls work as before. May be called again. Threads: any. Blocks: no. */
+void
+pawl_close_begin(struct pawl *engine);
+
+/* A descriptor that polls readable once pawl_close_begin() was called and no run is in progress.
+ * Threads: any. Blocks: no. Owns: borrows, lives as long as the engine. */
+int
+pawl_idle_fd(struct pawl *engine);
+
+/* Sends a signal to the process group of every run in progress. Threads: any. Blocks: no. */
+void
+pawl_signal_runs(struct pawl *engine, int signal);
+
+/* Ends the engine: kills what still runs, joins its threads, frees everything. All handles must
+ * have been detached, all views released. NULL is accepted. Threads: one, last. Blocks: yes. */
+void
+pawl_close(struct pawl *engine);
+
+/* Counters and lateness since the start; each is exact, together they are not one moment.
+ * Threads: any. Blocks: no. */
+void
+pawl_stats(struct pawl *engine, struct pawl_stats *out_stats);
+
+/* --- Handles --- */
+
+/* Gives the calling thread a handle. wake(wake_ctx) is called from any thread when something was
+ * queued to an empty queue: it must only wake the thread, which then calls pawl_deliver().
+ * Threads: any. Blocks: no. Owns: gives. Errors: PAWL_ENOMEM. */
+int
+pawl_attach(struct pawl *engine, void (*wake)(void *wake_ctx), void *wake_ctx,
+            struct pawl_handle **out_handle);
+
+/* Calls done() and changed() for all that is queued, on this thread. Threads: the handle's.
+ * Blocks: no. */
+void
+pawl_deliver(struct pawl_handle *handle);
+
+/* Frees what this thread has set aside while readers finish; call it before sleeping. True: call
+ * again within some milliseconds. Threads: the handle's. Blocks: no. */
+bool
+pawl_rest(struct pawl_handle *handle);
+
+/* Ends a handle: no op of it may be pending; its watches are forgotten. NULL is accepted.
+ * Threads: the handle's. Blocks: a moment, for wake-ups under way. */
+void
+pawl_detach(struct pawl_handle *handle);
+
+/* --- Tasks --- */
+
+/* Submits a task: it is visible, durable and armed at the end. op->view is the new task.
+ * Threads: the handle's. Blocks: no. Locks: takes one shard of the index. Owns: copies the spec.
+ * Errors: PAWL_EINVAL, PAWL_EEXIST, PAWL_ENOMEM, PAWL_ELIMIT, PAWL_EBUDGET, PAWL_ECLOSED;
+ * PAWL_PENDING: ends through op->done with PAWL_OK or PAWL_ESTORE. */
+int
+pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
+            struct pawl_err *err);
+
+/* Stops a task, as the state table allows. op->view is the task as the stop left it.
+ * Threads: the handle's. Blocks: no. Errors: PAWL_ENOENT, PAWL_ESTATE, PAWL_ENOMEM;
+ * PAWL_PENDING as above. */
+int
+pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+          struct pawl_err *err);
+
+/* Deletes a task at once, in whatever state; its id is free. A run in progress is left to end, its
+ * result is dropped. No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the
+ * index. Errors: PAWL_ENOENT, PAWL_ENOMEM; PAWL_PENDING as above. */
+int
+pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+            struct pawl_err *err);
+
+/* Gives one task. Threads: the handle's. Blocks: no. Locks: none. Owns: gives the view.
+ * Errors: PAWL_ENOENT. */
+int
+pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_view *out_view);
+
+/* Gives the next task in the order of submission that the filter lets through; PAWL_ENOENT at the
+ * end. Each call reads the task as it is then. Threads: the handle's. Blocks: no. Locks: none.
+ * Owns: gives the view. */
+int
+pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
+               struct pawl_cursor *cursor, struct pawl_view *out_view);
+
+/* Waits for the task's version to differ from version: PAWL_OK and the view if it does already,
+ * else PAWL_PENDING, and watch->changed is called once. Threads: the handle's. Blocks: no.
+ * Locks: none. Errors: PAWL_ENOENT, PAWL_ENOMEM. */
+int
+pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t version,
+           struct pawl_watch *watch, struct pawl_view *out_view);
+
+/* Gives up a wait; changed() is not called any more. Threads: the handle's. Blocks: no. */
+void
+pawl_unwatch(struct pawl_handle *handle, struct pawl_watch *watch);
+
+/* Shares a view: both are released. Threads: any. Blocks: no. */
+void
+pawl_view_share(const struct pawl_view *view, struct pawl_view *out_view);
+
+/* Gives a view back. Threads: any. Blocks: no. */
+void
+pawl_view_release(struct pawl_view *view);
+
+/* The names on the wire, for example "ToBeExecuted", "delay", "success". Literals. */
+const char *
+pawl_status_name(enum pawl_status status);
+const char *
+pawl_type_name(enum pawl_type type);
+const char *
+pawl_outcome_name(enum pawl_outcome outcome);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
