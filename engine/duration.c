@@ -183,7 +183,7 @@ pawl_duration_parse(const char *text, size_t len, int64_t *out_ns, struct pawl_e
         return 0;
     }
     while (in.at < in.end) {
-        uint64_t part;
+        uint64_t part = 0;
         int code = read_part(&in, &part, text, quoted, err);
 
         if (code != 0)
