@@ -55,8 +55,6 @@ writer(void *unused)
 static void *
 reader(void *unused)
 {
-    static unsigned sum;
-
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
         ck_epoch_begin(&records[1], NULL);
         struct object *object = ck_pr_load_ptr(&current);
@@ -64,7 +62,7 @@ reader(void *unused)
             ck_epoch_end(&records[1], NULL);
         gate_open(&seen, i);
         gate_wait(&gone, i);
-        sum += object->value;
+        look(object->value);
         if (PLANT != 2)
             ck_epoch_end(&records[1], NULL);
     }

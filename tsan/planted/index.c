@@ -120,8 +120,6 @@ writer(void *unused)
 static void *
 reader(void *unused)
 {
-    static unsigned sum;
-
     is_reader = true;
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
         struct object like = {.key = i};
@@ -129,7 +127,7 @@ reader(void *unused)
         ck_epoch_begin(&records[1], NULL);
         struct object *object =
             ck_hs_get(&index_set, CK_HS_HASH(&index_set, hash_cb, &like), &like);
-        sum += object->value;
+        look(object->value);
         ck_epoch_end(&records[1], NULL);
     }
     return unused;
