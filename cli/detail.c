@@ -1,0 +1,214 @@
+/* detail.c: a task as lines for people, for `pawl get` and its watch.
+ * One thread. Pure. What a script printed is escaped like everything else, so that it cannot
+ * play with the terminal; -o json has it byte by byte. */
+#include "detail.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "fields.h"
+#include "glyph.h"
+
+/* Appends the lines of a text, each after a mark; a last newline adds no empty line. */
+static void
+add_lines(struct pawl_text *out, const char *mark, const char *s, size_t len)
+{
+    if (len && s[len - 1] == '\n')
+        len--;
+    for (size_t i = 0; s && i <= len;) {
+        const char *end = memchr(s + i, '\n', len - i);
+        size_t n = end ? (size_t)(end - (s + i)) : len - i;
+        pawl_text_puts(out, mark);
+        pawl_glyph_escape(out, s + i, n, true);
+        pawl_text_puts(out, "\n");
+        i += n + 1;
+    }
+}
+
+static void
+add_output(struct pawl_text *out, const char *mark, const json_t *result, const char *name)
+{
+    size_t len;
+    const char *s = pawl_fields_string(result, name, &len);
+    if (s && len)
+        add_lines(out, mark, s, len);
+}
+
+static void
+add_string(struct pawl_text *out, const json_t *object, const char *name)
+{
+    size_t len;
+    const char *s = pawl_fields_string(object, name, &len);
+    if (s)
+        pawl_glyph_escape(out, s, len, false);
+    else
+        pawl_text_puts(out, "-");
+}
+
+static void
+add_result(struct pawl_text *out, const json_t *result, const struct timespec *now)
+{
+    bool is_signal = json_is_string(json_object_get(result, "signal"));
+
+    pawl_text_puts(out, "  ");
+    pawl_fields_add_point(out, result, "timestamp", now, PAWL_FIELDS_FULL);
+    pawl_text_puts(out, "  ");
+    add_string(out, result, "outcome");
+    if (is_signal) {
+        pawl_text_puts(out, ", ");
+        add_string(out, result, "signal");
+    } else if (json_is_integer(json_object_get(result, "exitCode"))) {
+        pawl_text_printf(out, ", exit %" PRId64, pawl_fields_number(result, "exitCode", 0));
+    }
+    if (json_is_integer(json_object_get(result, "durationNs"))) {
+        pawl_text_puts(out, ", took ");
+        pawl_fields_add_duration(out, result, "durationNs");
+    }
+    if (pawl_fields_number(result, "attempt", 1) > 1)
+        pawl_text_printf(out, ", attempt %" PRId64,
+                         pawl_fields_number(result, "attempt", 1));
+    if (json_is_true(json_object_get(result, "truncated")))
+        pawl_text_puts(out, ", output shortened");
+    pawl_text_puts(out, "\n");
+    add_output(out, "    | ", result, "result");
+    add_output(out, "    ! ", result, "stderr");
+}
+
+static void
+add_state(struct pawl_text *out, const json_t *task, bool has_colour)
+{
+    const char *state = pawl_fields_state(task);
+    const char *colour = has_colour ? pawl_fields_colour(state) : NULL;
+    if (colour)
+        pawl_text_printf(out, "\033[%sm", colour);
+    pawl_glyph_escape(out, state, strlen(state), false);
+    if (colour)
+        pawl_text_puts(out, "\033[0m");
+}
+
+/* "NAME       " before a field's text. */
+static void
+add_name(struct pawl_text *out, const char *name)
+{
+    pawl_text_printf(out, "%-10s", name);
+}
+
+static void
+add_point_line(struct pawl_text *out, const char *title, const json_t *task,
+               const char *name, const struct timespec *now)
+{
+    if (!json_is_string(json_object_get(task, name)))
+        return;
+    add_name(out, title);
+    pawl_fields_add_point(out, task, name, now, PAWL_FIELDS_RELATIVE);
+    pawl_text_puts(out, "\n");
+}
+
+static void
+add_script(struct pawl_text *out, const json_t *task)
+{
+    size_t len;
+    const char *s = pawl_fields_string(task, "script", &len);
+    size_t trimmed = s && len && s[len - 1] == '\n' ? len - 1 : len;
+
+    add_name(out, "SCRIPT");
+    if (s && memchr(s, '\n', trimmed)) {
+        pawl_text_puts(out, "\n");
+        add_lines(out, "    ", s, len);
+    } else {
+        pawl_glyph_escape(out, s ? s : "-", s ? trimmed : 1, true);
+        pawl_text_puts(out, "\n");
+    }
+}
+
+void
+pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespec *now,
+                 bool has_colour)
+{
+    const json_t *results = json_object_get(task, "results");
+    int64_t nfailed = pawl_fields_number(task, "failureCount", 0);
+    int64_t nrunning = pawl_fields_number(task, "running", 0);
+
+    add_name(out, "ID");
+    add_string(out, task, "id");
+    pawl_text_puts(out, "\n");
+    add_name(out, "TYPE");
+    add_string(out, task, "taskType");
+    pawl_text_puts(out, "\n");
+    add_name(out, "TIME");
+    pawl_fields_add_duration(out, task, "time");
+    pawl_text_puts(out, "\n");
+    add_script(out, task);
+    add_name(out, "STATUS");
+    add_state(out, task, has_colour);
+    if (nrunning > 0 && strcmp(pawl_fields_state(task), "Executing") != 0)
+        pawl_text_printf(out, " (%" PRId64 " still running)", nrunning);
+    pawl_text_puts(out, "\n");
+    add_name(out, "VERSION");
+    pawl_fields_add_number(out, task, "version");
+    pawl_text_puts(out, "\n");
+    add_point_line(out, "CREATED", task, "createdAt", now);
+    add_point_line(out, "UPDATED", task, "lastStatusUpdated", now);
+    add_point_line(out, "PREVIOUS", task, "previousRun", now);
+    add_point_line(out, "NEXT", task, "nextRun", now);
+    add_name(out, "RUNS");
+    pawl_fields_add_number(out, task, "runCount");
+    if (nfailed > 0)
+        pawl_text_printf(out, " (%" PRId64 " failed)", nfailed);
+    pawl_text_puts(out, "\n");
+    add_name(out, "RESULTS");
+    pawl_text_printf(out, "%zu (of the newest ", json_array_size(results));
+    pawl_fields_add_number(out, task, "keepResults");
+    pawl_text_puts(out, " kept)\n");
+    for (size_t i = 0; i < json_array_size(results); i++)
+        add_result(out, json_array_get(results, i), now);
+}
+
+/* Results have no number; these fields together name a run. */
+static bool
+is_same_run(const json_t *a, const json_t *b)
+{
+    static const char *const fields[] = {"startedAt", "scheduledFor", "timestamp", "attempt"};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        const json_t *x = json_object_get(a, fields[i]), *y = json_object_get(b, fields[i]);
+        if (x != y && !json_equal(x, y))
+            return false;
+    }
+    return true;
+}
+
+size_t
+pawl_detail_first_new(const json_t *before, const json_t *task)
+{
+    const json_t *old = json_object_get(before, "results");
+    const json_t *new = json_object_get(task, "results");
+    size_t nold = json_array_size(old), i = json_array_size(new);
+
+    if (!nold)
+        return 0;
+    const json_t *last = json_array_get(old, nold - 1);
+    while (i > 0 && !is_same_run(last, json_array_get(new, i - 1)))
+        i--;
+    return i;
+}
+
+void
+pawl_detail_change(struct pawl_text *out, const json_t *before, const json_t *task,
+                   const struct timespec *now, bool has_colour)
+{
+    const json_t *results = json_object_get(task, "results");
+
+    pawl_fields_add_point(out, task, "lastStatusUpdated", now, PAWL_FIELDS_FULL);
+    pawl_text_puts(out, "  ");
+    add_state(out, task, has_colour);
+    pawl_text_puts(out, "  version ");
+    pawl_fields_add_number(out, task, "version");
+    if (json_is_string(json_object_get(task, "nextRun"))) {
+        pawl_text_puts(out, "  next ");
+        pawl_fields_add_point(out, task, "nextRun", now, PAWL_FIELDS_FULL);
+    }
+    pawl_text_puts(out, "\n");
+    for (size_t i = pawl_detail_first_new(before, task); i < json_array_size(results); i++)
+        add_result(out, json_array_get(results, i), now);
+}

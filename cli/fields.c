@@ -1,0 +1,107 @@
+/* fields.c: reads single fields of a task document and words them for people.
+ * One thread. Pure but for the local time zone. Where they stand on the screen is print.c's
+ * and detail.c's. */
+#include "fields.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "glyph.h"
+#include "times.h"
+
+/* By their number on the wire. */
+static const struct state {
+    const char *name;
+    const char *colour;
+} states[] = {
+    {"ToBeExecuted", NULL}, {"Executed", "32"}, {"Executing", "33"},
+    {"WaitForNextExecution", "36"}, {"Stopped", "31"},
+};
+
+#define NSTATES (sizeof states / sizeof states[0])
+
+const char *
+pawl_fields_string(const json_t *task, const char *name, size_t *out_len)
+{
+    const json_t *field = json_object_get(task, name);
+    if (out_len)
+        *out_len = json_string_length(field);
+    return json_string_value(field);
+}
+
+int64_t
+pawl_fields_number(const json_t *task, const char *name, int64_t fallback)
+{
+    const json_t *field = json_object_get(task, name);
+    return json_is_integer(field) ? json_integer_value(field) : fallback;
+}
+
+const char *
+pawl_fields_state(const json_t *task)
+{
+    const char *state = pawl_fields_string(task, "state", NULL);
+    int64_t number = pawl_fields_number(task, "status", -1);
+    if (state)
+        return state;
+    return number >= 0 && number < (int64_t)NSTATES ? states[number].name : "-";
+}
+
+const char *
+pawl_fields_colour(const char *state)
+{
+    for (size_t i = 0; i < NSTATES; i++)
+        if (strcmp(states[i].name, state) == 0)
+            return states[i].colour;
+    return NULL;
+}
+
+bool
+pawl_fields_is_final(const json_t *task)
+{
+    const char *state = pawl_fields_state(task);
+    return strcmp(state, "Executed") == 0 ||
+           (strcmp(state, "Stopped") == 0 && pawl_fields_number(task, "running", 0) <= 0);
+}
+
+void
+pawl_fields_add_number(struct pawl_text *out, const json_t *task, const char *name)
+{
+    const json_t *field = json_object_get(task, name);
+    if (json_is_integer(field))
+        pawl_text_printf(out, "%" PRId64, (int64_t)json_integer_value(field));
+    else
+        pawl_text_puts(out, "-");
+}
+
+void
+pawl_fields_add_duration(struct pawl_text *out, const json_t *task, const char *name)
+{
+    char text[PAWL_TIMES_SIZE] = "-";
+    const json_t *field = json_object_get(task, name);
+    if (json_is_integer(field))
+        pawl_times_format_duration(json_integer_value(field), text);
+    pawl_text_puts(out, text);
+}
+
+void
+pawl_fields_add_point(struct pawl_text *out, const json_t *task, const char *name,
+                      const struct timespec *now, enum pawl_fields_style style)
+{
+    char text[PAWL_TIMES_SIZE];
+    struct timespec point;
+    const char *s = pawl_fields_string(task, name, NULL);
+
+    if (!s || !pawl_times_parse_point(s, &point)) {
+        pawl_glyph_escape(out, s ? s : "-", s ? strlen(s) : 1, false);
+        return;
+    }
+    if (style == PAWL_FIELDS_SHORT)
+        pawl_times_format_short(&point, now, text);
+    else
+        pawl_times_format_full(&point, text);
+    pawl_text_puts(out, text);
+    if (style == PAWL_FIELDS_RELATIVE) {
+        pawl_times_format_relative(&point, now, text);
+        pawl_text_printf(out, " (%s)", text);
+    }
+}

@@ -1,0 +1,199 @@
+/* main.c: pawl, the command-line client of pawld.
+ * Has the table of commands and that of the global flags, reads the command line, opens the
+ * client where the command needs it, and decides the exit status. One thread.
+ * A new command is a file cmd_<name>.c, a row here and a line in command.h. */
+#define _GNU_SOURCE 1
+#include "command.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "glyph.h"
+#include "suggest.h"
+
+#define DEFAULT_TIMEOUT_S 30
+#define SECOND_NS 1000000000
+
+static const struct pawl_flag global_flags[] = {
+    {"o", "output", PAWL_FLAG_CHOICE, PAWL_PRINT_FORMATS, "how to print tasks"},
+    {"server", NULL, PAWL_FLAG_STRING, "URL|unix:/path", "where the daemon is (PAWL_SERVER)"},
+    {"timeout", NULL, PAWL_FLAG_DURATION, "DURATION",
+     "give up when the daemon is silent for so long (30s)"},
+    {"help", "h", PAWL_FLAG_BOOL, NULL, "print this help"},
+    {"version", NULL, PAWL_FLAG_BOOL, NULL, "print the version"},
+    {0},
+};
+
+static const struct pawl_command commands[] = {
+    {.name = "submit", .alias = "s", .run = pawl_cmd_submit,
+     .summary = "hand a task to the daemon",
+     .usage = "ID -type=delay|cron -time=DURATION (-script=TEXT | -script-file=FILE)",
+     .examples = "  pawl submit hello -type=delay -time=10s -script=\"echo hi\"\n"
+                 "  pawl submit beat -type=cron -time=1m30s -script-file=beat.sh\n"
+                 "  echo 'date; uptime' | pawl submit now -type=delay -time=0 -script-file=-\n",
+     .flags = pawl_cmd_submit_flags, .least = 1, .most = 1, .needs_daemon = true,
+     .format = PAWL_FORMAT_TABLE},
+    {.name = "list", .alias = "l", .run = pawl_cmd_list,
+     .summary = "list the tasks in order of submission", .usage = "[flags]",
+     .examples = "  pawl list\n"
+                 "  pawl list -status=Executing -o wide\n"
+                 "  pawl list -prefix=backup/ -o name\n"
+                 "  pawl list -o ndjson | jq -r 'select(.failureCount > 0) | .id'\n",
+     .flags = pawl_cmd_list_flags, .least = 0, .most = 0, .needs_daemon = true,
+     .format = PAWL_FORMAT_TABLE},
+    {.name = "get", .alias = "g", .run = pawl_cmd_get,
+     .summary = "print a task with its results, or follow it",
+     .usage = "ID... [-watch=true]",
+     .examples = "  pawl get hello\n"
+                 "  pawl get hello -watch=true\n"
+                 "  pawl get hello -o json | jq -r '.results[-1].result'\n",
+     .flags = pawl_cmd_get_flags, .least = 1, .most = SIZE_MAX, .needs_daemon = true,
+     .format = PAWL_FORMAT_DETAIL},
+    {.name = "stop", .run = pawl_cmd_stop, .summary = "let a task not run any more",
+     .usage = "ID...",
+     .examples = "  pawl stop beat\n"
+                 "  pawl list -prefix=test/ -o name | xargs -d '\\n' pawl stop --\n",
+     .least = 1, .most = SIZE_MAX, .needs_daemon = true, .format = PAWL_FORMAT_TABLE},
+    {.name = "delete", .alias = "del", .run = pawl_cmd_delete,
+     .summary = "stop a task and remove it with its results", .usage = "ID... [-kill]",
+     .examples = "  pawl delete beat\n"
+                 "  pawl delete beat -kill\n",
+     .flags = pawl_cmd_delete_flags, .least = 1, .most = SIZE_MAX, .needs_daemon = true,
+     .format = PAWL_FORMAT_DETAIL},
+    {.name = "help", .run = pawl_cmd_help, .summary = "print the help of a command",
+     .usage = "[COMMAND]", .examples = "  pawl help submit\n", .most = 1},
+    {.name = "version", .run = pawl_cmd_version, .summary = "print the version", .usage = "",
+     .examples = "  pawl version -o json\n"},
+    {0},
+};
+
+/* Descriptors 0 to 2 must be taken, or a socket becomes our stdout. They are opened so that
+ * writing to a stdout that was closed still fails. */
+static void
+take_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+            exit(PAWL_EXIT_ERROR);
+}
+
+static int
+fail_usage(const struct pawl_cli *cli, const char *text)
+{
+    const char *name = cli->command ? cli->command->name : NULL;
+    pawl_print_message("%s%s%s; see pawl help%s%s", name ? name : "", name ? ": " : "", text,
+                       name ? " " : "", name ? name : "");
+    return PAWL_EXIT_USAGE;
+}
+
+static int
+fail_command(const struct pawl_cli *cli, const char *name)
+{
+    const char *near = NULL;
+    size_t best = PAWL_SUGGEST_NONE;
+    struct pawl_text text = {0};
+
+    for (const struct pawl_command *c = commands; c->name; c++)
+        if (pawl_suggest_is_closer(name, c->name, &best))
+            near = c->name;
+    pawl_text_printf(&text, "there is no command %s", name);
+    if (near)
+        pawl_text_printf(&text, "; did you mean %s?", near);
+    int status = fail_usage(cli, text.data);
+    pawl_text_fini(&text);
+    return status;
+}
+
+/* Reads the command line into cli. */
+static int
+read_arguments(struct pawl_cli *cli, int argc, char **argv)
+{
+    int used = pawl_flags_parse(&cli->args, argc, argv, true);
+    if (used >= 0 && cli->args.nwords) {
+        cli->command = pawl_command_find(commands, cli->args.words[0]);
+        if (!cli->command)
+            return fail_command(cli, cli->args.words[0]);
+        cli->args.tables[1] = cli->command->flags;
+        used = pawl_flags_parse(&cli->args, argc - used, argv + used, false);
+    }
+    if (used < 0)
+        return fail_usage(cli, cli->args.error);
+    cli->words = cli->args.words + (cli->args.nwords > 0);
+    cli->nwords = cli->args.nwords - (cli->args.nwords > 0);
+    return PAWL_EXIT_OK;
+}
+
+static int
+check_words(const struct pawl_cli *cli)
+{
+    struct pawl_text text = {0};
+
+    for (size_t i = 0; i < cli->nwords; i++)
+        if (!*cli->words[i])
+            return fail_usage(cli, "an ID has at least one character");
+    if (cli->nwords >= cli->command->least && cli->nwords <= cli->command->most)
+        return PAWL_EXIT_OK;
+    if (cli->nwords < cli->command->least)
+        pawl_text_puts(&text, "the ID is missing");
+    else
+        pawl_text_printf(&text, "\"%s\" is one word too many",
+                         cli->words[cli->command->most]);
+    int status = fail_usage(cli, text.data);
+    pawl_text_fini(&text);
+    return status;
+}
+
+/* Runs the command that the arguments name. */
+static int
+run_command(struct pawl_cli *cli)
+{
+    struct pawl_fail fail;
+
+    if (pawl_flags_is_set(&cli->args, "version"))
+        return pawl_cmd_version(cli);
+    if (pawl_flags_is_set(&cli->args, "help")) {
+        pawl_command_help(cli, cli->command, &cli->print.out);
+        return PAWL_EXIT_OK;
+    }
+    if (!cli->command)
+        return fail_usage(cli, "a command is missing, such as list or submit");
+    int status = check_words(cli);
+    if (status || !cli->command->needs_daemon)
+        return status ? status : cli->command->run(cli);
+    int64_t seconds = (pawl_flags_number(&cli->args, "timeout", 0) + SECOND_NS - 1) / SECOND_NS;
+    cli->timeout_s = seconds > INT_MAX ? INT_MAX : seconds ? (long)seconds : DEFAULT_TIMEOUT_S;
+    status = pawl_client_open(pawl_flags_value(&cli->args, "server"), cli->timeout_s,
+                              &cli->client, &fail);
+    if (status)
+        return pawl_command_report(&fail);
+    status = cli->command->run(cli);
+    pawl_client_close(cli->client);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct pawl_cli cli = {.commands = commands, .flags = global_flags};
+
+    take_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    pawl_glyph_init();
+    pawl_flags_init(&cli.args, argc, global_flags);
+    int status = read_arguments(&cli, argc - 1, argv + 1);
+    if (!status) {
+        pawl_print_init(&cli.print, pawl_flags_value(&cli.args, "o"),
+                        cli.command ? cli.command->format : PAWL_FORMAT_DETAIL, STDOUT_FILENO);
+        status = run_command(&cli);
+        pawl_print_flush(&cli.print);
+        int written = pawl_print_status(&cli.print);
+        status = written ? written : status;
+        pawl_print_fini(&cli.print);
+    }
+    pawl_flags_fini(&cli.args);
+    return status;
+}

@@ -1,0 +1,150 @@
+/* table.c: column widths, cutting to the terminal, padding by display width.
+ * One thread. Pure: writes into a text, knows nothing of tasks or files. */
+#include "table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "glyph.h"
+
+#define GAP 2
+
+void
+pawl_table_init(struct pawl_table *table, const struct pawl_table_column *columns,
+                size_t ncolumns, size_t width, bool has_colour)
+{
+    assert(ncolumns > 0 && ncolumns <= PAWL_TABLE_COLUMNS);
+    *table = (struct pawl_table){.columns = columns, .ncolumns = ncolumns, .width = width,
+                                 .has_colour = has_colour};
+    for (size_t i = 0; i < ncolumns; i++)
+        table->natural[i] = strlen(columns[i].title);
+}
+
+static void
+drop_rows(struct pawl_table *table)
+{
+    for (size_t i = 0; i < table->ncells; i++)
+        free(table->cells[i].text);
+    table->ncells = 0;
+}
+
+void
+pawl_table_fini(struct pawl_table *table)
+{
+    drop_rows(table);
+    free(table->cells);
+    table->cells = NULL;
+}
+
+void
+pawl_table_add(struct pawl_table *table, const char *text, size_t len, const char *colour)
+{
+    if (table->ncells == table->cap) {
+        size_t cap = table->cap ? table->cap * 2 : 64;
+        struct pawl_cell *cells = realloc(table->cells, cap * sizeof *cells);
+        if (!cells)
+            pawl_text_oom();
+        table->cells = cells;
+        table->cap = cap;
+    }
+    struct pawl_text escaped = {0};
+    pawl_glyph_escape(&escaped, text, len, false);
+    pawl_text_append(&escaped, "", 0);
+    size_t column = table->ncells % table->ncolumns;
+    size_t width = pawl_glyph_width(escaped.data, escaped.len);
+    table->cells[table->ncells++] =
+        (struct pawl_cell){escaped.data, escaped.len, width, colour};
+    if (width > table->natural[column])
+        table->natural[column] = width;
+}
+
+/* Decides the widths: natural ones, and if they do not fit, the widest column that may be
+ * cut gives way first; what still does not fit is cut off at the right. */
+static void
+lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
+{
+    size_t total = GAP * (table->ncolumns - 1);
+    for (size_t i = 0; i < table->ncolumns; i++) {
+        widths[i] = table->natural[i];
+        if (table->width && widths[i] > table->width)
+            widths[i] = table->width;
+        total += widths[i];
+    }
+    while (table->width && total > table->width) {
+        size_t widest = table->ncolumns;
+        for (size_t i = 0; i < table->ncolumns; i++)
+            if (table->columns[i].least && widths[i] > table->columns[i].least &&
+                (widest == table->ncolumns || widths[i] > widths[widest]))
+                widest = i;
+        if (widest == table->ncolumns)
+            break;
+        widths[widest]--;
+        total--;
+    }
+    for (size_t i = 0, left = table->width; table->width && i < table->ncolumns; i++) {
+        if (widths[i] > left)
+            widths[i] = left;
+        left -= widths[i];
+        left = left > GAP ? left - GAP : 0;
+    }
+}
+
+/* Writes one cell cut to width, and the blanks after it unless it is the last. */
+static void
+write_cell(const struct pawl_cell *cell, size_t width, bool is_last, bool has_colour,
+           struct pawl_text *out)
+{
+    size_t len = cell->len, used = cell->width;
+    bool is_cut = used > width;
+
+    if (is_cut) {
+        len = pawl_glyph_fit(cell->text, len, width - 1, &used);
+        used++;
+    }
+    if (has_colour && cell->colour)
+        pawl_text_printf(out, "\033[%sm", cell->colour);
+    pawl_text_append(out, cell->text, len);
+    if (is_cut)
+        pawl_text_puts(out, "\xe2\x80\xa6");
+    if (has_colour && cell->colour)
+        pawl_text_puts(out, "\033[0m");
+    for (; !is_last && used < width + GAP; used++)
+        pawl_text_append(out, " ", 1);
+}
+
+static void
+write_row(const struct pawl_table *table, const struct pawl_cell *row, const size_t *widths,
+          struct pawl_text *out)
+{
+    size_t nshown = table->ncolumns;
+    while (nshown > 1 && !widths[nshown - 1])
+        nshown--;
+    for (size_t i = 0; i < nshown; i++)
+        write_cell(&row[i], widths[i], i + 1 == nshown, table->has_colour, out);
+    pawl_text_append(out, "\n", 1);
+}
+
+void
+pawl_table_flush(struct pawl_table *table, struct pawl_text *out)
+{
+    size_t widths[PAWL_TABLE_COLUMNS];
+
+    assert(table->ncells % table->ncolumns == 0);
+    if (!table->ncells)
+        return;
+    lay_out(table, widths);
+    if (!table->has_header) {
+        struct pawl_cell titles[PAWL_TABLE_COLUMNS];
+        for (size_t i = 0; i < table->ncolumns; i++) {
+            size_t len = strlen(table->columns[i].title);
+            titles[i] = (struct pawl_cell){(char *)(uintptr_t)table->columns[i].title, len,
+                                           len, "1"};
+        }
+        write_row(table, titles, widths, out);
+        table->has_header = true;
+    }
+    for (size_t i = 0; i < table->ncells; i += table->ncolumns)
+        write_row(table, &table->cells[i], widths, out);
+    drop_rows(table);
+}
