@@ -5,12 +5,15 @@
  * what is required is there. What the values must be is the engine's (pawl_submit()).
  *
  * Field names are matched without case. Out fields of the document are skipped, any other unknown
- * field is refused, and so is a field given twice. A byte order mark at the start is skipped. */
+ * field is refused, and so is a field given twice. A byte order mark at the start is skipped. All
+ * of the document must be well-formed, also what is skipped, and not nested past
+ * PAWL_JSON_DEPTH. */
 #ifndef PAWL_JSON_READ_H
 #define PAWL_JSON_READ_H
 
 #include <stddef.h>
 
+#include "json_locate.h"
 #include "pawl.h"
 #include "problem.h"
 
@@ -19,7 +22,6 @@ extern "C" {
 #endif
 
 #define PAWL_JSON_PADDING 64        /* bytes after the text that a read may read and overwrite */
-#define PAWL_JSON_DEPTH 1024        /* deepest nesting, also inside of what is skipped */
 
 struct pawl_json_reader;
 

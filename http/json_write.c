@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "../engine/utf8.h"
 #include "timefmt.h"
 
 #define NUMBER_MAX 20                   /* characters of any 64-bit number */
@@ -102,31 +103,6 @@ put_signal(char *at, int signal)
 
 /* --- Strings --- */
 
-/* The length of the character at text, 0 when it is not one of UTF-8 (RFC 3629). */
-static size_t
-utf8_len(const unsigned char *text, size_t len)
-{
-    unsigned char c = text[0], low = 0x80, high = 0xbf;
-    size_t need = c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-    if (need == 0 || len < need)
-        return 0;
-    if (c == 0xe0)
-        low = 0xa0;                     /* shorter forms exist */
-    else if (c == 0xed)
-        high = 0x9f;                    /* surrogates */
-    else if (c == 0xf0)
-        low = 0x90;
-    else if (c == 0xf4)
-        high = 0x8f;                    /* past U+10FFFF */
-    if (text[1] < low || text[1] > high)
-        return 0;
-    for (size_t i = 2; i < need; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return need;
-}
-
 static char *
 put_escape(char *at, unsigned char c)
 {
@@ -157,7 +133,7 @@ is_special(unsigned char c)
 /* Copies plain bytes from text to at until a special one or the end, and returns how many. Writes
  * up to 7 bytes more than that. */
 static size_t
-copy_plain(char *at, const unsigned char *text, size_t len)
+copy_plain(char *at, const char *text, size_t len)
 {
     size_t done = 0;
 
@@ -175,44 +151,52 @@ copy_plain(char *at, const unsigned char *text, size_t len)
         if (special != 0)
             return done + (size_t) __builtin_ctzll(special) / 8;
     }
-    for (; done < len && !is_special(text[done]); done++)
-        at[done] = (char) text[done];
+    for (; done < len && !is_special((unsigned char) text[done]); done++)
+        at[done] = text[done];
     return done;
+}
+
+/* Writes the special byte or character at text, and returns how many bytes it was. */
+static size_t
+put_special(char **at, const char *text, size_t len)
+{
+    unsigned point;
+    size_t taken = 1;
+
+    if ((unsigned char) *text < 0x80) {
+        *at = put_escape(*at, (unsigned char) *text);
+    } else {
+        taken = pawl_utf8_next(text, len, &point);
+        if (taken == 0) {
+            *at = put(*at, "\xef\xbf\xbd");
+            return 1;
+        }
+        for (size_t i = 0; i < taken; i++)
+            *(*at)++ = text[i];
+    }
+    return taken;
 }
 
 void
 pawl_json_write_string(struct pawl_buffer *buffer, const char *text, size_t len)
 {
-    const unsigned char *from = (const unsigned char *) text;
     char *at = pawl_buffer_reserve(buffer, len + STRING_SLACK);
+    size_t done = 0;
 
     if (at == NULL)
         return;
     *at++ = '"';
-    for (;;) {
-        size_t plain = copy_plain(at, from, len), taken = 1;
+    while (done < len) {
+        size_t plain = copy_plain(at, text + done, len - done);
 
         at += plain;
-        from += plain;
-        len -= plain;
-        if (len == 0)
+        done += plain;
+        if (done == len)
             break;
-        if (*from < 0x80) {
-            at = put_escape(at, *from);
-        } else {
-            taken = utf8_len(from, len);
-            if (taken == 0)
-                at = put(at, "\xef\xbf\xbd");
-            else
-                for (size_t i = 0; i < taken; i++)
-                    *at++ = (char) from[i];
-            taken += taken == 0;
-        }
-        from += taken;
-        len -= taken;
+        done += put_special(&at, text + done, len - done);
         /* An escape is longer than its byte: there must again be room for the rest. */
         buffer->len = (size_t) (at - buffer->data);
-        at = pawl_buffer_reserve(buffer, len + STRING_SLACK);
+        at = pawl_buffer_reserve(buffer, len - done + STRING_SLACK);
         if (at == NULL)
             return;
     }
