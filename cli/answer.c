@@ -153,48 +153,63 @@ pawl_answer_problem(const struct pawl_response *response, struct pawl_fail *fail
     return fail->exit_status;
 }
 
-/* Whether the parameters of a link, len bytes, say that it leads to the next page. */
+/* Whether the words from s to end, separated by blanks, hold "next". */
 static bool
-is_next(const char *parameters, size_t len)
+has_next(const char *s, const char *end)
 {
-    struct pawl_text copy = {0};
-    char *rest = NULL;
+    while (s < end) {
+        size_t len = 0;
+        while (s + len < end && s[len] != ' ' && s[len] != '\t')
+            len++;
+        if (len == 4 && strncasecmp(s, "next", 4) == 0)
+            return true;
+        s += len + 1;
+    }
+    return false;
+}
+
+/* Takes the parameters of a link (";rel=next; title=...") from s, moves past them and the
+ * comma after them, and says whether they name the next page. */
+static bool
+take_parameters(const char **s, const char *end)
+{
     bool found = false;
 
-    pawl_text_append(&copy, parameters, len);
-    for (char *p = strtok_r(copy.data, ";", &rest); p; p = strtok_r(NULL, ";", &rest)) {
-        p += strspn(p, " \t");
-        if (strncasecmp(p, "rel=", 4) != 0)
-            continue;
-        char *words = NULL;
-        for (char *w = strtok_r(p + 4, "\" \t", &words); w;
-             w = strtok_r(NULL, "\" \t", &words))
-            found = found || strcasecmp(w, "next") == 0;
+    while (*s < end && **s != ',') {
+        const char *name = *s + strspn(*s, "; \t");
+        const char *value = name + strcspn(name, "=;,");
+        bool is_rel = *value == '=' && value - name == 3 && strncasecmp(name, "rel", 3) == 0;
+        value += *value == '=';
+        bool is_quoted = *value == '"';
+        value += is_quoted;
+        size_t len = strcspn(value, is_quoted ? "\"" : ";,");
+        found = found || (is_rel && has_next(value, value + len));
+        *s = value + len + (is_quoted && value[len]);
+        *s += strspn(*s, " \t");
     }
-    pawl_text_fini(&copy);
+    *s += *s < end;
     return found;
 }
 
 void
 pawl_answer_next(const char *value, size_t len, struct pawl_text *out_query)
 {
-    const char *end = value + len;
+    struct pawl_text copy = {0};
+    pawl_text_append(&copy, value, len);
+    const char *s = copy.data, *end = copy.data + strlen(copy.data);
 
-    while (value < end) {
-        const char *target = memchr(value, '<', (size_t)(end - value));
-        const char *close = target ? memchr(target, '>', (size_t)(end - target)) : NULL;
+    while (s < end) {
+        const char *target = strchr(s, '<');
+        const char *close = target ? strchr(target, '>') : NULL;
         if (!close)
-            return;
-        /* The parameters reach to the next comma that is not inside quotes. */
-        const char *stop = close + 1;
-        for (bool quoted = false; stop < end && (quoted || *stop != ','); stop++)
-            quoted = quoted != (*stop == '"');
+            break;
         const char *query = memchr(target, '?', (size_t)(close - target));
-        if (query && is_next(close + 1, (size_t)(stop - close - 1))) {
+        s = close + 1;
+        if (take_parameters(&s, end) && query) {
             pawl_text_reset(out_query);
             pawl_text_append(out_query, query + 1, (size_t)(close - query - 1));
-            return;
+            break;
         }
-        value = stop;
     }
+    pawl_text_fini(&copy);
 }
