@@ -3,7 +3,7 @@
 
 #include "plant.h"
 
-#define NITEMS 50000
+#define NITEMS 20000
 
 struct item {
     unsigned long number;
