@@ -1,6 +1,3 @@
-#ifndef PAWL_CELLS_H
-#define PAWL_CELLS_H
-
 /* cells.h: memory in equal cells, cut from pages of 256 KiB.
  *
  * The wheel keeps two pools: chunks of entries and timer records. A page lies at a multiple
@@ -9,6 +6,8 @@
  * back to the system. Growing is apart from taking: whoever must not fail later grows first.
  *
  * Threads: a pool and its pages belong to one thread. Nothing here locks or blocks. */
+#ifndef PAWL_CELLS_H
+#define PAWL_CELLS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -17,12 +17,12 @@
 struct pawl_key {
     uint64_t hash;
     uint8_t len;
-    char bytes[];
+    char bytes[7];          /* the first of len: the rest follows the struct */
 };
 
 /* A key to look for, on the stack. */
 union pawl_key_probe {
-    __extension__ struct pawl_key key;
+    struct pawl_key key;
     char storage[sizeof(struct pawl_key) + PAWL_ID_MAX];
 };
 

@@ -165,6 +165,12 @@ pawl_snapshot_new(void)
     return malloc(sizeof(struct pawl_snapshot));
 }
 
+void
+pawl_snapshot_free_unused(struct pawl_snapshot *snapshot)
+{
+    free(snapshot);
+}
+
 static void
 snapshot_free(struct pawl_snapshot *snapshot)
 {
@@ -461,7 +467,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
     atomic_init(&task->snapshot, &reserved);
     atomic_init(&task->refs, 1);
     atomic_init(&task->is_queued, false);
-    ck_stack_init(&task->posts);
+    pawl_inbox_init(&task->posts);
     pawl_index_key(index, spec->id, spec->id_len, &task->key);
     *first = (struct pawl_snapshot) {
         .def = def, .updated_ns = task->created_ns, .status = PAWL_TO_BE_EXECUTED,
@@ -478,12 +484,11 @@ pawl_task_publish(struct pawl_task *task, struct pawl_snapshot *first)
 }
 
 void
-pawl_task_discard(struct pawl_task *task, struct pawl_snapshot *first)
+pawl_task_mark_gone(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                    struct pawl_snapshot *first)
 {
-    snapshot_free(first);
-    /* A reader may have met it in the index: it stays a marker, and goes with its references. */
     atomic_store_explicit(&task->snapshot, &gone, memory_order_release);
-    pawl_task_unref(task);
+    retire(first, NULL, thread);
 }
 
 bool

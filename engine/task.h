@@ -64,12 +64,12 @@ struct pawl_task {
     uint64_t seq;                       /* I */
     int64_t created_ns;                 /* I: wall */
     ck_stack_entry_t arm_entry;         /* in the ticker's inbox while is_queued */
-    ck_stack_t posts;                   /* an inbox: watchers' posts, see watch.c */
+    struct pawl_inbox posts;            /* watchers' posts, see watch.c */
     struct pawl_deferred deferred;      /* after the index */
     _Atomic uint32_t refs;              /* A: relaxed up, acq_rel down */
     uint32_t timer;                     /* T: in the wheel, or PAWL_TIMER_NONE */
     _Atomic bool is_queued;             /* A: R2/A2 in ticker.c */
-    __extension__ struct pawl_key key;  /* I: last; its bytes follow */
+    struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
 enum pawl_event_kind {
@@ -112,9 +112,11 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
 void
 pawl_task_publish(struct pawl_task *task, struct pawl_snapshot *first);
 
-/* Frees what pawl_task_new() gave when it cannot be used. */
+/* Marks a task that is not to become visible after all; first is freed after its readers.
+ * Threads: the submitter's. Owns: takes first. */
 void
-pawl_task_discard(struct pawl_task *task, struct pawl_snapshot *first);
+pawl_task_mark_gone(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                    struct pawl_snapshot *first);
 
 /* Lets an event happen: one compare-and-swap, after as many tries as others win.
  * Threads: any registered, outside a section, holding a reference. Blocks: no.
@@ -160,5 +162,8 @@ pawl_result_unref(const struct pawl_result *result);
 /* Room for a snapshot that a later event will need; NULL: out of memory. */
 struct pawl_snapshot *
 pawl_snapshot_new(void);
+/* Gives back one that no event took; NULL is accepted. */
+void
+pawl_snapshot_free_unused(struct pawl_snapshot *snapshot);
 
 #endif

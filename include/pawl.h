@@ -143,7 +143,7 @@ struct pawl_view {
 
 /* A queue link inside the objects below; the engine's. */
 struct pawl_link {
-    struct pawl_link *next;
+    void *entry;
     void (*deliver)(struct pawl_link *link);
 };
 
@@ -158,6 +158,7 @@ struct pawl_op {
     struct pawl_link link;
     struct pawl_handle *handle;
     struct pawl_task *task;
+    void *first;
     int kind;
 };
 
@@ -167,7 +168,6 @@ struct pawl_watch {
     void (*changed)(struct pawl_watch *watch, const struct pawl_view *view);
     /* The engine's from here. */
     struct pawl_watch *next, **prev;
-    struct pawl_post *post;
     int64_t version;
 };
 
@@ -297,8 +297,9 @@ int
 pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_view *out_view);
 
 /* Gives the next task in the order of submission that the filter lets through; PAWL_ENOENT at the
- * end. Each call reads the task as it is then. Threads: the handle's. Blocks: no. Locks: none.
- * Owns: gives the view. */
+ * end; PAWL_PENDING when it has passed over some thousands of others and found none yet: call
+ * again, after other work. Each call reads the task as it is then. Threads: the handle's.
+ * Blocks: no. Locks: none. Owns: gives the view. */
 int
 pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
                struct pawl_cursor *cursor, struct pawl_view *out_view);

@@ -1,0 +1,324 @@
+/* call.c: the calls on tasks: submit, stop, delete, get, list; and the one door for changes.
+ *
+ * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
+ * into the index first, so that of two submissions of one id one wins; it becomes visible when its
+ * change is committed. */
+#include "engine.h"
+#include "err.h"
+#include "keeper.h"
+#include "spec.h"
+#include "ticker.h"
+#include "watch.h"
+
+#include <string.h>
+
+#define PASS_MAX 4096       /* tasks that one pawl_list_next() passes over */
+#define SECTION_MAX 128     /* tasks that it looks at in one epoch section */
+
+struct pawl_now
+pawl_now(struct pawl *engine)
+{
+    int64_t elapsed_ns = engine->clock->elapsed_ns(engine->clock);
+
+    return (struct pawl_now) {elapsed_ns, elapsed_ns + engine->clock->offset_ns(engine->clock)};
+}
+
+int
+pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *event,
+            struct pawl_err *err)
+{
+    struct pawl *engine = handle->engine;
+    struct pawl_now now = pawl_now(engine);
+    int code;
+
+    event->now_ns = now.elapsed_ns;
+    event->wall_ns = now.wall_ns;
+    code = pawl_task_apply(task, handle->epoch, event, err);
+    if (code != PAWL_OK)
+        return code;
+    if (event->delta_pending)
+        pawl_count(&engine->pending, event->delta_pending);
+    if (event->delta_memory &&
+        pawl_count(&engine->memory, event->delta_memory) > pawl_keeper_starts_at(engine))
+        pawl_keeper_wake(engine->keeper);
+    pawl_watch_wake(task);
+    if (event->rearm)
+        pawl_ticker_arm(engine->ticker, task, event->next_due_ns);
+    pawl_epoch_tidy(handle->epoch);
+    return PAWL_OK;
+}
+
+/* --- Operations: decided now, answered when committed --- */
+
+static void
+op_deliver(struct pawl_link *link)
+{
+    struct pawl_op *op = (struct pawl_op *) ((char *) link - offsetof(struct pawl_op, link));
+
+    op->done(op);
+}
+
+static void
+op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind kind)
+{
+    op->handle = handle;
+    op->kind = kind;
+    op->task = NULL;
+    op->first = NULL;
+    op->has_view = false;
+    op->code = PAWL_OK;
+    op->link.deliver = op_deliver;
+}
+
+/* A task that was refused after it was counted and perhaps put. */
+static void
+undo_submit(struct pawl_handle *handle, struct pawl_op *op, bool is_ordered)
+{
+    struct pawl *engine = handle->engine;
+    struct pawl_task *task = op->task;
+    uint32_t script_len = ((struct pawl_snapshot *) op->first)->def->script_len;
+
+    pawl_count(&engine->pending, -1);
+    pawl_count(&engine->memory, -(int64_t) script_len);
+    if (is_ordered)
+        pawl_order_remove(engine->order, handle->epoch, task->seq);
+    pawl_index_remove(engine->index, handle->epoch, &task->key);
+    pawl_task_mark_gone(task, handle->epoch, op->first);
+    pawl_task_unref_later(task, handle->epoch);
+}
+
+/* The change of op is safe, or cannot be kept. */
+static void
+settle(struct pawl_handle *handle, struct pawl_op *op, int code)
+{
+    struct pawl *engine = handle->engine;
+
+    op->code = code;
+    if (op->kind != PAWL_OP_SUBMIT)
+        return;
+    if (code == PAWL_OK) {
+        int64_t due_ns = ((struct pawl_snapshot *) op->first)->due_ns;
+
+        pawl_count(&engine->tasks, 1);
+        pawl_count(&engine->submitted, 1);
+        pawl_task_publish(op->task, op->first);
+        pawl_ticker_arm(engine->ticker, op->task, due_ns);
+    } else {
+        undo_submit(handle, op, true);
+        op->has_view = false;
+        pawl_view_release(&op->view);
+    }
+}
+
+void
+pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code)
+{
+    struct pawl_handle *handle = op->handle;
+
+    settle(committer, op, code);
+    pawl_handle_send(handle, &op->link);
+}
+
+static int
+commit(struct pawl_handle *handle, struct pawl_op *op, struct pawl_err *err)
+{
+    struct pawl_store *store = handle->engine->store;
+    int code = store->commit(store, op);
+
+    if (code == PAWL_PENDING)
+        return code;
+    settle(handle, op, code);
+    if (code != PAWL_OK)
+        pawl_err_set(err, code, NULL, "the %s store could not keep the change", store->name);
+    return code;
+}
+
+/* Counts the task against the limits. */
+static int
+admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
+{
+    const struct pawl_options *options = &engine->options;
+    int64_t script_len = (int64_t) spec->script_len;
+
+    if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
+        return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
+    if (pawl_count(&engine->pending, 1) > (int64_t) options->max_pending) {
+        pawl_count(&engine->pending, -1);
+        return pawl_err_set(err, PAWL_ELIMIT, NULL,
+                            "%llu tasks are pending, the limit of max-pending: try again later",
+                            (unsigned long long) options->max_pending);
+    }
+    if (pawl_count(&engine->memory, script_len) > (int64_t) options->max_memory_bytes) {
+        pawl_count(&engine->memory, -script_len);
+        pawl_count(&engine->pending, -1);
+        pawl_keeper_wake(engine->keeper);
+        return pawl_err_set(err, PAWL_EBUDGET, NULL,
+                            "scripts and kept output fill max-memory (%llu bytes): delete tasks, "
+                            "or try again later", (unsigned long long) options->max_memory_bytes);
+    }
+    return PAWL_OK;
+}
+
+int
+pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
+            struct pawl_err *err)
+{
+    struct pawl *engine = handle->engine;
+    struct pawl_snapshot *first;
+    struct pawl_task *task;
+    struct pawl_now now;
+    int code = pawl_spec_check(spec, err);
+
+    if (code == PAWL_OK)
+        code = admit(engine, spec, err);
+    if (code != PAWL_OK)
+        return code;
+    now = pawl_now(engine);
+    task = pawl_task_new(engine->index, spec, engine->options.keep_results, now.elapsed_ns,
+                         now.wall_ns - now.elapsed_ns, &first);
+    if (!task) {
+        pawl_count(&engine->pending, -1);
+        pawl_count(&engine->memory, -(int64_t) spec->script_len);
+        return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
+    }
+    op_init(op, handle, PAWL_OP_SUBMIT);
+    op->task = task;
+    op->first = first;
+    code = pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live);
+    if (code == PAWL_OK) {
+        task->seq = pawl_order_append(engine->order, handle->epoch, task);
+        code = task->seq ? PAWL_OK : PAWL_ENOMEM;
+    }
+    if (code != PAWL_OK) {
+        undo_submit(handle, op, false);
+        return pawl_err_set(err, code, code == PAWL_EEXIST ? "id" : NULL,
+                            code == PAWL_EEXIST ? "a task with this id exists already: delete it "
+                                                  "or choose another id" : "out of memory");
+    }
+    pawl_task_view(task, first, now.elapsed_ns, now.wall_ns - now.elapsed_ns, &op->view);
+    op->has_view = true;
+    code = commit(handle, op, err);
+    pawl_epoch_tidy(handle->epoch);
+    return code;
+}
+
+int
+pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+          struct pawl_err *err)
+{
+    struct pawl_task *task = pawl_handle_find(handle, id, id_len);
+    struct pawl_event event = {.kind = PAWL_EVENT_STOP, .view = &op->view};
+    int code;
+
+    if (!task)
+        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+    op_init(op, handle, PAWL_OP_STOP);
+    code = pawl_change(handle, task, &event, err);
+    pawl_snapshot_free_unused(event.spare);
+    pawl_task_unref(task);
+    if (code == PAWL_ENOENT)
+        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+    if (code != PAWL_OK)
+        return code;
+    op->has_view = true;
+    return commit(handle, op, err);
+}
+
+int
+pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+            struct pawl_err *err)
+{
+    struct pawl *engine = handle->engine;
+    struct pawl_task *task = pawl_handle_find(handle, id, id_len);
+    struct pawl_event event = {.kind = PAWL_EVENT_DELETE};
+
+    if (!task)
+        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+    op_init(op, handle, PAWL_OP_DELETE);
+    if (pawl_change(handle, task, &event, err) != PAWL_OK) {
+        pawl_task_unref(task);
+        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+    }
+    pawl_count(&engine->tasks, -1);
+    pawl_index_remove(engine->index, handle->epoch, &task->key);
+    pawl_order_remove(engine->order, handle->epoch, task->seq);
+    pawl_task_unref_later(task, handle->epoch);
+    pawl_task_unref(task);
+    pawl_epoch_tidy(handle->epoch);
+    return commit(handle, op, err);
+}
+
+/* --- Reading --- */
+
+int
+pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_view *out_view)
+{
+    struct pawl *engine = handle->engine;
+    const struct pawl_snapshot *snapshot = NULL;
+    union pawl_key_probe probe;
+    struct pawl_key *key;
+    struct pawl_now now;
+
+    if (id_len == 0 || id_len > PAWL_ID_MAX)
+        return PAWL_ENOENT;
+    pawl_index_key(engine->index, id, id_len, &probe.key);
+    now = pawl_now(engine);
+    pawl_epoch_begin(handle->epoch);
+    key = pawl_index_find(engine->index, &probe.key);
+    if (key)
+        snapshot = pawl_task_read(pawl_task_of_key(key), NULL);
+    if (snapshot)
+        pawl_task_view(pawl_task_of_key(key), snapshot, now.elapsed_ns,
+                       now.wall_ns - now.elapsed_ns, out_view);
+    pawl_epoch_end(handle->epoch);
+    return snapshot ? PAWL_OK : PAWL_ENOENT;
+}
+
+static bool
+passes(const struct pawl_filter *filter, const struct pawl_task *task,
+       const struct pawl_snapshot *snapshot)
+{
+    if (filter->status_mask && !(filter->status_mask >> snapshot->status & 1))
+        return false;
+    if (filter->type_mask && !(filter->type_mask >> snapshot->def->type & 1))
+        return false;
+    return filter->prefix_len == 0 ||
+           (filter->prefix_len <= task->key.len &&
+            memcmp(task->key.bytes, filter->prefix, filter->prefix_len) == 0);
+}
+
+int
+pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
+               struct pawl_cursor *cursor, struct pawl_view *out_view)
+{
+    static const struct pawl_filter all;
+    struct pawl *engine = handle->engine;
+    struct pawl_now now = pawl_now(engine);
+    struct pawl_task *task = NULL;
+    bool found = false;
+
+    if (!filter)
+        filter = &all;
+    if (cursor->until == 0)
+        cursor->until = pawl_order_newest(engine->order);
+    for (unsigned n = 0; n < PASS_MAX && !found; n++) {
+        if (n % SECTION_MAX == 0) {
+            if (n > 0)
+                pawl_epoch_end(handle->epoch);
+            pawl_epoch_begin(handle->epoch);
+        }
+        task = pawl_order_next(engine->order, cursor->after, cursor->until, &cursor->after);
+        if (!task)
+            break;
+        const struct pawl_snapshot *snapshot = pawl_task_read(task, NULL);
+
+        found = snapshot && passes(filter, task, snapshot);
+        if (found)
+            pawl_task_view(task, snapshot, now.elapsed_ns, now.wall_ns - now.elapsed_ns,
+                           out_view);
+    }
+    pawl_epoch_end(handle->epoch);
+    if (found)
+        return PAWL_OK;
+    return task ? PAWL_PENDING : PAWL_ENOENT;
+}

@@ -1,0 +1,378 @@
+/* engine.c: opens and closes the engine and wires its rooms.
+ *
+ * Threads, in the order of their start: the store's own, if it has one; the keeper; the workers;
+ * the ticker. Shutdown runs the way of a task from left to right: pawl_close_begin() refuses
+ * submits and starts; the caller waits for the runs, then detaches its handles; pawl_close() joins
+ * the ticker (nothing is due any more), the workers (they kill what still runs), the keeper, and
+ * closes the store last, so that it can commit what the others left.
+ *
+ * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
+ * the epoch's list of records, each private to its file.
+ *
+ * C1: no run starts unnoticed after closing began. A worker counts its run up, then reads
+ * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst. */
+#include "engine.h"
+
+#include "err.h"
+#include "keeper.h"
+#include "ticker.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DEFAULT_MAX_PENDING UINT64_C(20000000)
+#define DEFAULT_KEEP_RESULTS 10
+#define RUN_FDS 3               /* descriptors that a run holds: pidfd, stdout, stderr */
+#define OTHER_FDS 256           /* descriptors left for everything else */
+#define RUNS_MAX 8192           /* by default: a shell needs about a megabyte */
+
+extern char **environ;
+
+struct whole {                  /* an engine and what only this file knows of */
+    struct pawl engine;
+    struct pawl_spawner spawner;
+};
+
+static struct pawl_spawner *
+spawner_of(struct pawl *engine)
+{
+    return &((struct whole *) engine)->spawner;
+}
+
+void
+pawl_options_init(struct pawl_options *options)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+    *options = (struct pawl_options) {
+        .max_pending = DEFAULT_MAX_PENDING,
+        .max_memory_bytes = (uint64_t) pages * (uint64_t) page / 2,
+        .keep_results = DEFAULT_KEEP_RESULTS,
+    };
+}
+
+/* --- Runs in progress --- */
+
+bool
+pawl_engine_begin_run(struct pawl *engine)
+{
+    for (;;) {
+        if (atomic_fetch_add_explicit(&engine->running.n, 1, memory_order_seq_cst) <
+            (int64_t) engine->options.max_running) {
+            if (!atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))     /* C1 */
+                return true;
+            pawl_engine_end_run(engine);
+            return false;
+        }
+        /* Say that a worker waits before counting down: a run that ends after that will see it,
+         * and one that ended before left room, which the second look finds. */
+        atomic_store_explicit(&engine->is_starved, true, memory_order_seq_cst);
+        if (atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) >
+            (int64_t) engine->options.max_running)
+            return false;
+    }
+}
+
+void
+pawl_engine_end_run(struct pawl *engine)
+{
+    int64_t left = atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) - 1;
+
+    if (left == 0 && atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))  /* C1 */
+        eventfd_write(engine->idle_fd, 1);
+    if (atomic_load_explicit(&engine->is_starved, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&engine->is_starved, false, memory_order_seq_cst)) {
+        for (unsigned i = 0; i < engine->nworkers; i++)
+            pawl_worker_wake(engine->workers[i]);
+    }
+}
+
+void
+pawl_close_begin(struct pawl *engine)
+{
+    atomic_store_explicit(&engine->is_closing, true, memory_order_seq_cst);            /* C1 */
+    if (atomic_load_explicit(&engine->running.n, memory_order_seq_cst) == 0)
+        eventfd_write(engine->idle_fd, 1);
+}
+
+int
+pawl_idle_fd(struct pawl *engine)
+{
+    return engine->idle_fd;
+}
+
+void
+pawl_signal_runs(struct pawl *engine, int sig)
+{
+    for (unsigned i = 0; i < engine->nworkers; i++)
+        pawl_worker_signal(engine->workers[i], sig);
+}
+
+/* --- Telling the caller --- */
+
+void
+pawl_engine_log(struct pawl *engine, enum pawl_log_level level, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (!engine->options.log)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    engine->options.log(engine->options.ctx, level, text);
+}
+
+void
+pawl_engine_failed(struct pawl *engine, const char *what)
+{
+    if (engine->options.failed)
+        engine->options.failed(engine->options.ctx, what);
+    else
+        pawl_engine_log(engine, PAWL_LOG_ERROR, "%s", what);
+}
+
+/* --- Opening --- */
+
+int
+pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *), void *arg)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(out_thread, NULL, body, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return PAWL_ESYS;
+    pthread_setname_np(*out_thread, name);
+    return PAWL_OK;
+}
+
+/* The environment of runs: the process's, less PAWL_*. Strings are borrowed from environ. */
+static char **
+runs_environment(void)
+{
+    size_t n = 0, kept = 0;
+    char **environment;
+
+    while (environ[n])
+        n++;
+    environment = malloc((n + 1) * sizeof *environment);
+    for (size_t i = 0; environment && i < n; i++) {
+        if (strncmp(environ[i], "PAWL_", 5) != 0)
+            environment[kept++] = environ[i];
+    }
+    if (environment)
+        environment[kept] = NULL;
+    return environment;
+}
+
+/* The path of bash, by PATH; where there is none, the usual place, so that each run says so. */
+static char *
+find_shell(void)
+{
+    const char *path = getenv("PATH");
+    const char *dir = path ? path : "/usr/local/bin:/usr/bin:/bin";
+
+    while (*dir) {
+        int len = (int) strcspn(dir, ":");
+        char *candidate;
+
+        if (len > 0 && asprintf(&candidate, "%.*s/bash", len, dir) >= 0) {
+            if (candidate[0] == '/' && access(candidate, X_OK) == 0)
+                return candidate;
+            free(candidate);
+        }
+        dir += len + (dir[len] == ':');
+    }
+    return strdup("/bin/bash");
+}
+
+static int
+fill_in(struct pawl_options *options, struct pawl_err *err)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct rlimit limit;
+
+    if (options->keep_results < 0 || options->keep_results > PAWL_KEEP_MAX)
+        return pawl_err_set(err, PAWL_EINVAL, "keep_results", "keep_results is %d: give 0 to %d",
+                            options->keep_results, PAWL_KEEP_MAX);
+    if (options->nworkers == 0)
+        options->nworkers = cores > 0 ? (unsigned) cores : 1;
+    if (options->max_running == 0) {
+        getrlimit(RLIMIT_NOFILE, &limit);
+        options->max_running = limit.rlim_cur < OTHER_FDS + RUN_FDS ? 1
+                             : limit.rlim_cur > OTHER_FDS + RUN_FDS * RUNS_MAX ? RUNS_MAX
+                             : (unsigned) ((limit.rlim_cur - OTHER_FDS) / RUN_FDS);
+    }
+    return PAWL_OK;
+}
+
+static int
+open_rooms(struct pawl *engine)
+{
+    engine->idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (engine->idle_fd < 0)
+        return PAWL_ESYS;
+    engine->index = pawl_index_new();
+    engine->order = pawl_order_new();
+    engine->environment = runs_environment();
+    engine->shell = find_shell();
+    engine->workers = calloc(engine->options.nworkers, sizeof(struct pawl_worker *));
+    if (!engine->index || !engine->order || !engine->environment || !engine->shell ||
+        !engine->workers)
+        return PAWL_ENOMEM;
+    return pawl_ready_init(&engine->ready, engine->options.nworkers);
+}
+
+static int
+open_threads(struct pawl *engine)
+{
+    int code = pawl_keeper_open(engine, &engine->keeper);
+
+    while (code == PAWL_OK && engine->nworkers < engine->options.nworkers) {
+        code = pawl_worker_open(engine, engine->nworkers, spawner_of(engine),
+                                &engine->workers[engine->nworkers]);
+        engine->nworkers += code == PAWL_OK;
+    }
+    if (code == PAWL_OK)
+        code = pawl_ticker_open(engine, &engine->ticker);
+    return code;
+}
+
+int
+pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct pawl_err *err)
+{
+    struct pawl_store *store = options->store ? options->store : pawl_store_memory();
+    size_t size = (sizeof(struct whole) + 63) & ~(size_t) 63;
+    struct pawl *engine = aligned_alloc(64, size);
+    int code;
+
+    if (!engine) {
+        store->close(store);
+        return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
+    }
+    memset(engine, 0, size);
+    engine->options = *options;
+    engine->store = store;
+    engine->clock = options->clock ? options->clock : pawl_clock_system();
+    engine->idle_fd = spawner_of(engine)->null_fd = -1;
+    pawl_epoch_init(&engine->epoch);
+    code = fill_in(&engine->options, err);
+    if (code == PAWL_OK && (code = open_rooms(engine)) != PAWL_OK)
+        pawl_err_set(err, code, NULL, code == PAWL_ENOMEM ? "out of memory" : "eventfd: %s",
+                     strerror(errno));
+    if (code == PAWL_OK)
+        code = pawl_spawner_init(spawner_of(engine), err);
+    if (code == PAWL_OK) {
+        spawner_of(engine)->shell = engine->shell;
+        spawner_of(engine)->environment = engine->environment;
+        spawner_of(engine)->nofile = engine->options.run_nofile;
+        if ((code = open_threads(engine)) != PAWL_OK)
+            pawl_err_set(err, code, NULL, "the engine's threads cannot start: %s",
+                         code == PAWL_ENOMEM ? "out of memory" : strerror(errno));
+    }
+    if (code == PAWL_OK)
+        *out_engine = engine;
+    else
+        pawl_close(engine);
+    return code;
+}
+
+/* --- Closing --- */
+
+/* Frees all tasks; nobody else is left. */
+static void
+free_tasks(struct pawl *engine)
+{
+    struct pawl_task *task;
+    uint64_t seq = 0;
+
+    engine->ready.producer_fd = -1;     /* the ticker's, closed */
+    while ((task = pawl_ready_take(&engine->ready)))
+        pawl_task_unref(task);
+    if (engine->order) {
+        uint64_t newest = pawl_order_newest(engine->order);
+
+        while ((task = pawl_order_next(engine->order, seq, newest, &seq)))
+            pawl_task_unref(task);
+    }
+}
+
+void
+pawl_close(struct pawl *engine)
+{
+    if (!engine)
+        return;
+    if (engine->idle_fd >= 0)
+        pawl_close_begin(engine);
+    pawl_ticker_close(engine->ticker);
+    for (unsigned i = 0; i < engine->nworkers; i++)
+        pawl_worker_stop(engine->workers[i]);
+    for (unsigned i = 0; i < engine->nworkers; i++)
+        pawl_worker_free(engine->workers[i]);
+    pawl_keeper_close(engine->keeper);
+    engine->store->close(engine->store);
+    if (engine->ready.buffer)
+        free_tasks(engine);
+    pawl_ready_fini(&engine->ready);
+    pawl_order_free(engine->order);
+    pawl_index_free(engine->index);
+    pawl_epoch_fini(&engine->epoch);
+    if (spawner_of(engine)->null_fd >= 0)
+        pawl_spawner_fini(spawner_of(engine));
+    if (engine->idle_fd >= 0)
+        close(engine->idle_fd);
+    free(engine->workers);
+    free(engine->environment);
+    free(engine->shell);
+    free(engine);
+}
+
+/* --- Looking at it --- */
+
+static void
+read_lateness(struct pawl *engine, struct pawl_stats *stats)
+{
+    uint64_t worker[PAWL_HISTOGRAM_BUCKETS] = {0}, spawn[PAWL_HISTOGRAM_BUCKETS] = {0};
+
+    for (unsigned i = 0; i < engine->nworkers; i++) {
+        const struct pawl_lateness *lateness = pawl_worker_lateness(engine->workers[i]);
+
+        pawl_histogram_add(&lateness->due_to_worker, worker);
+        pawl_histogram_add(&lateness->due_to_spawn, spawn);
+    }
+    stats->due_to_worker_p50_ns = pawl_histogram_quantile(worker, 500);
+    stats->due_to_worker_p99_ns = pawl_histogram_quantile(worker, 990);
+    stats->due_to_worker_p999_ns = pawl_histogram_quantile(worker, 999);
+    stats->due_to_spawn_p50_ns = pawl_histogram_quantile(spawn, 500);
+    stats->due_to_spawn_p99_ns = pawl_histogram_quantile(spawn, 990);
+    stats->due_to_spawn_p999_ns = pawl_histogram_quantile(spawn, 999);
+}
+
+void
+pawl_stats(struct pawl *engine, struct pawl_stats *out_stats)
+{
+    *out_stats = (struct pawl_stats) {
+        .tasks = (uint64_t) pawl_count(&engine->tasks, 0),
+        .pending = (uint64_t) pawl_count(&engine->pending, 0),
+        .running = (uint64_t) pawl_count(&engine->running, 0),
+        .waiting_ready = pawl_ready_count(&engine->ready),
+        .memory_bytes = (uint64_t) pawl_count(&engine->memory, 0),
+        .submitted = (uint64_t) pawl_count(&engine->submitted, 0),
+        .started = (uint64_t) pawl_count(&engine->started, 0),
+        .finished = (uint64_t) pawl_count(&engine->finished, 0),
+    };
+    read_lateness(engine, out_stats);
+}

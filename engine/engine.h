@@ -1,0 +1,125 @@
+/* engine.h: the engine from inside: what the rooms share, and the one door for changes. */
+#ifndef PAWL_ENGINE_H
+#define PAWL_ENGINE_H
+
+#include "clock.h"
+#include "epoch.h"
+#include "inbox.h"
+#include "index.h"
+#include "order.h"
+#include "ready.h"
+#include "store.h"
+#include "task.h"
+
+#include <pawl.h>
+
+struct pawl_ticker;
+struct pawl_keeper;
+struct pawl_worker;
+
+/* Counters; each on a line of its own, because different threads write them. All relaxed unless
+ * stated: they order nothing. */
+struct pawl_counter {
+    _Alignas(64) _Atomic int64_t n;
+};
+
+struct pawl {
+    struct pawl_options options;            /* I: with all defaults filled in */
+    struct pawl_clock *clock;               /* I */
+    struct pawl_store *store;               /* I */
+    struct pawl_epoch epoch;
+    struct pawl_index *index;               /* I */
+    struct pawl_order *order;               /* I */
+    struct pawl_ready ready;
+    struct pawl_ticker *ticker;             /* I */
+    struct pawl_keeper *keeper;             /* I */
+    struct pawl_worker **workers;           /* I */
+    unsigned nworkers;                      /* I: started */
+    char **environment;                     /* I: of runs: the process's, less PAWL_* */
+    char *shell;                            /* I: path of bash */
+    int idle_fd;                            /* I: an eventfd, see pawl_idle_fd() */
+    struct pawl_counter tasks;
+    struct pawl_counter pending;
+    struct pawl_counter memory;             /* bytes: scripts and kept output */
+    struct pawl_counter submitted, started, finished;
+    struct pawl_counter running;            /* seq_cst: C1 in engine.c */
+    _Alignas(64) _Atomic bool is_closing;   /* A: seq_cst: C1 in engine.c */
+    _Atomic bool is_starved;                /* A: seq_cst: a worker waits for a run to end */
+};
+
+/* A thread's way into the engine. All fields are the owner's, but inbox. */
+struct pawl_handle {
+    struct pawl *engine;                    /* I */
+    struct pawl_epoch_thread *epoch;        /* I */
+    struct pawl_inbox inbox;                /* any thread puts links */
+    _Atomic bool is_told;                   /* A: wake() was called since the last delivery */
+    void (*wake)(void *ctx);                /* I */
+    void *wake_ctx;                         /* I */
+    struct pawl_post **posts;               /* by task: see watch.c */
+    size_t nposts, nbuckets;
+};
+
+/* What time it is, both scales from one reading. */
+struct pawl_now {
+    int64_t elapsed_ns, wall_ns;
+};
+
+struct pawl_now
+pawl_now(struct pawl *engine);
+
+/* The start and the end of a handle that another object embeds; wake may be NULL for one that no
+ * link is ever sent to. Errors: PAWL_ENOMEM. */
+int
+pawl_handle_init(struct pawl_handle *handle, struct pawl *engine, void (*wake)(void *wake_ctx),
+                 void *wake_ctx);
+void
+pawl_handle_fini(struct pawl_handle *handle);
+
+/* Finds a task and holds it, or NULL. Threads: the handle's. Owns: gives a reference. */
+struct pawl_task *
+pawl_handle_find(struct pawl_handle *handle, const char *id, size_t id_len);
+
+/* Sends a link to a handle: its deliver() runs on the handle's thread. The link's memory is the
+ * receiver's from here. Threads: any. Blocks: no. */
+void
+pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link);
+
+/* The one door for changes: applies the event, counts what it means, wakes those who watch the
+ * task and tells the ticker of a new due time. The times of the event are filled in.
+ * Threads: the handle's, outside a section, holding a reference. Errors: as pawl_task_apply(). */
+int
+pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *event,
+            struct pawl_err *err);
+
+/* The store has made op's change durable, or could not (code): lets it happen and tells the
+ * caller. committer is the calling thread's own handle. Threads: any attached, once an op. */
+void
+pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code);
+
+/* Counts one run in progress, if there is room for it and the engine is not closing.
+ * Threads: workers. */
+bool
+pawl_engine_begin_run(struct pawl *engine);
+/* Counts it down. Threads: workers. */
+void
+pawl_engine_end_run(struct pawl *engine);
+
+/* Reports through options.log, if set. Threads: any. */
+void
+pawl_engine_log(struct pawl *engine, enum pawl_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Reports that a thread cannot go on. Threads: any. */
+void
+pawl_engine_failed(struct pawl *engine, const char *what);
+
+/* Starts a named thread with all signals blocked. Errors: PAWL_ESYS. */
+int
+pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *), void *arg);
+
+static inline int64_t
+pawl_count(struct pawl_counter *counter, int64_t by)
+{
+    return atomic_fetch_add_explicit(&counter->n, by, memory_order_relaxed) + by;
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* handle.c: a thread's way into the engine, and what is sent to it.
+ *
+ * Anybody sends; the owner delivers. R1: pawl_inbox_put() publishes the link and what it belongs
+ * to; pairs with A1, pawl_inbox_take(). T1: a sender that finds is_told clear wakes the owner; the
+ * owner clears it before it takes, so a link that it does not take finds it clear. */
+#include "engine.h"
+#include "watch.h"
+
+#include <stdlib.h>
+
+int
+pawl_handle_init(struct pawl_handle *handle, struct pawl *engine, void (*wake)(void *wake_ctx),
+                 void *wake_ctx)
+{
+    *handle = (struct pawl_handle) {.engine = engine, .wake = wake, .wake_ctx = wake_ctx};
+    pawl_inbox_init(&handle->inbox);
+    atomic_init(&handle->is_told, false);
+    handle->epoch = pawl_epoch_register(&engine->epoch);
+    return handle->epoch ? PAWL_OK : PAWL_ENOMEM;
+}
+
+void
+pawl_handle_fini(struct pawl_handle *handle)
+{
+    if (!handle->epoch)
+        return;
+    pawl_watch_fini(handle);
+    pawl_epoch_unregister(&handle->engine->epoch, handle->epoch);
+    handle->epoch = NULL;
+}
+
+int
+pawl_attach(struct pawl *engine, void (*wake)(void *wake_ctx), void *wake_ctx,
+            struct pawl_handle **out_handle)
+{
+    struct pawl_handle *handle = malloc(sizeof *handle);
+
+    if (!handle)
+        return PAWL_ENOMEM;
+    if (pawl_handle_init(handle, engine, wake, wake_ctx) != PAWL_OK) {
+        free(handle);
+        return PAWL_ENOMEM;
+    }
+    *out_handle = handle;
+    return PAWL_OK;
+}
+
+void
+pawl_detach(struct pawl_handle *handle)
+{
+    if (!handle)
+        return;
+    pawl_handle_fini(handle);
+    free(handle);
+}
+
+void
+pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link)
+{
+    void (*wake)(void *) = handle->wake;
+    void *wake_ctx = handle->wake_ctx;
+
+    pawl_inbox_put(&handle->inbox, (ck_stack_entry_t *) &link->entry);         /* R1 */
+    if (!atomic_exchange_explicit(&handle->is_told, true, memory_order_seq_cst) && wake)  /* T1 */
+        wake(wake_ctx);
+}
+
+void
+pawl_deliver(struct pawl_handle *handle)
+{
+    ck_stack_entry_t *entry, *next;
+
+    if (!atomic_load_explicit(&handle->is_told, memory_order_relaxed))
+        return;     /* relaxed: a link missed here has woken the owner, which will come again */
+    atomic_exchange_explicit(&handle->is_told, false, memory_order_seq_cst);   /* T1 */
+    for (entry = pawl_inbox_take(&handle->inbox); entry; entry = next) {       /* A1 */
+        struct pawl_link *link = (struct pawl_link *) entry;    /* its first member */
+
+        next = entry->next;
+        link->deliver(link);
+    }
+}
+
+bool
+pawl_rest(struct pawl_handle *handle)
+{
+    return pawl_epoch_rest(handle->epoch);
+}
+
+struct pawl_task *
+pawl_handle_find(struct pawl_handle *handle, const char *id, size_t id_len)
+{
+    struct pawl_index *index = handle->engine->index;
+    union pawl_key_probe probe;
+    struct pawl_key *key;
+
+    if (id_len == 0 || id_len > PAWL_ID_MAX)
+        return NULL;
+    pawl_index_key(index, id, id_len, &probe.key);
+    pawl_epoch_begin(handle->epoch);
+    key = pawl_index_find(index, &probe.key);
+    if (key)
+        pawl_task_ref(pawl_task_of_key(key));
+    pawl_epoch_end(handle->epoch);
+    return key ? pawl_task_of_key(key) : NULL;
+}

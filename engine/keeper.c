@@ -1,0 +1,225 @@
+/* keeper.c: the one thread that keeps scripts and output within max_memory_bytes ("pawl-keeper").
+ *
+ * It sleeps until the bytes pass fifteen sixteenths of the bound; then it walks all tasks twice:
+ * once to sum up the output by its age, once to drop the oldest down to fourteen sixteenths, of
+ * whichever task. Memory passes the bound at most by what runs bring in while it walks. */
+#include "keeper.h"
+
+#include "engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define AGES 4096u
+#define PAUSE_MIN_US 1000
+#define PAUSE_MAX_US 200000 /* between two walks that freed nothing: it was all scripts */
+
+struct pawl_keeper {
+    struct pawl_handle handle;
+    struct pawl *engine;                /* I */
+    pthread_t thread;                   /* I */
+    int wake_fd;                        /* I: blocking */
+    _Atomic bool is_ending;             /* A: set once; R1/A1 */
+};
+
+/* Output by age: each bucket holds the bytes that ended in its share of the time. */
+struct ages {
+    int64_t oldest_ns, newest_ns;
+    uint64_t bytes[AGES];
+};
+
+static unsigned
+age_of(const struct ages *ages, int64_t ended_ns)
+{
+    double share = (double) (ended_ns - ages->oldest_ns) /
+                   (double) (ages->newest_ns - ages->oldest_ns + 1);
+
+    return share <= 0 ? 0 : share >= 1 ? AGES - 1 : (unsigned) (share * AGES);
+}
+
+/* The end of the time that the bucket covers. */
+static int64_t
+end_of_age(const struct ages *ages, unsigned age)
+{
+    double span = (double) (ages->newest_ns - ages->oldest_ns + 1);
+
+    return ages->oldest_ns + (int64_t) (span / AGES * (age + 1));
+}
+
+static bool
+is_ending(struct pawl_keeper *keeper)
+{
+    return atomic_load_explicit(&keeper->is_ending, memory_order_acquire);     /* A1 */
+}
+
+/* Calls visit for every task that has output. */
+static void
+walk(struct pawl_keeper *keeper, void (*visit)(struct pawl_keeper *, struct pawl_task *,
+                                               const struct pawl_results *, void *), void *arg)
+{
+    struct pawl_cursor cursor = {0};
+    struct pawl_view view;
+    int code;
+
+    while ((code = pawl_list_next(&keeper->handle, NULL, &cursor, &view)) != PAWL_ENOENT) {
+        if (code != PAWL_OK)
+            continue;
+        if (view.nresults > 0)
+            visit(keeper, view.private_task, view.private_results, arg);
+        pawl_view_release(&view);
+        if (is_ending(keeper))
+            break;
+    }
+}
+
+static void
+find_span(struct pawl_keeper *keeper, struct pawl_task *task, const struct pawl_results *results,
+          void *arg)
+{
+    struct ages *ages = arg;
+
+    (void) keeper;
+    (void) task;
+    for (uint32_t i = 0; i < results->n; i++) {
+        int64_t ended_ns = results->items[i]->ended_ns;
+
+        if (ended_ns < ages->oldest_ns)
+            ages->oldest_ns = ended_ns;
+        if (ended_ns > ages->newest_ns)
+            ages->newest_ns = ended_ns;
+    }
+}
+
+static void
+sum_up(struct pawl_keeper *keeper, struct pawl_task *task, const struct pawl_results *results,
+       void *arg)
+{
+    struct ages *ages = arg;
+
+    (void) keeper;
+    (void) task;
+    for (uint32_t i = 0; i < results->n; i++) {
+        const struct pawl_result *result = results->items[i];
+
+        ages->bytes[age_of(ages, result->ended_ns)] += result->out_len + result->err_len;
+    }
+}
+
+static void
+drop(struct pawl_keeper *keeper, struct pawl_task *task, const struct pawl_results *results,
+     void *arg)
+{
+    struct pawl_event event = {.kind = PAWL_EVENT_TRIM, .cutoff_ns = *(const int64_t *) arg};
+
+    if (results->bytes > 0 && results->items[0]->ended_ns <= event.cutoff_ns)
+        pawl_change(&keeper->handle, task, &event, NULL);
+    pawl_snapshot_free_unused(event.spare);
+}
+
+/* Drops the oldest output until about want bytes are free. */
+static void
+free_output(struct pawl_keeper *keeper, uint64_t want)
+{
+    struct ages *ages = calloc(1, sizeof *ages);
+    uint64_t sum = 0;
+    int64_t cutoff_ns;
+    unsigned age = 0;
+
+    if (!ages)
+        return;
+    ages->oldest_ns = INT64_MAX;
+    ages->newest_ns = INT64_MIN;
+    walk(keeper, find_span, ages);
+    if (ages->newest_ns >= ages->oldest_ns) {
+        walk(keeper, sum_up, ages);
+        while (age < AGES - 1 && (sum += ages->bytes[age]) < want)
+            age++;
+        cutoff_ns = end_of_age(ages, age);
+        walk(keeper, drop, &cutoff_ns);
+        pawl_engine_log(keeper->engine, PAWL_LOG_WARN,
+                        "max-memory is nearly used up: the oldest kept output was dropped");
+    }
+    free(ages);
+}
+
+int64_t
+pawl_keeper_starts_at(const struct pawl *engine)
+{
+    uint64_t bound = engine->options.max_memory_bytes;
+
+    return (int64_t) (bound - bound / 16);
+}
+
+void
+pawl_keeper_wake(struct pawl_keeper *keeper)
+{
+    eventfd_write(keeper->wake_fd, 1);
+}
+
+static void *
+keep(void *arg)
+{
+    struct pawl_keeper *keeper = arg;
+    struct pawl *engine = keeper->engine;
+    uint64_t bound = engine->options.max_memory_bytes;
+    useconds_t pause_us = PAUSE_MIN_US;
+
+    while (!is_ending(keeper)) {
+        int64_t bytes = pawl_count(&engine->memory, 0);
+        eventfd_t ignored;
+
+        if (bytes > pawl_keeper_starts_at(engine)) {
+            free_output(keeper, (uint64_t) bytes - (bound - bound / 8));
+            pause_us = pawl_count(&engine->memory, 0) < bytes ? PAUSE_MIN_US : pause_us * 2;
+            usleep(pause_us < PAUSE_MAX_US ? pause_us : (pause_us = PAUSE_MAX_US));
+        }
+        while (pawl_epoch_rest(keeper->handle.epoch) && !is_ending(keeper))
+            usleep(PAUSE_MIN_US);       /* a reader is in a section: what was dropped waits */
+        if (eventfd_read(keeper->wake_fd, &ignored) != 0 && errno != EINTR) {
+            pawl_engine_failed(engine, "the keeper cannot sleep: read of its eventfd failed");
+            break;
+        }
+    }
+    return NULL;
+}
+
+int
+pawl_keeper_open(struct pawl *engine, struct pawl_keeper **out_keeper)
+{
+    struct pawl_keeper *keeper = calloc(1, sizeof *keeper);
+    int code = PAWL_ENOMEM;
+
+    if (!keeper)
+        return PAWL_ENOMEM;
+    keeper->engine = engine;
+    atomic_init(&keeper->is_ending, false);
+    keeper->wake_fd = eventfd(0, EFD_CLOEXEC);
+    if (keeper->wake_fd < 0)
+        code = PAWL_ESYS;
+    else if (pawl_handle_init(&keeper->handle, engine, NULL, NULL) == PAWL_OK)
+        code = pawl_engine_thread(&keeper->thread, "pawl-keeper", keep, keeper);
+    if (code == PAWL_OK) {
+        *out_keeper = keeper;
+        return PAWL_OK;
+    }
+    pawl_handle_fini(&keeper->handle);
+    if (keeper->wake_fd >= 0)
+        close(keeper->wake_fd);
+    free(keeper);
+    return code;
+}
+
+void
+pawl_keeper_close(struct pawl_keeper *keeper)
+{
+    if (!keeper)
+        return;
+    atomic_store_explicit(&keeper->is_ending, true, memory_order_release);     /* R1 */
+    pawl_keeper_wake(keeper);
+    pthread_join(keeper->thread, NULL);
+    pawl_handle_fini(&keeper->handle);
+    close(keeper->wake_fd);
+    free(keeper);
+}

@@ -1,0 +1,177 @@
+/* run.c: one execution of a script. */
+#include "run.h"
+
+#include "err.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READS_MAX 4     /* reads of one pipe in one go: a flood must not starve the others */
+
+struct pawl_run *
+pawl_run_new(void)
+{
+    struct pawl_run *run = calloc(1, sizeof *run);
+
+    if (!run)
+        return NULL;
+    for (int kind = 0; kind < PAWL_NSOURCE; kind++)
+        run->sources[kind] = (struct pawl_source) {run, kind, -1};
+    for (int i = 0; i < 2; i++)
+        run->spares[i] = pawl_snapshot_new();
+    if (run->spares[0] && run->spares[1])
+        return run;
+    pawl_run_free(run, -1);
+    return NULL;
+}
+
+/* Unwatches, then closes. The order matters: between a clone and its exec another child shares the
+ * open file, so that closing alone would leave it in the epoll set, and its events would meet a
+ * run that is freed. */
+static void
+close_source(struct pawl_source *source, int epoll_fd)
+{
+    if (source->fd < 0)
+        return;
+    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+    close(source->fd);
+    source->fd = -1;
+}
+
+void
+pawl_run_free(struct pawl_run *run, int epoll_fd)
+{
+    if (!run)
+        return;
+    for (int kind = 0; kind < PAWL_NSOURCE; kind++)
+        close_source(&run->sources[kind], epoll_fd);
+    for (int i = 0; i < 2; i++) {
+        pawl_capture_fini(&run->captures[i]);
+        pawl_snapshot_free_unused(run->spares[i]);
+    }
+    pawl_def_unref(run->def);
+    if (run->task)
+        pawl_task_unref(run->task);
+    free(run);
+}
+
+int
+pawl_run_start(struct pawl_run *run, const struct pawl_spawner *spawner, void *stack, int epoll_fd)
+{
+    struct pawl_child child;
+    siginfo_t end;
+    int code = pawl_spawn(spawner, stack, run->def->script, run->def->script_len, &child,
+                          &run->error);
+
+    if (code != PAWL_OK)
+        return code;
+    run->pid = child.pid;
+    run->sources[PAWL_SOURCE_OUT].fd = child.out_fd;
+    run->sources[PAWL_SOURCE_ERR].fd = child.err_fd;
+    run->sources[PAWL_SOURCE_PROCESS].fd = child.pidfd;
+    for (int kind = 0; kind < PAWL_NSOURCE; kind++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &run->sources[kind]};
+
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, run->sources[kind].fd, &event) != 0) {
+            pawl_err_set(&run->error, PAWL_ESYS, NULL, "could not be watched: %s",
+                         strerror(errno));
+            kill(-run->pid, SIGKILL);
+            waitid(P_PIDFD, (id_t) child.pidfd, &end, WEXITED);
+            run->pid = 0;
+            return PAWL_ESYS;
+        }
+    }
+    return PAWL_OK;
+}
+
+void
+pawl_run_read(struct pawl_run *run, enum pawl_source_kind kind, int epoll_fd, char *buffer)
+{
+    struct pawl_source *source = &run->sources[kind];
+
+    for (int i = 0; i < READS_MAX && source->fd >= 0; i++) {
+        ssize_t n = read(source->fd, buffer, PAWL_OUTPUT_MAX);
+
+        if (n > 0)
+            pawl_capture_add(&run->captures[kind], buffer, (size_t) n);
+        else if (n < 0 && errno == EAGAIN)
+            return;
+        else if (n == 0 || errno != EINTR)
+            close_source(source, epoll_fd);
+    }
+}
+
+bool
+pawl_run_reap(struct pawl_run *run, int epoll_fd)
+{
+    struct pawl_source *process = &run->sources[PAWL_SOURCE_PROCESS];
+    siginfo_t end = {0};
+
+    if (waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG) != 0) {
+        pawl_err_set(&run->error, PAWL_ESYS, NULL, "its end could not be read: %s",
+                     strerror(errno));
+    } else if (end.si_pid == 0) {
+        return false;
+    }
+    run->end_code = end.si_code;
+    run->end_status = end.si_status;
+    close_source(process, epoll_fd);
+    run->pid = 0;
+    return true;
+}
+
+bool
+pawl_run_is_over(const struct pawl_run *run)
+{
+    return run->pid == 0 && run->sources[PAWL_SOURCE_OUT].fd < 0 &&
+           run->sources[PAWL_SOURCE_ERR].fd < 0;
+}
+
+static void
+set_outcome(const struct pawl_run *run, struct pawl_result *result)
+{
+    result->exit_code = -1;
+    if (run->error.code != PAWL_OK) {
+        result->outcome = PAWL_ERROR;
+    } else if (run->end_code == CLD_EXITED) {
+        result->exit_code = run->end_status;
+        result->outcome = result->exit_code == 0 ? PAWL_SUCCESS : PAWL_FAILURE;
+    } else {
+        result->signal = run->end_status;
+        result->outcome = PAWL_KILLED;
+    }
+}
+
+struct pawl_result_box *
+pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch)
+{
+    struct pawl_result result = {
+        .run = run->number, .attempt = 1, .scheduled_ns = run->due_ns + offset_ns,
+        .started_ns = run->started_ns + offset_ns, .ended_ns = run->ended_ns + offset_ns,
+        .duration_ns = run->ended_ns - run->started_ns,
+    };
+    size_t error_size = run->error.code != PAWL_OK ? strlen(run->error.text) + 1 : 0;
+    struct pawl_result_box *box;
+
+    set_outcome(run, &result);
+    result.out_len = pawl_capture_text(&run->captures[0], scratch, &result.truncated);
+    result.err_len = pawl_capture_text(&run->captures[1], scratch + result.out_len,
+                                       &result.truncated);
+    box = malloc(sizeof *box + result.out_len + result.err_len + error_size);
+    if (!box)
+        return NULL;
+    atomic_init(&box->refs, 1);
+    memcpy(box->bytes, scratch, result.out_len + result.err_len);
+    memcpy(box->bytes + result.out_len + result.err_len, run->error.text, error_size);
+    result.out = box->bytes;
+    result.err = box->bytes + result.out_len;
+    if (error_size > 0)
+        result.error = result.err + result.err_len;
+    box->result = result;
+    return box;
+}

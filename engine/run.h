@@ -1,0 +1,64 @@
+/* run.h: one execution of a script: started, its output kept, its end noted. A run belongs to one
+ * worker, whose epoll tells it what happens; nothing here is shared between threads. */
+#ifndef PAWL_RUN_H
+#define PAWL_RUN_H
+
+#include "capture.h"
+#include "engine.h"
+#include "spawn.h"
+
+/* What an epoll event of a run is about. */
+enum pawl_source_kind { PAWL_SOURCE_OUT, PAWL_SOURCE_ERR, PAWL_SOURCE_PROCESS, PAWL_NSOURCE };
+
+struct pawl_source {
+    struct pawl_run *run;
+    enum pawl_source_kind kind;
+    int fd;                             /* -1: closed */
+};
+
+struct pawl_run {
+    struct pawl_source sources[PAWL_NSOURCE];
+    struct pawl_capture captures[2];    /* stdout, stderr */
+    struct pawl_task *task;             /* counted */
+    struct pawl_def *def;               /* counted: the script, though the task be deleted */
+    struct pawl_snapshot *spares[2];    /* for START and FINISH: neither can fail for memory */
+    pid_t pid;                          /* of the process and its group; 0: ended or never was */
+    int end_code, end_status;           /* siginfo's, once the process has ended */
+    uint64_t number;
+    int64_t due_ns, started_ns, ended_ns;       /* elapsed */
+    int64_t linger_until_ns;            /* the pipes are closed then, if the process has ended */
+    struct pawl_err error;              /* why it could not be started; code 0: it was */
+    struct pawl_run *next, **prev;      /* in one of the worker's lists */
+};
+
+/* Room for a run and for what its start and end need. NULL: out of memory. */
+struct pawl_run *
+pawl_run_new(void);
+/* Closes what is open, and gives back what it holds. NULL is accepted. */
+void
+pawl_run_free(struct pawl_run *run, int epoll_fd);
+
+/* Starts the script of run->def and watches it. On failure run->error says why. */
+int
+pawl_run_start(struct pawl_run *run, const struct pawl_spawner *spawner, void *stack,
+               int epoll_fd);
+
+/* Reads what there is of a pipe, a bounded part of it; closes it at its end.
+ * buffer has PAWL_OUTPUT_MAX bytes. */
+void
+pawl_run_read(struct pawl_run *run, enum pawl_source_kind kind, int epoll_fd, char *buffer);
+
+/* Takes the end of the process. False: it has not ended. */
+bool
+pawl_run_reap(struct pawl_run *run, int epoll_fd);
+
+/* Whether nothing more is to come: the process ended and both pipes are closed. */
+bool
+pawl_run_is_over(const struct pawl_run *run);
+
+/* Makes the result, counted once for the caller; NULL: out of memory. scratch has room for twice
+ * PAWL_OUTPUT_MAX. */
+struct pawl_result_box *
+pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch);
+
+#endif

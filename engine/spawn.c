@@ -1,0 +1,271 @@
+/* spawn.c: starting a process. Used by the workers; holds no state of its own. */
+#include "spawn.h"
+
+#include "err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+#define STACK_SIZE ((size_t) 64 << 10)
+#define ARG_MAX_LEN ((size_t) (128 << 10) - 1)  /* the kernel's MAX_ARG_STRLEN, less the NUL */
+#define SCRIPT_FD 3
+
+/* Sanitizers must not see the child: it runs in the parent's memory, on a stack of its own. */
+#if defined(__clang__)
+#define CHILD_CODE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+#else
+#define CHILD_CODE __attribute__((no_sanitize_address, no_sanitize_thread, \
+                                  no_sanitize_undefined, noinline))
+#endif
+
+/* The kernel's struct sigaction: all zero is the default disposition. */
+struct kernel_sigaction {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+/* What parent and child share while the parent waits. */
+struct plan {
+    const struct pawl_spawner *spawner;
+    char **argv;
+    int out_fd, err_fd, script_fd;      /* of the child; script_fd -1: none */
+    int error;                          /* errno of what failed in the child; 0: exec went well */
+    const char *failed;                 /* and its name */
+};
+
+/* --- The child: raw system calls only --- */
+
+static int CHILD_CODE
+child_fail(struct plan *plan, const char *what)
+{
+    plan->error = errno;
+    plan->failed = what;
+    syscall(SYS_exit_group, 127);
+    return 127;
+}
+
+static long CHILD_CODE
+child_descriptors(const struct plan *plan)
+{
+    /* All of ours are above 2: see keep_above_stdio() in main.c and null_fd. */
+    if (syscall(SYS_dup2, plan->spawner->null_fd, 0) < 0 ||
+        syscall(SYS_dup2, plan->out_fd, 1) < 0 || syscall(SYS_dup2, plan->err_fd, 2) < 0)
+        return -1;
+    if (plan->script_fd < 0)
+        return syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return -1;
+    if (plan->script_fd == SCRIPT_FD)
+        return syscall(SYS_fcntl, SCRIPT_FD, F_SETFD, 0);
+    return syscall(SYS_dup2, plan->script_fd, SCRIPT_FD);
+}
+
+static long CHILD_CODE
+child_signals(const struct pawl_spawner *spawner)
+{
+    struct kernel_sigaction normal = {0};
+    uint64_t none = 0;
+
+    for (int sig = 1; sig <= 64; sig++) {
+        if (spawner->reset_signals >> (sig - 1) & 1 &&
+            syscall(SYS_rt_sigaction, sig, &normal, NULL, sizeof none) < 0)
+            return -1;
+    }
+    return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
+}
+
+static int CHILD_CODE
+child_main(void *arg)
+{
+    struct plan *plan = arg;
+    const struct pawl_spawner *spawner = plan->spawner;
+    struct rlimit limit;
+
+    if (syscall(SYS_setpgid, 0, 0) < 0)
+        return child_fail(plan, "setpgid");
+    if (child_descriptors(plan) < 0)
+        return child_fail(plan, "dup2");
+    if (spawner->nofile > 0 && syscall(SYS_getrlimit, RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = spawner->nofile < limit.rlim_max ? spawner->nofile : limit.rlim_max;
+        syscall(SYS_setrlimit, RLIMIT_NOFILE, &limit);
+    }
+    if (child_signals(spawner) < 0)
+        return child_fail(plan, "sigaction");
+    syscall(SYS_execve, spawner->shell, plan->argv, spawner->environment);
+    return child_fail(plan, spawner->shell);
+}
+
+/* --- The parent --- */
+
+int
+pawl_spawner_init(struct pawl_spawner *spawner, struct pawl_err *err)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct sigaction action;
+
+    if (sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+        close(fd);
+        return pawl_err_set(err, PAWL_ESYS, NULL,
+                            "SIGCHLD is ignored: the end of a run could not be read");
+    }
+    if (fd >= 0 && fd <= 2) {
+        int above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+        close(fd);
+        fd = above;
+    }
+    if (fd < 0)
+        return pawl_err_set(err, PAWL_ESYS, NULL, "/dev/null: %s", strerror(errno));
+    spawner->null_fd = fd;
+    spawner->reset_signals = 0;
+    for (int sig = 1; sig <= 64; sig++) {
+        if (sigaction(sig, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+            spawner->reset_signals |= UINT64_C(1) << (sig - 1);
+    }
+    return PAWL_OK;
+}
+
+void
+pawl_spawner_fini(struct pawl_spawner *spawner)
+{
+    close(spawner->null_fd);
+}
+
+void *
+pawl_spawn_stack_new(void)
+{
+    void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+    if (stack == MAP_FAILED)
+        return NULL;
+    mprotect(stack, 4096, PROT_NONE);       /* the guard; it grows down */
+    return stack;
+}
+
+void
+pawl_spawn_stack_free(void *stack)
+{
+    if (stack)
+        munmap(stack, STACK_SIZE);
+}
+
+static void
+close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+/* A pipe whose read end does not block; both ends are above 2. */
+static int
+open_pipe(int fds[2])
+{
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        fds[0] = fds[1] = -1;
+        return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (fds[i] <= 2) {
+            int above = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+
+            close(fds[i]);
+            fds[i] = above;
+        }
+    }
+    if (fds[0] < 0 || fds[1] < 0)
+        return -1;
+    return fcntl(fds[0], F_SETFL, O_NONBLOCK);
+}
+
+/* A long script as a file in memory, at its start. */
+static int
+open_script(const char *script, size_t len)
+{
+    int fd = memfd_create("pawl-script", MFD_CLOEXEC);
+    size_t at = 0;
+
+    while (fd >= 0 && at < len) {
+        ssize_t n = write(fd, script + at, len - at);
+
+        if (n < 0 && errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+        at += n > 0 ? (size_t) n : 0;
+    }
+    if (fd >= 0)
+        lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+/* clone() of a child that will exec; its pid, or -1 with errno set. */
+static pid_t
+clone_child(struct plan *plan, void *stack, int *out_pidfd)
+{
+    return clone(child_main, (char *) stack + STACK_SIZE,
+                 CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, plan, out_pidfd);
+}
+
+int
+pawl_spawn(const struct pawl_spawner *spawner, void *stack, const char *script, size_t script_len,
+           struct pawl_child *out_child, struct pawl_err *err)
+{
+    /* The script is read before it runs, so that it does not see the descriptor. */
+    static const char long_script[] = "eval \"exec 3<&-; $(</dev/fd/3)\"";
+    bool is_long = script_len > ARG_MAX_LEN;
+    char *argv[] = {(char *) "bash", (char *) "-c", (char *) (is_long ? long_script : script),
+                    (char *) "pawl", NULL};
+    struct plan plan = {.spawner = spawner, .argv = argv, .script_fd = -1};
+    int out[2] = {-1, -1}, error[2] = {-1, -1}, pidfd = -1, code = PAWL_ESYS;
+    const char *what = "pipe";
+    pid_t pid;
+
+    if (open_pipe(out) != 0 || open_pipe(error) != 0)
+        goto out;
+    what = "memfd";
+    if (is_long && (plan.script_fd = open_script(script, script_len)) < 0)
+        goto out;
+    plan.out_fd = out[1];
+    plan.err_fd = error[1];
+    what = "clone";
+    pid = clone_child(&plan, stack, &pidfd);
+    if (pid < 0)
+        goto out;
+    if (plan.error) {
+        siginfo_t info;
+
+        what = plan.failed;
+        waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED);
+        errno = plan.error;
+        goto out;
+    }
+    *out_child = (struct pawl_child) {pid, pidfd, out[0], error[0]};
+    out[0] = error[0] = pidfd = -1;
+    code = PAWL_OK;
+out:
+    if (code != PAWL_OK)
+        pawl_err_set(err, code, NULL, "could not be started: %s: %s", what, strerror(errno));
+    for (int i = 0; i < 2; i++) {
+        close_fd(out[i]);
+        close_fd(error[i]);
+    }
+    close_fd(plan.script_fd);
+    close_fd(pidfd);
+    return code;
+}

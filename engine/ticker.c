@@ -1,0 +1,298 @@
+/* ticker.c: the one thread that turns the wheel and feeds the ready ring ("pawl-ticker").
+ *
+ * A task whose due time changed is put into the inbox; the ticker then makes the wheel agree with
+ * the task's snapshot, whatever it says by then. Due tasks go into the ready ring; what has no
+ * room there stays in the wheel, in order. The thread never runs anything and never blocks but in
+ * its poll(), until the next due time exactly.
+ *
+ * W1: an armed task is not overslept. The armer puts the task, then reads wakes_at; the ticker
+ * writes wakes_at, then looks into the inbox; a full fence stands between on both sides. While the
+ * ticker is up wakes_at is the far past, so nobody wakes it in vain.
+ * Q1: is_queued lets a task be in the inbox once. The armer sets it after the snapshot changed and
+ * the ticker clears it before it reads the snapshot, both by acq_rel exchanges: an armer that finds
+ * it set knows that its snapshot will be seen. */
+#include "ticker.h"
+
+#include "engine.h"
+#include "wheel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define BATCH 256               /* timers armed or fired in one go */
+#define INBOX_MAX 4096          /* tasks armed for later that may wait until the ticker wakes */
+#define RETRY_MS 10             /* after memory ran out */
+
+struct pawl_ticker {
+    struct pawl_handle handle;          /* the ticker's own */
+    struct pawl *engine;                /* I */
+    pthread_t thread;                   /* I */
+    struct pawl_wheel *wheel;           /* T */
+    ck_stack_entry_t *arming;           /* T: taken from the inbox, not yet looked at */
+    bool short_of_memory;               /* T */
+    int wake_fd, timer_fd;              /* I */
+    _Alignas(64) struct pawl_inbox inbox;
+    _Atomic int64_t ninbox;             /* A: relaxed: how many since the last take, about */
+    _Alignas(64) _Atomic int64_t wakes_at;      /* A: W1 */
+    _Atomic bool is_ending;             /* A: set once; seen behind the eventfd */
+};
+
+static void
+wake(struct pawl_ticker *ticker)
+{
+    eventfd_write(ticker->wake_fd, 1);
+}
+
+void
+pawl_ticker_arm(struct pawl_ticker *ticker, struct pawl_task *task, int64_t due_ns)
+{
+    int64_t n;
+
+    if (atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel)) {  /* Q1 */
+        ck_pr_fence_memory();
+    } else {
+        pawl_task_ref(task);
+        pawl_inbox_put(&ticker->inbox, &task->arm_entry);                           /* W1 */
+    }
+    n = atomic_fetch_add_explicit(&ticker->ninbox, 1, memory_order_relaxed) + 1;
+    if (n % INBOX_MAX == 0 ||
+        (due_ns != PAWL_NO_TIME &&
+         due_ns < atomic_load_explicit(&ticker->wakes_at, memory_order_seq_cst)))   /* W1 */
+        wake(ticker);
+}
+
+/* --- Arming --- */
+
+static struct pawl_task *
+task_of_entry(ck_stack_entry_t *entry)
+{
+    return (struct pawl_task *) ((char *) entry - offsetof(struct pawl_task, arm_entry));
+}
+
+/* When the task wants to be woken, by its snapshot of this moment. */
+static int64_t
+wanted(struct pawl_ticker *ticker, struct pawl_task *task)
+{
+    const struct pawl_snapshot *snapshot;
+    int64_t due_ns = PAWL_NO_TIME;
+
+    pawl_epoch_begin(ticker->handle.epoch);
+    snapshot = pawl_task_read(task, NULL);
+    if (snapshot && (snapshot->status == PAWL_TO_BE_EXECUTED ||
+                     snapshot->status == PAWL_WAIT_FOR_NEXT))
+        due_ns = snapshot->due_ns;
+    pawl_epoch_end(ticker->handle.epoch);
+    return due_ns;
+}
+
+/* Makes the wheel agree with the task. False: out of memory, nothing was done. */
+static bool
+sync_task(struct pawl_ticker *ticker, struct pawl_task *task)
+{
+    int64_t due_ns = wanted(ticker, task);
+    uint32_t timer = PAWL_TIMER_NONE;
+
+    if (due_ns != PAWL_NO_TIME && pawl_wheel_insert(ticker->wheel, due_ns, task, &timer) != PAWL_OK)
+        return false;
+    if (timer != PAWL_TIMER_NONE)
+        pawl_task_ref(task);
+    if (task->timer != PAWL_TIMER_NONE) {
+        pawl_wheel_cancel(ticker->wheel, task->timer);
+        pawl_task_unref(task);
+    }
+    task->timer = timer;
+    return true;
+}
+
+/* Looks at up to BATCH tasks whose due time changed. True: there are more. */
+static bool
+arm_batch(struct pawl_ticker *ticker)
+{
+    if (!ticker->arming) {
+        atomic_store_explicit(&ticker->ninbox, 0, memory_order_relaxed);
+        ticker->arming = pawl_inbox_take(&ticker->inbox);
+    }
+    ticker->short_of_memory = false;
+    for (int i = 0; i < BATCH && ticker->arming; i++) {
+        struct pawl_task *task = task_of_entry(ticker->arming);
+        ck_stack_entry_t *next = ticker->arming->next;
+
+        atomic_exchange_explicit(&task->is_queued, false, memory_order_acq_rel);    /* Q1 */
+        if (!sync_task(ticker, task)) {
+            /* Nothing that was accepted is lost: it stays first, until there is memory. */
+            ticker->short_of_memory = true;
+            if (!atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel))
+                return false;
+            /* It was put into the inbox again meanwhile: that entry will do. */
+        }
+        ticker->arming = next;
+        pawl_task_unref(task);
+    }
+    return ticker->arming != NULL;
+}
+
+/* --- Firing --- */
+
+/* Moves due tasks from the wheel into the ring, as many as BATCH and the ring allow; what has no
+ * room stays in the wheel, in order. The wheel's reference goes with the task. True: there may be
+ * more. */
+static bool
+fire_batch(struct pawl_ticker *ticker, int64_t now_ns, bool *out_full)
+{
+    struct pawl_ready *ready = &ticker->engine->ready;
+    size_t room = PAWL_READY_SLOTS - 1 - pawl_ready_count(ready);
+    size_t max = room < BATCH ? room : BATCH, n;
+    void *tasks[BATCH];
+
+    *out_full = max == 0 && pawl_wheel_next(ticker->wheel) <= now_ns;
+    if (max == 0)
+        return false;
+    n = pawl_wheel_expire(ticker->wheel, now_ns, tasks, max);
+    for (size_t i = 0; i < n; i++) {
+        struct pawl_task *task = tasks[i];
+
+        task->timer = PAWL_TIMER_NONE;
+        pawl_ready_put(ready, task);
+    }
+    if (n > 0)
+        pawl_ready_wake(ready, n);
+    return pawl_wheel_next(ticker->wheel) <= now_ns;
+}
+
+/* --- The thread --- */
+
+/* Sleeps until there is something to do. is_full: due tasks wait for room in the ring. */
+static int
+rest(struct pawl_ticker *ticker, bool is_full)
+{
+    struct pollfd fds[2] = {
+        {.fd = ticker->wake_fd, .events = POLLIN},
+        {.fd = ticker->timer_fd, .events = POLLIN},
+    };
+    int64_t next_ns = is_full ? INT64_MAX : pawl_wheel_next(ticker->wheel);
+    bool is_pending = pawl_epoch_rest(ticker->handle.epoch);
+    struct pawl_clock *clock = ticker->engine->clock;
+    eventfd_t ignored;
+
+    if (is_full && !pawl_ready_wait_for_room(&ticker->engine->ready))
+        return 0;
+    atomic_store_explicit(&ticker->wakes_at, next_ns, memory_order_seq_cst);        /* W1 */
+    ck_pr_fence_memory();
+    if (pawl_inbox_is_empty(&ticker->inbox)) {
+        clock->timer_set(clock, ticker->timer_fd, next_ns);
+        if (poll(fds, 2, is_pending || ticker->short_of_memory ? RETRY_MS : -1) < 0 &&
+            errno != EINTR)
+            return -1;
+    }
+    atomic_store_explicit(&ticker->wakes_at, INT64_MIN, memory_order_seq_cst);
+    if (fds[0].revents)
+        eventfd_read(ticker->wake_fd, &ignored);
+    return 0;
+}
+
+static void *
+turn(void *arg)
+{
+    struct pawl_ticker *ticker = arg;
+    struct pawl_clock *clock = ticker->engine->clock;
+
+    /* acquire: pairs with the release in pawl_ticker_close(). */
+    while (!atomic_load_explicit(&ticker->is_ending, memory_order_acquire)) {
+        bool is_full, is_busy;
+
+        is_busy = arm_batch(ticker);
+        is_busy |= fire_batch(ticker, clock->elapsed_ns(clock), &is_full);
+        if ((!is_busy || ticker->short_of_memory) && rest(ticker, is_full) != 0) {
+            pawl_engine_failed(ticker->engine, "the ticker cannot sleep: poll failed");
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* --- Life --- */
+
+int
+pawl_ticker_open(struct pawl *engine, struct pawl_ticker **out_ticker)
+{
+    size_t size = (sizeof(struct pawl_ticker) + 63) & ~(size_t) 63;
+    struct pawl_ticker *ticker = aligned_alloc(64, size);
+    int code = PAWL_ENOMEM;
+
+    if (!ticker)
+        return PAWL_ENOMEM;
+    memset(ticker, 0, size);
+    ticker->engine = engine;
+    pawl_inbox_init(&ticker->inbox);
+    atomic_init(&ticker->ninbox, 0);
+    atomic_init(&ticker->wakes_at, INT64_MIN);
+    atomic_init(&ticker->is_ending, false);
+    ticker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ticker->timer_fd = engine->clock->timer_open(engine->clock);
+    if (ticker->wake_fd < 0 || ticker->timer_fd < 0) {
+        code = PAWL_ESYS;
+        goto out;
+    }
+    if (pawl_wheel_new(engine->clock->elapsed_ns(engine->clock), &ticker->wheel) != PAWL_OK ||
+        pawl_handle_init(&ticker->handle, engine, NULL, NULL) != PAWL_OK)
+        goto out;
+    engine->ready.producer_fd = ticker->wake_fd;
+    code = pawl_engine_thread(&ticker->thread, "pawl-ticker", turn, ticker);
+    if (code == PAWL_OK) {
+        *out_ticker = ticker;
+        return PAWL_OK;
+    }
+out:
+    if (ticker->handle.epoch)
+        pawl_handle_fini(&ticker->handle);
+    pawl_wheel_free(ticker->wheel);
+    if (ticker->wake_fd >= 0)
+        close(ticker->wake_fd);
+    if (ticker->timer_fd >= 0)
+        close(ticker->timer_fd);
+    free(ticker);
+    return code;
+}
+
+/* Lets go of every reference that the wheel and the inbox hold. */
+static void
+let_go(struct pawl_ticker *ticker)
+{
+    ck_stack_entry_t *entries[2] = {ticker->arming, pawl_inbox_take(&ticker->inbox)};
+    void *tasks[BATCH];
+    size_t n;
+
+    while (pawl_wheel_count(ticker->wheel) > 0) {
+        n = pawl_wheel_expire(ticker->wheel, INT64_MAX, tasks, BATCH);
+        for (size_t i = 0; i < n; i++)
+            pawl_task_unref(tasks[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        while (entries[i]) {
+            struct pawl_task *task = task_of_entry(entries[i]);
+
+            entries[i] = entries[i]->next;
+            pawl_task_unref(task);
+        }
+    }
+}
+
+void
+pawl_ticker_close(struct pawl_ticker *ticker)
+{
+    if (!ticker)
+        return;
+    atomic_store_explicit(&ticker->is_ending, true, memory_order_release);
+    wake(ticker);
+    pthread_join(ticker->thread, NULL);
+    let_go(ticker);
+    pawl_handle_fini(&ticker->handle);
+    pawl_wheel_free(ticker->wheel);
+    close(ticker->wake_fd);
+    close(ticker->timer_fd);
+    free(ticker);
+}

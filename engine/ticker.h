@@ -1,0 +1,23 @@
+/* ticker.h: the one thread that turns the wheel and feeds the ready ring. */
+#ifndef PAWL_TICKER_H
+#define PAWL_TICKER_H
+
+#include <pawl.h>
+#include <stdint.h>
+
+struct pawl_task;
+struct pawl_ticker;
+
+/* Starts the thread. Errors: PAWL_ENOMEM, PAWL_ESYS. */
+int
+pawl_ticker_open(struct pawl *engine, struct pawl_ticker **out_ticker);
+/* Stops and joins it; tasks in the wheel are let go. NULL is accepted. */
+void
+pawl_ticker_close(struct pawl_ticker *ticker);
+
+/* The task's due time has changed to due_ns (PAWL_NO_TIME: none): the ticker will look at the
+ * task's snapshot, soon enough for due_ns. Threads: any that holds a reference. Blocks: no. */
+void
+pawl_ticker_arm(struct pawl_ticker *ticker, struct pawl_task *task, int64_t due_ns);
+
+#endif

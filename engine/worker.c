@@ -1,0 +1,359 @@
+/* worker.c: the event loops that start runs and supervise them ("pawl-worker-N").
+ *
+ * A worker sleeps in one epoll, on its eventfd and on the process and the pipes of each of its
+ * runs. It starts a few runs, then looks at what happened, and so on; nothing but exec holds it
+ * up. A run is over when its process has ended and its pipes are at their end; pipes that some
+ * grandchild still holds open are waited for a moment only. */
+#include "worker.h"
+
+#include "engine.h"
+#include "run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define STARTS_MAX 16                   /* runs started between two looks at the others */
+#define EVENTS_MAX 64
+#define LINGER_NS INT64_C(100000000)    /* the moment that open pipes are waited for */
+#define RETRY_MS 10                     /* after memory ran out, or while readers finish */
+
+struct pawl_worker {
+    struct pawl_handle handle;          /* the worker's own */
+    struct pawl *engine;                /* I */
+    const struct pawl_spawner *spawner; /* I */
+    unsigned number;                    /* I */
+    pthread_t thread;                   /* I */
+    int epoll_fd, wake_fd;              /* I */
+    void *stack;                        /* I: of children until exec */
+    char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
+    struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
+    struct pawl_run *live;              /* W: processes that run */
+    struct pawl_run *lingering;         /* W: ended, pipes open; the newest first */
+    struct pawl_run *over;              /* W: to be freed when no event of this batch is left */
+    struct pawl_lateness lateness;      /* W writes, any reads */
+    _Alignas(64) _Atomic int wanted_signal;     /* A: R1/A1: behind the eventfd */
+    _Atomic bool is_ending;             /* A: R1/A1 */
+};
+
+/* --- Lists of runs --- */
+
+static void
+push(struct pawl_run **list, struct pawl_run *run)
+{
+    run->next = *list;
+    run->prev = list;
+    if (run->next)
+        run->next->prev = &run->next;
+    *list = run;
+}
+
+static void
+unlink_run(struct pawl_run *run)
+{
+    *run->prev = run->next;
+    if (run->next)
+        run->next->prev = run->prev;
+}
+
+/* --- The end of a run --- */
+
+/* Notes the end in the task; the run is freed later. */
+static void
+finish(struct pawl_worker *worker, struct pawl_run *run)
+{
+    struct pawl *engine = worker->engine;
+    struct pawl_event event = {.kind = PAWL_EVENT_FINISH, .spare = run->spares[1]};
+    struct pawl_now now = pawl_now(engine);
+    struct pawl_result_box *box;
+
+    box = pawl_run_result(run, now.wall_ns - now.elapsed_ns, worker->buffer);
+    if (!box)
+        pawl_engine_log(engine, PAWL_LOG_ERROR, "out of memory: the result of a run is lost");
+    event.box = box;
+    event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
+                   run->end_status != 0;
+    pawl_change(&worker->handle, run->task, &event, NULL);  /* a deleted task has no use for it */
+    run->spares[1] = event.spare;
+    if (box)
+        pawl_result_unref(&box->result);
+    unlink_run(run);
+    push(&worker->over, run);
+    pawl_count(&engine->finished, 1);
+    pawl_engine_end_run(engine);
+}
+
+static void
+free_over(struct pawl_worker *worker)
+{
+    while (worker->over) {
+        struct pawl_run *run = worker->over;
+
+        unlink_run(run);
+        pawl_run_free(run, worker->epoll_fd);
+    }
+}
+
+static void
+on_event(struct pawl_worker *worker, struct pawl_source *source)
+{
+    struct pawl_run *run = source->run;
+
+    if (source->fd < 0)
+        return;         /* closed by an earlier event of the same batch */
+    if (source->kind != PAWL_SOURCE_PROCESS) {
+        pawl_run_read(run, source->kind, worker->epoll_fd, worker->buffer);
+    } else if (pawl_run_reap(run, worker->epoll_fd)) {
+        run->ended_ns = pawl_now(worker->engine).elapsed_ns;
+        run->linger_until_ns = run->ended_ns + LINGER_NS;
+        pawl_run_read(run, PAWL_SOURCE_OUT, worker->epoll_fd, worker->buffer);
+        pawl_run_read(run, PAWL_SOURCE_ERR, worker->epoll_fd, worker->buffer);
+        unlink_run(run);
+        push(&worker->lingering, run);
+    }
+    if (pawl_run_is_over(run))
+        finish(worker, run);
+}
+
+/* Ends the runs whose pipes were waited for long enough. Gives the time in ms until the next, -1
+ * if none waits. */
+static int
+end_lingering(struct pawl_worker *worker)
+{
+    int64_t now_ns, next_ns = INT64_MAX;
+    struct pawl_run *run, *next;
+
+    if (!worker->lingering)
+        return -1;
+    now_ns = pawl_now(worker->engine).elapsed_ns;
+    for (run = worker->lingering; run; run = next) {
+        next = run->next;
+        if (run->linger_until_ns <= now_ns)
+            finish(worker, run);
+        else if (run->linger_until_ns < next_ns)
+            next_ns = run->linger_until_ns;
+    }
+    return next_ns == INT64_MAX ? -1 : (int) ((next_ns - now_ns) / 1000000) + 1;
+}
+
+/* --- The start of a run --- */
+
+static void
+start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event *started)
+{
+    int64_t now_ns;
+
+    run->def = started->def;
+    run->number = started->run;
+    run->due_ns = started->due_ns;
+    push(&worker->live, run);
+    pawl_count(&worker->engine->started, 1);
+    now_ns = pawl_now(worker->engine).elapsed_ns;
+    run->started_ns = run->ended_ns = now_ns;
+    pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - run->due_ns);
+    if (pawl_run_start(run, worker->spawner, worker->stack, worker->epoll_fd) != PAWL_OK)
+        finish(worker, run);
+}
+
+enum taken { STARTED, NOTHING_DUE, NO_ROOM, NO_MEMORY };
+
+/* Takes one due task and starts it, if it is still to be started. */
+static enum taken
+take(struct pawl_worker *worker)
+{
+    struct pawl *engine = worker->engine;
+    struct pawl_event event = {.kind = PAWL_EVENT_START};
+    struct pawl_run *run;
+
+    if (pawl_ready_count(&engine->ready) == 0)
+        return NOTHING_DUE;
+    if (!worker->spare && !(worker->spare = pawl_run_new()))
+        return NO_MEMORY;
+    if (!pawl_engine_begin_run(engine))
+        return NO_ROOM;
+    run = worker->spare;
+    run->task = pawl_ready_take(&engine->ready);
+    if (!run->task) {
+        pawl_engine_end_run(engine);
+        return NOTHING_DUE;
+    }
+    event.spare = run->spares[0];
+    if (pawl_change(&worker->handle, run->task, &event, NULL) == PAWL_OK) {
+        worker->spare = NULL;
+        run->spares[0] = NULL;
+        pawl_histogram_record(&worker->lateness.due_to_worker, event.now_ns - event.due_ns);
+        start(worker, run, &event);
+    } else {            /* stopped, deleted or moved meanwhile */
+        run->spares[0] = event.spare;
+        pawl_task_unref(run->task);
+        run->task = NULL;
+        pawl_engine_end_run(engine);
+    }
+    return STARTED;
+}
+
+/* --- The loop --- */
+
+static void
+signal_runs(struct pawl_worker *worker, int sig)
+{
+    for (struct pawl_run *run = worker->live; run; run = run->next)
+        kill(-run->pid, sig);   /* not reaped yet, so the number is not used again */
+}
+
+/* How long to sleep, and whether the ring may wake us. */
+static int
+sleep_ms(struct pawl_worker *worker, enum taken taken)
+{
+    int ms = end_lingering(worker);
+
+    free_over(worker);
+    if (taken == STARTED)
+        return 0;
+    if (taken == NOTHING_DUE && !pawl_ready_sleep(&worker->engine->ready, worker->number))
+        return 0;
+    if ((pawl_epoch_rest(worker->handle.epoch) || taken == NO_MEMORY) && (ms < 0 || ms > RETRY_MS))
+        ms = RETRY_MS;
+    return ms;
+}
+
+/* Waits for events and handles them. */
+static int
+look_around(struct pawl_worker *worker, int ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, ms), sig;
+
+    pawl_ready_rise(&worker->engine->ready, worker->number);
+    if (n < 0)
+        return errno == EINTR ? 0 : -1;
+    for (int i = 0; i < n; i++) {
+        eventfd_t ignored;
+
+        if (events[i].data.ptr)
+            on_event(worker, events[i].data.ptr);
+        else
+            eventfd_read(worker->wake_fd, &ignored);
+    }
+    free_over(worker);
+    sig = atomic_exchange_explicit(&worker->wanted_signal, 0, memory_order_acquire);   /* A1 */
+    if (sig)
+        signal_runs(worker, sig);
+    return 0;
+}
+
+static void *
+work(void *arg)
+{
+    struct pawl_worker *worker = arg;
+
+    for (;;) {
+        enum taken taken = STARTED;
+        bool is_ending = atomic_load_explicit(&worker->is_ending, memory_order_acquire);   /* A1 */
+
+        if (is_ending && !worker->live && !worker->lingering)
+            break;
+        for (int i = 0; i < STARTS_MAX && taken == STARTED; i++)
+            taken = take(worker);
+        if (look_around(worker, sleep_ms(worker, taken)) != 0) {
+            pawl_engine_failed(worker->engine, "a worker cannot sleep: epoll_wait failed");
+            break;
+        }
+    }
+    free_over(worker);
+    return NULL;
+}
+
+/* --- Life --- */
+
+static int
+open_loop(struct pawl_worker *worker)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+
+    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->epoll_fd < 0 || worker->wake_fd < 0 ||
+        epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event) != 0)
+        return PAWL_ESYS;
+    worker->stack = pawl_spawn_stack_new();
+    worker->buffer = malloc(2 * PAWL_OUTPUT_MAX);
+    return worker->stack && worker->buffer ? PAWL_OK : PAWL_ENOMEM;
+}
+
+void
+pawl_worker_free(struct pawl_worker *worker)
+{
+    pawl_handle_fini(&worker->handle);
+    pawl_run_free(worker->spare, -1);
+    pawl_spawn_stack_free(worker->stack);
+    free(worker->buffer);
+    if (worker->epoll_fd >= 0)
+        close(worker->epoll_fd);
+    if (worker->wake_fd >= 0)
+        close(worker->wake_fd);
+    free(worker);
+}
+
+int
+pawl_worker_open(struct pawl *engine, unsigned i, const struct pawl_spawner *spawner,
+                 struct pawl_worker **out_worker)
+{
+    size_t size = (sizeof(struct pawl_worker) + 63) & ~(size_t) 63;
+    struct pawl_worker *worker = aligned_alloc(64, size);
+    char name[16];
+    int code;
+
+    if (!worker)
+        return PAWL_ENOMEM;
+    memset(worker, 0, size);
+    worker->engine = engine;
+    worker->spawner = spawner;
+    worker->number = i;
+    code = open_loop(worker);
+    if (code == PAWL_OK)
+        code = pawl_handle_init(&worker->handle, engine, NULL, NULL);
+    if (code == PAWL_OK) {
+        engine->ready.sleepers[i].fd = worker->wake_fd;
+        snprintf(name, sizeof name, "pawl-worker-%u", i % 100);
+        code = pawl_engine_thread(&worker->thread, name, work, worker);
+    }
+    if (code == PAWL_OK)
+        *out_worker = worker;
+    else
+        pawl_worker_free(worker);
+    return code;
+}
+
+void
+pawl_worker_stop(struct pawl_worker *worker)
+{
+    pawl_worker_signal(worker, SIGKILL);
+    atomic_store_explicit(&worker->is_ending, true, memory_order_release);     /* R1 */
+    pawl_worker_wake(worker);
+    pthread_join(worker->thread, NULL);
+}
+
+void
+pawl_worker_wake(struct pawl_worker *worker)
+{
+    eventfd_write(worker->wake_fd, 1);
+}
+
+void
+pawl_worker_signal(struct pawl_worker *worker, int sig)
+{
+    atomic_store_explicit(&worker->wanted_signal, sig, memory_order_release);  /* R1 */
+    pawl_worker_wake(worker);
+}
+
+const struct pawl_lateness *
+pawl_worker_lateness(const struct pawl_worker *worker)
+{
+    return &worker->lateness;
+}
