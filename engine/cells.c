@@ -76,11 +76,11 @@ list_remove(struct pawl_cells *cells, struct pawl_page *page, enum pawl_page_fil
 }
 
 static enum pawl_page_fill
-fill_of(const struct pawl_cells *cells, const struct pawl_page *page)
+fill_of(const struct pawl_cells *cells, uint32_t nused)
 {
-    if (page->nused == 0)
+    if (nused == 0)
         return PAWL_PAGE_EMPTY;
-    return page->nused < cells->per_page ? PAWL_PAGE_PARTIAL : PAWL_PAGE_FULL;
+    return nused < cells->per_page ? PAWL_PAGE_PARTIAL : PAWL_PAGE_FULL;
 }
 
 /* Changes the number of cells taken from a page, and its list if need be. A page that ceases
@@ -88,11 +88,10 @@ fill_of(const struct pawl_cells *cells, const struct pawl_page *page)
 static void
 set_nused(struct pawl_cells *cells, struct pawl_page *page, uint32_t nused)
 {
-    enum pawl_page_fill before = fill_of(cells, page);
-    enum pawl_page_fill after;
+    enum pawl_page_fill before = fill_of(cells, page->nused);
+    enum pawl_page_fill after = fill_of(cells, nused);
 
     page->nused = nused;
-    after = fill_of(cells, page);
     if (after != before) {
         list_remove(cells, page, before);
         list_add(cells, page, after);

@@ -4,7 +4,7 @@
  * the ticker. Shutdown runs the way of a task from left to right: pawl_close_begin() refuses
  * submits and starts; the caller waits for the runs, then detaches its handles; pawl_close() joins
  * the ticker (nothing is due any more), the workers (they kill what still runs), the keeper, and
- * closes the store last, so that it can commit what the others left.
+ * closes the store last, so that it can commit what the others left. Only then are rooms freed.
  *
  * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
  * the epoch's list of records, each private to its file.
@@ -317,13 +317,16 @@ pawl_close(struct pawl *engine)
         return;
     if (engine->idle_fd >= 0)
         pawl_close_begin(engine);
-    pawl_ticker_close(engine->ticker);
+    /* All threads are joined before anything is freed: a run that ends still arms and wakes. */
+    pawl_ticker_stop(engine->ticker);
     for (unsigned i = 0; i < engine->nworkers; i++)
         pawl_worker_stop(engine->workers[i]);
+    pawl_keeper_stop(engine->keeper);
+    engine->store->close(engine->store);
+    pawl_ticker_free(engine->ticker);
     for (unsigned i = 0; i < engine->nworkers; i++)
         pawl_worker_free(engine->workers[i]);
-    pawl_keeper_close(engine->keeper);
-    engine->store->close(engine->store);
+    pawl_keeper_free(engine->keeper);
     if (engine->ready.buffer)
         free_tasks(engine);
     pawl_ready_fini(&engine->ready);

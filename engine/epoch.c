@@ -58,11 +58,11 @@ pawl_epoch_unregister(struct pawl_epoch *epoch, struct pawl_epoch_thread *thread
 }
 
 void
-pawl_epoch_defer(struct pawl_epoch_thread *thread, struct pawl_deferred *deferred,
-                 void (*free_cb)(struct pawl_deferred *deferred))
+pawl_epoch_defer(struct pawl_epoch_thread *thread, ck_epoch_entry_t *entry,
+                 ck_epoch_cb_t *free_cb)
 {
     ck_pr_fence_memory();   /* the unlink is visible before the epoch is read: see epoch.h */
-    ck_epoch_call(&thread->record, &deferred->entry, (ck_epoch_cb_t *) (void *) free_cb);
+    ck_epoch_call(&thread->record, entry, free_cb);
     thread->deferred++;
 }
 

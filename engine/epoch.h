@@ -28,11 +28,6 @@ struct pawl_epoch_thread {
     struct pawl_epoch_thread *next;
 };
 
-/* Embedded in what is freed later. */
-struct pawl_deferred {
-    ck_epoch_entry_t entry;
-};
-
 void
 pawl_epoch_init(struct pawl_epoch *epoch);
 /* Frees the records. Threads: one, when all have unregistered. */
@@ -58,11 +53,11 @@ pawl_epoch_end(struct pawl_epoch_thread *thread)
     ck_epoch_end(&thread->record, NULL);
 }
 
-/* Calls free_cb(deferred) once no reader can see the object any more. It must be unlinked already.
- * Frees nothing itself: that is for pawl_epoch_tidy(). Threads: the record's. Blocks: no. */
+/* Calls free_cb(entry) once no reader can see the object that embeds the entry any more. It must
+ * be unlinked already. Frees nothing itself: that is for pawl_epoch_tidy(). Threads: the record's. Blocks: no. */
 void
-pawl_epoch_defer(struct pawl_epoch_thread *thread, struct pawl_deferred *deferred,
-                 void (*free_cb)(struct pawl_deferred *deferred));
+pawl_epoch_defer(struct pawl_epoch_thread *thread, ck_epoch_entry_t *entry,
+                 ck_epoch_cb_t *free_cb);
 
 /* Frees what can be freed, if enough is waiting to be worth the look. For the end of each call.
  * Threads: the record's, outside a section and without a lock. Blocks: no. */

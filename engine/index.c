@@ -31,7 +31,7 @@ struct pawl_index {
 
 /* A map of a set, with room in front for the epoch's link. */
 struct map_head {
-    _Alignas(64) struct pawl_deferred deferred;
+    _Alignas(64) ck_epoch_entry_t deferred;
 };
 
 static _Thread_local struct pawl_epoch_thread *deferring;   /* set while a shard is written */
@@ -45,7 +45,7 @@ map_malloc(size_t size)
 }
 
 static void
-map_free_cb(struct pawl_deferred *deferred)
+map_free_cb(ck_epoch_entry_t *deferred)
 {
     free(deferred);     /* the first member of its head */
 }

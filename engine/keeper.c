@@ -185,41 +185,45 @@ keep(void *arg)
     return NULL;
 }
 
+void
+pawl_keeper_free(struct pawl_keeper *keeper)
+{
+    if (!keeper)
+        return;
+    pawl_handle_fini(&keeper->handle);
+    if (keeper->wake_fd >= 0)
+        close(keeper->wake_fd);
+    free(keeper);
+}
+
 int
 pawl_keeper_open(struct pawl *engine, struct pawl_keeper **out_keeper)
 {
     struct pawl_keeper *keeper = calloc(1, sizeof *keeper);
-    int code = PAWL_ENOMEM;
+    int code = PAWL_ESYS;
 
     if (!keeper)
         return PAWL_ENOMEM;
     keeper->engine = engine;
     atomic_init(&keeper->is_ending, false);
     keeper->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (keeper->wake_fd < 0)
-        code = PAWL_ESYS;
-    else if (pawl_handle_init(&keeper->handle, engine, NULL, NULL) == PAWL_OK)
-        code = pawl_engine_thread(&keeper->thread, "pawl-keeper", keep, keeper);
-    if (code == PAWL_OK) {
-        *out_keeper = keeper;
-        return PAWL_OK;
-    }
-    pawl_handle_fini(&keeper->handle);
     if (keeper->wake_fd >= 0)
-        close(keeper->wake_fd);
-    free(keeper);
+        code = pawl_handle_init(&keeper->handle, engine, NULL, NULL);
+    if (code == PAWL_OK)
+        code = pawl_engine_thread(&keeper->thread, "pawl-keeper", keep, keeper);
+    if (code == PAWL_OK)
+        *out_keeper = keeper;
+    else
+        pawl_keeper_free(keeper);
     return code;
 }
 
 void
-pawl_keeper_close(struct pawl_keeper *keeper)
+pawl_keeper_stop(struct pawl_keeper *keeper)
 {
     if (!keeper)
         return;
     atomic_store_explicit(&keeper->is_ending, true, memory_order_release);     /* R1 */
     pawl_keeper_wake(keeper);
     pthread_join(keeper->thread, NULL);
-    pawl_handle_fini(&keeper->handle);
-    close(keeper->wake_fd);
-    free(keeper);
 }

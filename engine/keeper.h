@@ -10,9 +10,12 @@ struct pawl_keeper;
 /* Starts the thread. Errors: PAWL_ENOMEM, PAWL_ESYS. */
 int
 pawl_keeper_open(struct pawl *engine, struct pawl_keeper **out_keeper);
-/* Stops and joins it. NULL is accepted. */
+/* Joins the thread; others may still wake it. NULL is accepted. */
 void
-pawl_keeper_close(struct pawl_keeper *keeper);
+pawl_keeper_stop(struct pawl_keeper *keeper);
+/* NULL is accepted. Threads: one, when nobody wakes it any more. */
+void
+pawl_keeper_free(struct pawl_keeper *keeper);
 
 /* The number of bytes from which on the keeper is to be woken: fifteen sixteenths of the bound. */
 int64_t

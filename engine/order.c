@@ -16,7 +16,7 @@
 #define LEVELS 8                /* 8 * 6 = 48 bits; the root is level 7, leaves are level 0 */
 
 struct node {
-    struct pawl_deferred deferred;
+    ck_epoch_entry_t deferred;
     unsigned children;                  /* L: of an inner node */
     _Atomic unsigned left;              /* A: of a leaf: numbers not yet removed */
     _Atomic(void *) slot[FANOUT];       /* A: R1, A1 */
@@ -39,7 +39,7 @@ node_new(void)
 }
 
 static void
-node_free_cb(struct pawl_deferred *deferred)
+node_free_cb(ck_epoch_entry_t *deferred)
 {
     free(deferred);     /* the first member of its node */
 }

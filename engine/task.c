@@ -180,20 +180,20 @@ snapshot_free(struct pawl_snapshot *snapshot)
 }
 
 static void
-free_all_cb(struct pawl_deferred *deferred)
+free_all_cb(ck_epoch_entry_t *deferred)
 {
     snapshot_free((struct pawl_snapshot *) deferred);
 }
 
 static void
-free_shell_and_results_cb(struct pawl_deferred *deferred)
+free_shell_and_results_cb(ck_epoch_entry_t *deferred)
 {
     results_unref(((struct pawl_snapshot *) deferred)->results);
     free(deferred);
 }
 
 static void
-free_shell_cb(struct pawl_deferred *deferred)
+free_shell_cb(ck_epoch_entry_t *deferred)
 {
     free(deferred);
 }
@@ -517,7 +517,7 @@ pawl_task_unref(struct pawl_task *task)
 }
 
 static void
-unref_cb(struct pawl_deferred *deferred)
+unref_cb(ck_epoch_entry_t *deferred)
 {
     pawl_task_unref((struct pawl_task *) ((char *) deferred -
                                           offsetof(struct pawl_task, deferred)));

@@ -45,7 +45,7 @@ struct pawl_results {
 
 /* E: immutable once published. */
 struct pawl_snapshot {
-    struct pawl_deferred deferred;
+    ck_epoch_entry_t deferred;
     struct pawl_def *def;               /* counted; NULL only in the two markers of task.c */
     struct pawl_results *results;       /* counted; NULL: none */
     int64_t version;
@@ -65,7 +65,7 @@ struct pawl_task {
     int64_t created_ns;                 /* I: wall */
     ck_stack_entry_t arm_entry;         /* in the ticker's inbox while is_queued */
     struct pawl_inbox posts;            /* watchers' posts, see watch.c */
-    struct pawl_deferred deferred;      /* after the index */
+    ck_epoch_entry_t deferred;      /* after the index */
     _Atomic uint32_t refs;              /* A: relaxed up, acq_rel down */
     uint32_t timer;                     /* T: in the wheel, or PAWL_TIMER_NONE */
     _Atomic bool is_queued;             /* A: R2/A2 in ticker.c */

@@ -200,7 +200,7 @@ turn(void *arg)
     struct pawl_ticker *ticker = arg;
     struct pawl_clock *clock = ticker->engine->clock;
 
-    /* acquire: pairs with the release in pawl_ticker_close(). */
+    /* acquire: pairs with the release in pawl_ticker_stop(). */
     while (!atomic_load_explicit(&ticker->is_ending, memory_order_acquire)) {
         bool is_full, is_busy;
 
@@ -216,58 +216,16 @@ turn(void *arg)
 
 /* --- Life --- */
 
-int
-pawl_ticker_open(struct pawl *engine, struct pawl_ticker **out_ticker)
-{
-    size_t size = (sizeof(struct pawl_ticker) + 63) & ~(size_t) 63;
-    struct pawl_ticker *ticker = aligned_alloc(64, size);
-    int code = PAWL_ENOMEM;
-
-    if (!ticker)
-        return PAWL_ENOMEM;
-    memset(ticker, 0, size);
-    ticker->engine = engine;
-    pawl_inbox_init(&ticker->inbox);
-    atomic_init(&ticker->ninbox, 0);
-    atomic_init(&ticker->wakes_at, INT64_MIN);
-    atomic_init(&ticker->is_ending, false);
-    ticker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    ticker->timer_fd = engine->clock->timer_open(engine->clock);
-    if (ticker->wake_fd < 0 || ticker->timer_fd < 0) {
-        code = PAWL_ESYS;
-        goto out;
-    }
-    if (pawl_wheel_new(engine->clock->elapsed_ns(engine->clock), &ticker->wheel) != PAWL_OK ||
-        pawl_handle_init(&ticker->handle, engine, NULL, NULL) != PAWL_OK)
-        goto out;
-    engine->ready.producer_fd = ticker->wake_fd;
-    code = pawl_engine_thread(&ticker->thread, "pawl-ticker", turn, ticker);
-    if (code == PAWL_OK) {
-        *out_ticker = ticker;
-        return PAWL_OK;
-    }
-out:
-    if (ticker->handle.epoch)
-        pawl_handle_fini(&ticker->handle);
-    pawl_wheel_free(ticker->wheel);
-    if (ticker->wake_fd >= 0)
-        close(ticker->wake_fd);
-    if (ticker->timer_fd >= 0)
-        close(ticker->timer_fd);
-    free(ticker);
-    return code;
-}
-
 /* Lets go of every reference that the wheel and the inbox hold. */
 static void
 let_go(struct pawl_ticker *ticker)
 {
     ck_stack_entry_t *entries[2] = {ticker->arming, pawl_inbox_take(&ticker->inbox)};
     void *tasks[BATCH];
-    size_t n;
 
     while (pawl_wheel_count(ticker->wheel) > 0) {
-        n = pawl_wheel_expire(ticker->wheel, INT64_MAX, tasks, BATCH);
+        size_t n = pawl_wheel_expire(ticker->wheel, INT64_MAX, tasks, BATCH);
+
         for (size_t i = 0; i < n; i++)
             pawl_task_unref(tasks[i]);
     }
@@ -282,17 +240,59 @@ let_go(struct pawl_ticker *ticker)
 }
 
 void
-pawl_ticker_close(struct pawl_ticker *ticker)
+pawl_ticker_free(struct pawl_ticker *ticker)
+{
+    if (!ticker)
+        return;
+    if (ticker->wheel)
+        let_go(ticker);
+    pawl_wheel_free(ticker->wheel);
+    pawl_handle_fini(&ticker->handle);
+    if (ticker->wake_fd >= 0)
+        close(ticker->wake_fd);
+    if (ticker->timer_fd >= 0)
+        close(ticker->timer_fd);
+    free(ticker);
+}
+
+int
+pawl_ticker_open(struct pawl *engine, struct pawl_ticker **out_ticker)
+{
+    size_t size = (sizeof(struct pawl_ticker) + 63) & ~(size_t) 63;
+    struct pawl_ticker *ticker = aligned_alloc(64, size);
+    int code = PAWL_ESYS;
+
+    if (!ticker)
+        return PAWL_ENOMEM;
+    memset(ticker, 0, size);
+    ticker->engine = engine;
+    pawl_inbox_init(&ticker->inbox);
+    atomic_init(&ticker->ninbox, 0);
+    atomic_init(&ticker->wakes_at, INT64_MIN);
+    atomic_init(&ticker->is_ending, false);
+    ticker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ticker->timer_fd = engine->clock->timer_open(engine->clock);
+    if (ticker->wake_fd >= 0 && ticker->timer_fd >= 0)
+        code = pawl_wheel_new(engine->clock->elapsed_ns(engine->clock), &ticker->wheel);
+    if (code == PAWL_OK)
+        code = pawl_handle_init(&ticker->handle, engine, NULL, NULL);
+    if (code == PAWL_OK) {
+        engine->ready.producer_fd = ticker->wake_fd;
+        code = pawl_engine_thread(&ticker->thread, "pawl-ticker", turn, ticker);
+    }
+    if (code == PAWL_OK)
+        *out_ticker = ticker;
+    else
+        pawl_ticker_free(ticker);
+    return code;
+}
+
+void
+pawl_ticker_stop(struct pawl_ticker *ticker)
 {
     if (!ticker)
         return;
     atomic_store_explicit(&ticker->is_ending, true, memory_order_release);
     wake(ticker);
     pthread_join(ticker->thread, NULL);
-    let_go(ticker);
-    pawl_handle_fini(&ticker->handle);
-    pawl_wheel_free(ticker->wheel);
-    close(ticker->wake_fd);
-    close(ticker->timer_fd);
-    free(ticker);
 }

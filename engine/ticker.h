@@ -11,9 +11,12 @@ struct pawl_ticker;
 /* Starts the thread. Errors: PAWL_ENOMEM, PAWL_ESYS. */
 int
 pawl_ticker_open(struct pawl *engine, struct pawl_ticker **out_ticker);
-/* Stops and joins it; tasks in the wheel are let go. NULL is accepted. */
+/* Joins the thread; others may still arm. NULL is accepted. */
 void
-pawl_ticker_close(struct pawl_ticker *ticker);
+pawl_ticker_stop(struct pawl_ticker *ticker);
+/* Lets go of all tasks. NULL is accepted. Threads: one, when nobody arms any more. */
+void
+pawl_ticker_free(struct pawl_ticker *ticker);
 
 /* The task's due time has changed to due_ns (PAWL_NO_TIME: none): the ticker will look at the
  * task's snapshot, soon enough for due_ns. Threads: any that holds a reference. Blocks: no. */

@@ -63,9 +63,11 @@ static inline struct pawl_timer *
 pawl_timers_at(const struct pawl_timers *timers, uint32_t number)
 {
     struct pawl_page *page = timers->directory[number >> PAWL_TIMER_BITS].page;
-    struct pawl_timer *first = (void *)((char *)page + PAWL_TIMER_OFFSET);
+    uint32_t place = number & ((1u << PAWL_TIMER_BITS) - 1);
 
-    return page ? first + (number & ((1u << PAWL_TIMER_BITS) - 1)) : NULL;
+    if (!page)
+        return NULL;
+    return (struct pawl_timer *)(void *)((char *)page + PAWL_TIMER_OFFSET) + place;
 }
 
 static inline bool

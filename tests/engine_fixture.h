@@ -1,0 +1,188 @@
+/* engine_fixture.h: an engine under test: on the manual clock, with one handle that the test's own
+ * thread uses, and short ways to say what is done to it. */
+#ifndef PAWL_ENGINE_FIXTURE_H
+#define PAWL_ENGINE_FIXTURE_H
+
+#include "clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pawl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+#define MS INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+#define START_WALL (INT64_C(1800000000) * SECOND)
+#define WAIT_MS 30000       /* how long a test waits for what must come; it never sleeps */
+
+struct fixture {
+    struct pawl_clock_manual clock;
+    struct pawl *engine;
+    struct pawl_handle *handle;
+    int wake_fd;
+};
+
+static inline void
+fixture_wake(void *ctx)
+{
+    eventfd_write(((struct fixture *) ctx)->wake_fd, 1);
+}
+
+static inline void
+fixture_attach(struct fixture *f)
+{
+    f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_int_equal(pawl_attach(f->engine, fixture_wake, f, &f->handle), PAWL_OK);
+}
+
+static inline void
+fixture_open_with(struct fixture *f, struct pawl_options *options)
+{
+    struct pawl_err err = {0};
+
+    pawl_clock_manual_init(&f->clock, 1000 * SECOND, START_WALL - 1000 * SECOND);
+    if (!options->clock)
+        options->clock = &f->clock.clock;
+    if (pawl_open(options, &f->engine, &err) != PAWL_OK)
+        fail_msg("pawl_open: %s", err.text);
+    fixture_attach(f);
+}
+
+static inline void
+fixture_open(struct fixture *f)
+{
+    struct pawl_options options;
+
+    pawl_options_init(&options);
+    options.nworkers = 2;
+    fixture_open_with(f, &options);
+}
+
+static inline void
+fixture_close(struct fixture *f)
+{
+    pawl_detach(f->handle);
+    pawl_close(f->engine);
+    close(f->wake_fd);
+}
+
+static inline void
+fixture_advance(struct fixture *f, int64_t by_ns)
+{
+    pawl_clock_manual_advance(&f->clock, by_ns);
+}
+
+/* Submits and gives the code; the view is released. */
+static inline int
+try_submit(struct fixture *f, const char *id, enum pawl_type type, int64_t time_ns,
+           const char *script, struct pawl_err *err)
+{
+    struct pawl_spec spec = {id, strlen(id), type, time_ns, script, strlen(script), -1};
+    struct pawl_op op = {0};
+    int code = pawl_submit(f->handle, &spec, &op, err);
+
+    if (op.has_view)
+        pawl_view_release(&op.view);
+    return code;
+}
+
+static inline void
+submit(struct fixture *f, const char *id, enum pawl_type type, int64_t time_ns,
+       const char *script)
+{
+    struct pawl_err err = {0};
+
+    if (try_submit(f, id, type, time_ns, script, &err) != PAWL_OK)
+        fail_msg("submit of %s: %s", id, err.text);
+}
+
+static inline int
+stop(struct fixture *f, const char *id)
+{
+    struct pawl_op op = {0};
+    int code = pawl_stop(f->handle, id, strlen(id), &op, NULL);
+
+    if (op.has_view)
+        pawl_view_release(&op.view);
+    return code;
+}
+
+static inline int
+delete(struct fixture *f, const char *id)
+{
+    struct pawl_op op = {0};
+
+    return pawl_delete(f->handle, id, strlen(id), &op, NULL);
+}
+
+static inline struct pawl_view
+get(struct fixture *f, const char *id)
+{
+    struct pawl_view view;
+
+    if (pawl_get(f->handle, id, strlen(id), &view) != PAWL_OK)
+        fail_msg("no task %s", id);
+    return view;
+}
+
+static inline void
+fixture_deliver(struct fixture *f)
+{
+    struct pollfd poll_fd = {.fd = f->wake_fd, .events = POLLIN};
+    eventfd_t ignored;
+
+    if (poll(&poll_fd, 1, WAIT_MS) != 1)
+        fail_msg("nothing was delivered in %d ms", WAIT_MS);
+    eventfd_read(f->wake_fd, &ignored);
+    pawl_deliver(f->handle);
+}
+
+struct awaited {
+    struct pawl_watch watch;
+    bool is_over, is_gone;
+    int64_t version;
+};
+
+static inline void
+awaited_cb(struct pawl_watch *watch, const struct pawl_view *view)
+{
+    struct awaited *awaited = (struct awaited *) watch;
+
+    awaited->is_over = true;
+    awaited->is_gone = !view;
+    awaited->version = view ? view->version : -1;
+}
+
+/* Waits until the task's version is at least version, by watching it. */
+static inline struct pawl_view
+await_version(struct fixture *f, const char *id, int64_t version)
+{
+    struct pawl_view view = get(f, id);
+
+    while (view.version < version) {
+        struct awaited awaited = {.watch.changed = awaited_cb};
+        int64_t seen = view.version;
+        int code;
+
+        pawl_view_release(&view);
+        code = pawl_watch(f->handle, id, strlen(id), seen, &awaited.watch, &view);
+        if (code == PAWL_OK)
+            continue;
+        assert_int_equal(code, PAWL_PENDING);
+        while (!awaited.is_over)
+            fixture_deliver(f);
+        view = get(f, id);
+    }
+    return view;
+}
+
+#endif
