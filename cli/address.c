@@ -32,19 +32,19 @@ is_loopback(const char *s)
 static int
 parse_socket(const char *path, struct pawl_address *out, char *error, size_t size)
 {
-    size_t most = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
+    size_t most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 
     while (path[0] == '/' && path[1] == '/')
         path++;
     if (!*path || strlen(path) > most) {
         snprintf(error, size, "unix:%.60s: the path of a socket has 1 to %zu bytes", path,
-                 most);
+            most);
         return -1;
     }
     struct pawl_text shown = {0};
     pawl_text_printf(&shown, "unix:%s", path);
-    *out = (struct pawl_address){pawl_text_copy("http://localhost"), pawl_text_copy(path),
-                                 shown.data, true};
+    *out = (struct pawl_address){
+        pawl_text_copy("http://localhost"), pawl_text_copy(path), shown.data, true};
     return 0;
 }
 
@@ -57,21 +57,22 @@ pawl_address_parse(const char *server, struct pawl_address *out, char *error, si
     const char *scheme_end = strstr(server, "://");
     bool is_http = strncasecmp(server, "http://", 7) == 0;
     if (scheme_end && !is_http && strncasecmp(server, "https://", 8) != 0) {
-        snprintf(error, size, "%.80s: must begin with http://, https:// or unix:", server);
+        snprintf(
+            error, size, "%.80s: must begin with http://, https:// or unix:", server);
         return -1;
     }
     const char *authority = scheme_end ? scheme_end + 3 : server;
     if (!*authority || *authority == '/' || strpbrk(authority, " ?#\r\n\t")) {
-        snprintf(error, size, "%.80s: not an address such as http://127.0.0.1:8865",
-                 server);
+        snprintf(
+            error, size, "%.80s: not an address such as http://127.0.0.1:8865", server);
         return -1;
     }
     struct pawl_text base = {0};
     pawl_text_printf(&base, "%s%s", scheme_end ? "" : "http://", server);
     while (base.data[base.len - 1] == '/')
         base.data[--base.len] = '\0';
-    *out = (struct pawl_address){base.data, NULL, pawl_text_copy(base.data),
-                                 is_loopback(authority)};
+    *out = (struct pawl_address){
+        base.data, NULL, pawl_text_copy(base.data), is_loopback(authority)};
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* address.h: where the daemon is, from --server, the environment, or where it is by default.
- * Used by one thread. */
+/* address.h: where the daemon is, from --server, the environment, or where it is by
+ * default. Used by one thread. */
 #ifndef PAWL_ADDRESS_H
 #define PAWL_ADDRESS_H
 
@@ -18,12 +18,13 @@ struct pawl_address {
 
 /* Reads URL, host:port or unix:/path. Returns 0, or -1 with error set.
  * Owns: gives *out, pawl_address_fini(). */
-int pawl_address_parse(const char *server, struct pawl_address *out, char *error,
-                       size_t size);
+int pawl_address_parse(
+    const char *server, struct pawl_address *out, char *error, size_t size);
 void pawl_address_fini(struct pawl_address *address);
 
 /* Where to look when nobody said: the socket of root or of the user if there is one, else
  * PAWL_ADDRESS_DEFAULT. runtime_dir may be NULL. Owns: gives, free(). */
-char *pawl_address_default(bool is_root, const char *root_socket, const char *runtime_dir);
+char *pawl_address_default(
+    bool is_root, const char *root_socket, const char *runtime_dir);
 
 #endif

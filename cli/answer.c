@@ -13,23 +13,23 @@
 
 static int
 fail_body(const struct pawl_response *response, const json_error_t *error,
-          struct pawl_fail *fail)
+    struct pawl_fail *fail)
 {
     if (error && json_error_code(error) == json_error_out_of_memory)
         pawl_text_oom();
     return pawl_client_fail(fail, PAWL_EXIT_ERROR,
-                            "the answer (status %ld) is not what pawld sends%s%s; "
-                            "is this the right --server?",
-                            response->status, error ? ": " : "", error ? error->text : "");
+        "the answer (status %ld) is not what pawld sends%s%s; "
+        "is this the right --server?",
+        response->status, error ? ": " : "", error ? error->text : "");
 }
 
 int
-pawl_answer_document(const struct pawl_response *response, json_t **out_document,
-                     struct pawl_fail *fail)
+pawl_answer_document(
+    const struct pawl_response *response, json_t **out_document, struct pawl_fail *fail)
 {
     json_error_t error;
-    json_t *document = json_loadb(pawl_text_string(&response->body), response->body.len,
-                                  LOAD_FLAGS, &error);
+    json_t *document = json_loadb(
+        pawl_text_string(&response->body), response->body.len, LOAD_FLAGS, &error);
     if (!document)
         return fail_body(response, &error, fail);
     if (!json_is_object(document)) {
@@ -52,7 +52,7 @@ skip_blanks(const struct pawl_text *body, size_t *position)
 
 int
 pawl_answer_element(const struct pawl_response *response, size_t *position,
-                    json_t **out_element, struct pawl_fail *fail)
+    json_t **out_element, struct pawl_fail *fail)
 {
     const struct pawl_text *body = &response->body;
     bool is_first = *position == 0;
@@ -73,7 +73,7 @@ pawl_answer_element(const struct pawl_response *response, size_t *position,
     if (mark != '{')
         return fail_body(response, NULL, fail);
     *out_element = json_loadb(body->data + *position, body->len - *position,
-                              LOAD_FLAGS | JSON_DISABLE_EOF_CHECK, &error);
+        LOAD_FLAGS | JSON_DISABLE_EOF_CHECK, &error);
     if (!*out_element)
         return fail_body(response, &error, fail);
     *position += (size_t)error.position;
@@ -118,16 +118,15 @@ append_place(struct pawl_text *text, const json_t *problem, const char *detail)
         pawl_text_printf(text, " (field %s)", field);
     if (json_is_integer(line) && json_is_integer(column) && !strstr(detail, "line"))
         pawl_text_printf(text, " (line %lld, column %lld)",
-                         (long long)json_integer_value(line),
-                         (long long)json_integer_value(column));
+            (long long)json_integer_value(line), (long long)json_integer_value(column));
 }
 
 int
 pawl_answer_problem(const struct pawl_response *response, struct pawl_fail *fail)
 {
     struct pawl_text text = {0};
-    json_t *problem = json_loadb(pawl_text_string(&response->body), response->body.len,
-                                 LOAD_FLAGS, NULL);
+    json_t *problem = json_loadb(
+        pawl_text_string(&response->body), response->body.len, LOAD_FLAGS, NULL);
     const char *detail = json_string_value(json_object_get(problem, "detail"));
     const char *title = json_string_value(json_object_get(problem, "title"));
 
@@ -143,8 +142,8 @@ pawl_answer_problem(const struct pawl_response *response, struct pawl_fail *fail
     if (response->retry_after_s > 0)
         pawl_text_printf(&text, "; try again in %lds", response->retry_after_s);
     if (response->status >= 500 && response->request_id.len)
-        pawl_text_printf(&text, " (request %s in the daemon's log)",
-                         response->request_id.data);
+        pawl_text_printf(
+            &text, " (request %s in the daemon's log)", response->request_id.data);
     pawl_client_fail(fail, exit_status_of(response->status), "%s", text.data);
     fail->is_transient = response->status == 408 || response->status == 429 ||
                          (response->status >= 502 && response->status <= 504);
@@ -178,7 +177,8 @@ take_parameters(const char **s, const char *end)
     while (*s < end && **s != ',') {
         const char *name = *s + strspn(*s, "; \t");
         const char *value = name + strcspn(name, "=;,");
-        bool is_rel = *value == '=' && value - name == 3 && strncasecmp(name, "rel", 3) == 0;
+        bool is_rel =
+            *value == '=' && value - name == 3 && strncasecmp(name, "rel", 3) == 0;
         value += *value == '=';
         bool is_quoted = *value == '"';
         value += is_quoted;

@@ -40,7 +40,7 @@ pawl_client_fail(struct pawl_fail *fail, int exit_status, const char *format, ..
 
 int
 pawl_client_open(const char *server, long timeout_s, struct pawl_client **out_client,
-                 struct pawl_fail *fail)
+    struct pawl_fail *fail)
 {
     char error[256];
     char *standard = NULL;
@@ -48,8 +48,8 @@ pawl_client_open(const char *server, long timeout_s, struct pawl_client **out_cl
     if (!server || !*server)
         server = getenv("PAWL_SERVER");
     if (!server || !*server)
-        server = standard = pawl_address_default(geteuid() == 0, PAWL_ADDRESS_ROOT_SOCKET,
-                                                 getenv("XDG_RUNTIME_DIR"));
+        server = standard = pawl_address_default(
+            geteuid() == 0, PAWL_ADDRESS_ROOT_SOCKET, getenv("XDG_RUNTIME_DIR"));
     struct pawl_client *client = pawl_text_alloc(1, sizeof *client);
     int status = PAWL_EXIT_OK;
     if (pawl_address_parse(server, &client->address, error, sizeof error) < 0)
@@ -57,7 +57,7 @@ pawl_client_open(const char *server, long timeout_s, struct pawl_client **out_cl
     free(standard);
     client->timeout_s = timeout_s > 0 ? timeout_s : 1;
     if (!status && (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-                    !(client->curl = curl_easy_init())))
+                       !(client->curl = curl_easy_init())))
         pawl_text_oom();
     if (status)
         pawl_client_close(client);
@@ -109,7 +109,7 @@ take_body_cb(char *data, size_t size, size_t n, void *arg)
 /* If the header line is the named one, gives its trimmed value. */
 static bool
 is_header(const char *line, size_t len, const char *name, const char **out_value,
-          size_t *out_len)
+    size_t *out_len)
 {
     size_t n = strlen(name);
     if (len <= n || line[n] != ':' || strncasecmp(line, name, n) != 0)
@@ -142,8 +142,8 @@ take_header_cb(char *line, size_t size, size_t n, void *arg)
 }
 
 static int
-tick_cb(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
-        curl_off_t ulnow)
+tick_cb(
+    void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
 {
     const struct pawl_wait *wait = arg;
     (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
@@ -158,11 +158,11 @@ silence_s(const struct pawl_client *client, const struct pawl_request *request)
     return client->timeout_s + (request->wait ? request->wait->patience_s : 0);
 }
 
-/* What a transfer that failed means. A connection that was never made is another thing than
- * one that broke: after that a change may have been made or not. */
+/* What a transfer that failed means. A connection that was never made is another thing
+ * than one that broke: after that a change may have been made or not. */
 static int
-fail_transfer(struct pawl_client *client, CURLcode code, const struct pawl_request *request,
-              struct pawl_fail *fail)
+fail_transfer(struct pawl_client *client, CURLcode code,
+    const struct pawl_request *request, struct pawl_fail *fail)
 {
     const char *shown = client->address.shown;
     const char *why = *client->curl_error ? client->curl_error : curl_easy_strerror(code);
@@ -176,7 +176,8 @@ fail_transfer(struct pawl_client *client, CURLcode code, const struct pawl_reque
     curl_easy_getinfo(client->curl, CURLINFO_CONNECT_TIME_T, &connected_us);
     if (os_errno)
         why = strerror((int)os_errno);
-    bool is_unconnected = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+    bool is_unconnected = code == CURLE_COULDNT_CONNECT ||
+                          code == CURLE_COULDNT_RESOLVE_HOST ||
                           code == CURLE_COULDNT_RESOLVE_PROXY ||
                           (code == CURLE_OPERATION_TIMEDOUT && !connected_us);
     int status = PAWL_EXIT_ERROR;
@@ -184,22 +185,23 @@ fail_transfer(struct pawl_client *client, CURLcode code, const struct pawl_reque
         pawl_text_oom();
     if (is_unconnected && (os_errno == EACCES || os_errno == EPERM)) {
         return pawl_client_fail(fail, PAWL_EXIT_NOT_ALLOWED,
-                                "not allowed to use the daemon at %s (%s)", shown, why);
+            "not allowed to use the daemon at %s (%s)", shown, why);
     } else if (is_unconnected) {
         status = pawl_client_fail(fail, PAWL_EXIT_UNREACHABLE,
-                                  "cannot reach the daemon at %s (%s); start it with `pawld`,"
-                                  " or name another with --server or PAWL_SERVER",
-                                  shown, why);
+            "cannot reach the daemon at %s (%s); start it with `pawld`,"
+            " or name another with --server or PAWL_SERVER",
+            shown, why);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
         status = pawl_client_fail(fail, PAWL_EXIT_TIMED_OUT,
-                                  "the daemon at %s did not answer for %lds%s", shown,
-                                  silence_s(client, request), unknown);
+            "the daemon at %s did not answer for %lds%s", shown,
+            silence_s(client, request), unknown);
     } else if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
                code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE) {
         status = pawl_client_fail(fail, PAWL_EXIT_UNREACHABLE,
-                                  "the connection to %s broke (%s)%s", shown, why, unknown);
+            "the connection to %s broke (%s)%s", shown, why, unknown);
     } else if (code == CURLE_URL_MALFORMAT) {
-        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "server %s: not an address", shown);
+        return pawl_client_fail(
+            fail, PAWL_EXIT_USAGE, "server %s: not an address", shown);
     } else {
         return pawl_client_fail(fail, PAWL_EXIT_ERROR, "%s: %s", shown, why);
     }
@@ -209,7 +211,7 @@ fail_transfer(struct pawl_client *client, CURLcode code, const struct pawl_reque
 
 static void
 set_options(struct pawl_client *client, const struct pawl_request *request,
-            struct pawl_response *response)
+    struct pawl_response *response)
 {
     CURL *curl = client->curl;
 
@@ -240,7 +242,7 @@ set_options(struct pawl_client *client, const struct pawl_request *request,
 
 int
 pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
-                 struct pawl_response *response, struct pawl_fail *fail)
+    struct pawl_response *response, struct pawl_fail *fail)
 {
     struct pawl_text url = {0};
     struct curl_slist *headers = NULL;
@@ -257,15 +259,17 @@ pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
     pawl_text_printf(&url, "%s%s", client->address.base, request->path);
     curl_easy_setopt(client->curl, CURLOPT_URL, url.data);
     if (has_body) {
-        const char *type = request->body ? "Content-Type: application/json" : "Content-Type:";
+        const char *type =
+            request->body ? "Content-Type: application/json" : "Content-Type:";
         headers = curl_slist_append(headers, type);
         headers = headers ? curl_slist_append(headers, "Expect:") : NULL;
         if (!headers)
             pawl_text_oom();
         curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)request->body_len);
-        curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+        curl_easy_setopt(
+            client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        curl_easy_setopt(
+            client->curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
     }
     CURLcode code = curl_easy_perform(client->curl);
     curl_slist_free_all(headers);
@@ -277,9 +281,9 @@ pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
         return pawl_answer_problem(response, fail);
     if (response->status >= 300)
         return pawl_client_fail(fail, PAWL_EXIT_ERROR,
-                                "%s answers with a redirect (status %ld); "
-                                "is this the right --server?",
-                                client->address.shown, response->status);
+            "%s answers with a redirect (status %ld); "
+            "is this the right --server?",
+            client->address.shown, response->status);
     return PAWL_EXIT_OK;
 }
 

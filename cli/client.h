@@ -16,11 +16,11 @@ enum pawl_exit {
     PAWL_EXIT_ERROR = 1,
     PAWL_EXIT_USAGE = 2,
     PAWL_EXIT_NOT_FOUND = 3,
-    PAWL_EXIT_REFUSED = 4,     /* in this state, or the id exists */
+    PAWL_EXIT_REFUSED = 4, /* in this state, or the id exists */
     PAWL_EXIT_NOT_ALLOWED = 5,
     PAWL_EXIT_UNREACHABLE = 6,
     PAWL_EXIT_TIMED_OUT = 7,
-    PAWL_EXIT_PARTLY = 8,      /* of several tasks, some were done */
+    PAWL_EXIT_PARTLY = 8, /* of several tasks, some were done */
 };
 
 struct pawl_fail {
@@ -57,7 +57,7 @@ struct pawl_client;
 /* Opens a client of the daemon at server (NULL: environment, then default).
  * timeout_s bounds the silence of an answer. Owns: gives *out_client. */
 int pawl_client_open(const char *server, long timeout_s, struct pawl_client **out_client,
-                     struct pawl_fail *fail);
+    struct pawl_fail *fail);
 void pawl_client_close(struct pawl_client *client);
 
 /* The daemon's address as a person knows it. Owns: borrows. */
@@ -66,7 +66,7 @@ const char *pawl_client_address(const struct pawl_client *client);
 /* Sends a request and takes its answer into response, which may be used again and again.
  * A status of 400 and above is a failure. Blocks: yes. */
 int pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
-                     struct pawl_response *response, struct pawl_fail *fail);
+    struct pawl_response *response, struct pawl_fail *fail);
 void pawl_client_response_fini(struct pawl_response *response);
 
 /* Appends the path of a task: any id can be addressed. */

@@ -1,6 +1,6 @@
-/* cmd_delete.c: pawl delete: stops and removes. What the daemon says about a removed task is
- * not promised, so only its id is printed, and only to who asked for data with -o.
- * One thread. */
+/* cmd_delete.c: pawl delete: stops and removes. What the daemon says about a removed task
+ * is not promised, so only its id is printed, and only to who asked for data with -o. One
+ * thread. */
 #include "command.h"
 
 #include <string.h>

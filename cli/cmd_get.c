@@ -5,7 +5,7 @@
 
 const struct pawl_flag pawl_cmd_get_flags[] = {
     {"watch", "w", PAWL_FLAG_BOOL, NULL,
-     "print what changes, each time, until the task is final or deleted"},
+        "print what changes, each time, until the task is final or deleted"},
     {0},
 };
 
@@ -29,5 +29,5 @@ pawl_cmd_get(struct pawl_cli *cli)
         pawl_print_message("get: -watch follows one task, not %zu", cli->nwords);
         return PAWL_EXIT_USAGE;
     }
-    return pawl_watch(cli, cli->words[0]);
+    return pawl_watch_follow(cli, cli->words[0]);
 }

@@ -35,29 +35,29 @@ add_all(struct pawl_text *out, const struct pawl_cli *cli)
         pawl_text_append(out, c->examples, strcspn(c->examples, "\n") + 1);
     pawl_text_puts(out, "\nUsage: pawl COMMAND [ID] [flags]\n\nCommands:\n");
     for (const struct pawl_command *c = cli->commands; c->name; c++)
-        pawl_text_printf(out, "  %-8s %-4s %s\n", c->name, c->alias ? c->alias : "",
-                         c->summary);
+        pawl_text_printf(
+            out, "  %-8s %-4s %s\n", c->name, c->alias ? c->alias : "", c->summary);
     add_flags(out, "Global flags", cli->flags);
     pawl_text_puts(out,
-                   "\nWithout --server and PAWL_SERVER the daemon is looked for at\n"
-                   "/run/pawl/pawl.sock (root) or $XDG_RUNTIME_DIR/pawl/pawl.sock, and if\n"
-                   "there is no such socket at http://127.0.0.1:8865.\n"
-                   "\nExit status: 0 done, 1 error, 2 usage, 3 not found, 4 refused or exists,\n"
-                   "5 not allowed, 6 unreachable, 7 timed out, 8 partly done.\n"
-                   "\nMore: pawl help COMMAND, man pawl\n");
+        "\nWithout --server and PAWL_SERVER the daemon is looked for at\n"
+        "/run/pawl/pawl.sock (root) or $XDG_RUNTIME_DIR/pawl/pawl.sock, and if\n"
+        "there is no such socket at http://127.0.0.1:8865.\n"
+        "\nExit status: 0 done, 1 error, 2 usage, 3 not found, 4 refused or exists,\n"
+        "5 not allowed, 6 unreachable, 7 timed out, 8 partly done.\n"
+        "\nMore: pawl help COMMAND, man pawl\n");
 }
 
 void
-pawl_command_help(const struct pawl_cli *cli, const struct pawl_command *command,
-                  struct pawl_text *out)
+pawl_command_help(
+    const struct pawl_cli *cli, const struct pawl_command *command, struct pawl_text *out)
 {
     if (!command) {
         add_all(out, cli);
         return;
     }
-    pawl_text_printf(out, "pawl %s: %s\n\nExamples:\n%s\nUsage: pawl %s%s%s\n", command->name,
-                     command->summary, command->examples, command->name,
-                     *command->usage ? " " : "", command->usage);
+    pawl_text_printf(out, "pawl %s: %s\n\nExamples:\n%s\nUsage: pawl %s%s%s\n",
+        command->name, command->summary, command->examples, command->name,
+        *command->usage ? " " : "", command->usage);
     if (command->alias)
         pawl_text_printf(out, "Alias: pawl %s\n", command->alias);
     add_flags(out, "Flags", command->flags);

@@ -18,7 +18,8 @@ const struct pawl_flag pawl_cmd_list_flags[] = {
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
     {"limit", NULL, PAWL_FLAG_COUNT, "N", "at most so many tasks"},
-    {"results", NULL, PAWL_FLAG_COUNT, "N", "with -o json: only the newest N results of each"},
+    {"results", NULL, PAWL_FLAG_COUNT, "N",
+        "with -o json: only the newest N results of each"},
     {0},
 };
 
@@ -35,8 +36,8 @@ add_query(struct pawl_text *path, const struct pawl_args *args, const char *name
 static void
 build_path(const struct pawl_cli *cli, int64_t limit, struct pawl_text *path)
 {
-    bool is_documents = cli->print.format == PAWL_FORMAT_JSON ||
-                        cli->print.format == PAWL_FORMAT_NDJSON;
+    bool is_documents =
+        cli->print.format == PAWL_FORMAT_JSON || cli->print.format == PAWL_FORMAT_NDJSON;
     int64_t page = is_documents ? PAGE_DOCUMENTS : PAGE_ROWS;
 
     pawl_text_printf(path, "/api/tasks?limit=%" PRId64, limit < page ? limit : page);
@@ -52,14 +53,14 @@ build_path(const struct pawl_cli *cli, int64_t limit, struct pawl_text *path)
 /* Prints the tasks of one page, at most *left of them. */
 static int
 print_page(struct pawl_cli *cli, const struct pawl_response *response, int64_t *left,
-           struct pawl_fail *fail)
+    struct pawl_fail *fail)
 {
     size_t position = 0;
     int status = PAWL_EXIT_OK;
     json_t *task = NULL;
 
-    while (*left > 0 && !(status = pawl_answer_element(response, &position, &task, fail)) &&
-           task) {
+    while (*left > 0 &&
+           !(status = pawl_answer_element(response, &position, &task, fail)) && task) {
         pawl_print_task(&cli->print, task);
         json_decref(task);
         --*left;
@@ -96,7 +97,7 @@ pawl_cmd_list(struct pawl_cli *cli)
         pawl_text_printf(&next, "/api/tasks?%s", response.next.data);
         if (strcmp(next.data, path.data) == 0) {
             status = pawl_client_fail(&fail, PAWL_EXIT_ERROR,
-                                      "the daemon names a page as the one after itself");
+                "the daemon names a page as the one after itself");
             break;
         }
         pawl_text_reset(&path);

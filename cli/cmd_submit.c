@@ -18,9 +18,10 @@
 const struct pawl_flag pawl_cmd_submit_flags[] = {
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "runs once, or again and again"},
     {"time", NULL, PAWL_FLAG_DURATION, "DURATION",
-     "the delay or the interval: 10s, 1m30s, 500ms"},
+        "the delay or the interval: 10s, 1m30s, 500ms"},
     {"script", NULL, PAWL_FLAG_STRING, "TEXT", "what bash runs"},
-    {"script-file", NULL, PAWL_FLAG_STRING, "FILE", "the script from a file, - for stdin"},
+    {"script-file", NULL, PAWL_FLAG_STRING, "FILE",
+        "the script from a file, - for stdin"},
     {"keep-results", NULL, PAWL_FLAG_COUNT, "N", "how many results are kept"},
     {0},
 };
@@ -46,9 +47,10 @@ read_script(const char *file, struct pawl_text *out, struct pawl_fail *fail)
         close(fd);
     if (n < 0)
         return pawl_client_fail(fail, PAWL_EXIT_ERROR, "cannot read %s: %s",
-                                is_stdin ? "stdin" : file, strerror(error));
+            is_stdin ? "stdin" : file, strerror(error));
     if (out->len > MOST_SCRIPT_BYTES)
-        return pawl_client_fail(fail, PAWL_EXIT_ERROR, "%s is too long for a script", file);
+        return pawl_client_fail(
+            fail, PAWL_EXIT_ERROR, "%s is too long for a script", file);
     return PAWL_EXIT_OK;
 }
 
@@ -60,8 +62,8 @@ take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
 
     if (!text == !file)
         return pawl_client_fail(fail, PAWL_EXIT_USAGE,
-                                "give the script with -script=TEXT or -script-file=FILE%s",
-                                text ? ", not with both" : "");
+            "give the script with -script=TEXT or -script-file=FILE%s",
+            text ? ", not with both" : "");
     if (file)
         return read_script(file, out, fail);
     pawl_text_puts(out, text);
@@ -86,20 +88,22 @@ build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
     struct pawl_text script = {0};
 
     if (!type)
-        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-type=delay or -type=cron is missing");
+        return pawl_client_fail(
+            fail, PAWL_EXIT_USAGE, "-type=delay or -type=cron is missing");
     if (!pawl_flags_value(args, "time"))
-        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-time is missing, such as -time=10s");
+        return pawl_client_fail(
+            fail, PAWL_EXIT_USAGE, "-time is missing, such as -time=10s");
     int status = take_script(cli, &script, fail);
     if (!status)
         status = add_member(task, "id", json_string(cli->words[0]), fail);
     if (!status)
         status = add_member(task, "taskType", json_string(type), fail);
     if (!status)
-        status = add_member(task, "time",
-                            json_integer(pawl_flags_number(args, "time", 0)), fail);
+        status = add_member(
+            task, "time", json_integer(pawl_flags_number(args, "time", 0)), fail);
     if (!status)
-        status = add_member(task, "script",
-                            json_stringn(pawl_text_string(&script), script.len), fail);
+        status = add_member(
+            task, "script", json_stringn(pawl_text_string(&script), script.len), fail);
     if (!status && keep >= 0)
         status = add_member(task, "keepResults", json_integer(keep), fail);
     pawl_text_fini(&script);
@@ -118,8 +122,10 @@ pawl_cmd_submit(struct pawl_cli *cli)
     if (!status && !(body = json_dumps(task, JSON_COMPACT)))
         pawl_text_oom();
     if (!status) {
-        struct pawl_request request = {
-            .method = "POST", .path = "/api/tasks", .body = body, .body_len = strlen(body)};
+        struct pawl_request request = {.method = "POST",
+            .path = "/api/tasks",
+            .body = body,
+            .body_len = strlen(body)};
         status = pawl_client_call(cli->client, &request, &response, &fail);
     }
     if (!status)

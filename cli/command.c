@@ -48,8 +48,8 @@ pawl_command_each(struct pawl_cli *cli, pawl_command_one *one)
 
 int
 pawl_command_call(struct pawl_cli *cli, const char *method, const char *id,
-                  const char *query, const struct pawl_wait *wait, json_t **out_task,
-                  struct pawl_fail *fail)
+    const char *query, const struct pawl_wait *wait, json_t **out_task,
+    struct pawl_fail *fail)
 {
     struct pawl_response response = {0};
     struct pawl_text path = {0};

@@ -16,15 +16,15 @@ struct pawl_cli;
 /* A table of commands ends with a row whose name is NULL. */
 struct pawl_command {
     const char *name;
-    const char *alias; /* NULL for none */
+    const char *alias;                /* NULL for none */
     int (*run)(struct pawl_cli *cli); /* returns the exit status, says errors itself */
     const char *summary;
-    const char *usage;    /* what follows the name */
-    const char *examples; /* lines, each with its newline */
+    const char *usage;             /* what follows the name */
+    const char *examples;          /* lines, each with its newline */
     const struct pawl_flag *flags; /* NULL for none */
-    size_t least, most;   /* how many words may follow the name */
-    bool needs_daemon;    /* cli->client is open when run is called */
-    enum pawl_format format; /* without -o */
+    size_t least, most;            /* how many words may follow the name */
+    bool needs_daemon;             /* cli->client is open when run is called */
+    enum pawl_format format;       /* without -o */
 };
 
 /* One run of the program. */
@@ -41,28 +41,30 @@ struct pawl_cli {
 };
 
 /* The command of that name or alias, NULL if there is none. */
-const struct pawl_command *pawl_command_find(const struct pawl_command *commands,
-                                             const char *name);
+const struct pawl_command *pawl_command_find(
+    const struct pawl_command *commands, const char *name);
 
 /* What is done to one task; prints it if it is to be printed. Returns the exit status. */
-typedef int pawl_command_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail);
+typedef int pawl_command_one(
+    struct pawl_cli *cli, const char *id, struct pawl_fail *fail);
 
 /* Does it to each ID on the command line, says what failed, and returns the exit status:
  * PAWL_EXIT_PARTLY when some were done and some were not. */
 int pawl_command_each(struct pawl_cli *cli, pawl_command_one *one);
 
 /* Sends method to the path of a task, query and all, and gives the document it answers;
- * wait may be NULL. Owns: gives *out_task, json_decref(); NULL: the answer is not wanted. */
+ * wait may be NULL. Owns: gives *out_task, json_decref(); NULL: the answer is not wanted.
+ */
 int pawl_command_call(struct pawl_cli *cli, const char *method, const char *id,
-                      const char *query, const struct pawl_wait *wait, json_t **out_task,
-                      struct pawl_fail *fail);
+    const char *query, const struct pawl_wait *wait, json_t **out_task,
+    struct pawl_fail *fail);
 
 /* Says fail on stderr and returns its exit status. */
 int pawl_command_report(const struct pawl_fail *fail);
 
 /* Prints the help of one command, or of all, to out. */
 void pawl_command_help(const struct pawl_cli *cli, const struct pawl_command *command,
-                       struct pawl_text *out);
+    struct pawl_text *out);
 
 /* The handlers, and the flags of those that have any. */
 int pawl_cmd_submit(struct pawl_cli *cli);

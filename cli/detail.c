@@ -1,6 +1,6 @@
 /* detail.c: a task as lines for people, for `pawl get` and its watch.
- * One thread. Pure. What a script printed is escaped like everything else, so that it cannot
- * play with the terminal; -o json has it byte by byte. */
+ * One thread. Pure. What a script printed is escaped like everything else, so that it
+ * cannot play with the terminal; -o json has it byte by byte. */
 #include "detail.h"
 
 #include <inttypes.h>
@@ -27,7 +27,8 @@ add_lines(struct pawl_text *out, const char *mark, const char *s, size_t len)
 }
 
 static void
-add_output(struct pawl_text *out, const char *mark, const json_t *result, const char *name)
+add_output(
+    struct pawl_text *out, const char *mark, const json_t *result, const char *name)
 {
     size_t len;
     const char *s = pawl_fields_string(result, name, &len);
@@ -59,15 +60,16 @@ add_result(struct pawl_text *out, const json_t *result, const struct timespec *n
         pawl_text_puts(out, ", ");
         add_string(out, result, "signal");
     } else if (json_is_integer(json_object_get(result, "exitCode"))) {
-        pawl_text_printf(out, ", exit %" PRId64, pawl_fields_number(result, "exitCode", 0));
+        pawl_text_printf(
+            out, ", exit %" PRId64, pawl_fields_number(result, "exitCode", 0));
     }
     if (json_is_integer(json_object_get(result, "durationNs"))) {
         pawl_text_puts(out, ", took ");
         pawl_fields_add_duration(out, result, "durationNs");
     }
     if (pawl_fields_number(result, "attempt", 1) > 1)
-        pawl_text_printf(out, ", attempt %" PRId64,
-                         pawl_fields_number(result, "attempt", 1));
+        pawl_text_printf(
+            out, ", attempt %" PRId64, pawl_fields_number(result, "attempt", 1));
     if (json_is_true(json_object_get(result, "truncated")))
         pawl_text_puts(out, ", output shortened");
     pawl_text_puts(out, "\n");
@@ -96,7 +98,7 @@ add_name(struct pawl_text *out, const char *name)
 
 static void
 add_point_line(struct pawl_text *out, const char *title, const json_t *task,
-               const char *name, const struct timespec *now)
+    const char *name, const struct timespec *now)
 {
     if (!json_is_string(json_object_get(task, name)))
         return;
@@ -112,11 +114,11 @@ add_script(struct pawl_text *out, const json_t *task)
     const char *s = pawl_fields_string(task, "script", &len);
     size_t trimmed = s && len && s[len - 1] == '\n' ? len - 1 : len;
 
-    add_name(out, "SCRIPT");
     if (s && memchr(s, '\n', trimmed)) {
-        pawl_text_puts(out, "\n");
+        pawl_text_puts(out, "SCRIPT\n");
         add_lines(out, "    ", s, len);
     } else {
+        add_name(out, "SCRIPT");
         pawl_glyph_escape(out, s ? s : "-", s ? trimmed : 1, true);
         pawl_text_puts(out, "\n");
     }
@@ -124,7 +126,7 @@ add_script(struct pawl_text *out, const json_t *task)
 
 void
 pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespec *now,
-                 bool has_colour)
+    bool has_colour)
 {
     const json_t *results = json_object_get(task, "results");
     int64_t nfailed = pawl_fields_number(task, "failureCount", 0);
@@ -158,9 +160,9 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
         pawl_text_printf(out, " (%" PRId64 " failed)", nfailed);
     pawl_text_puts(out, "\n");
     add_name(out, "RESULTS");
-    pawl_text_printf(out, "%zu (of the newest ", json_array_size(results));
+    pawl_text_printf(out, "%zu (the newest ", json_array_size(results));
     pawl_fields_add_number(out, task, "keepResults");
-    pawl_text_puts(out, " kept)\n");
+    pawl_text_puts(out, " are kept)\n");
     for (size_t i = 0; i < json_array_size(results); i++)
         add_result(out, json_array_get(results, i), now);
 }
@@ -169,9 +171,11 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
 static bool
 is_same_run(const json_t *a, const json_t *b)
 {
-    static const char *const fields[] = {"startedAt", "scheduledFor", "timestamp", "attempt"};
+    static const char *const fields[] = {
+        "startedAt", "scheduledFor", "timestamp", "attempt"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        const json_t *x = json_object_get(a, fields[i]), *y = json_object_get(b, fields[i]);
+        const json_t *x = json_object_get(a, fields[i]),
+                     *y = json_object_get(b, fields[i]);
         if (x != y && !json_equal(x, y))
             return false;
     }
@@ -195,7 +199,7 @@ pawl_detail_first_new(const json_t *before, const json_t *task)
 
 void
 pawl_detail_change(struct pawl_text *out, const json_t *before, const json_t *task,
-                   const struct timespec *now, bool has_colour)
+    const struct timespec *now, bool has_colour)
 {
     const json_t *results = json_object_get(task, "results");
 
@@ -209,6 +213,7 @@ pawl_detail_change(struct pawl_text *out, const json_t *before, const json_t *ta
         pawl_fields_add_point(out, task, "nextRun", now, PAWL_FIELDS_FULL);
     }
     pawl_text_puts(out, "\n");
-    for (size_t i = pawl_detail_first_new(before, task); i < json_array_size(results); i++)
+    for (size_t i = pawl_detail_first_new(before, task); i < json_array_size(results);
+         i++)
         add_result(out, json_array_get(results, i), now);
 }

@@ -1,6 +1,6 @@
 /* fields.c: reads single fields of a task document and words them for people.
- * One thread. Pure but for the local time zone. Where they stand on the screen is print.c's
- * and detail.c's. */
+ * One thread. Pure but for the local time zone. Where they stand on the screen is
+ * print.c's and detail.c's. */
 #include "fields.h"
 
 #include <inttypes.h>
@@ -14,8 +14,11 @@ static const struct state {
     const char *name;
     const char *colour;
 } states[] = {
-    {"ToBeExecuted", NULL}, {"Executed", "32"}, {"Executing", "33"},
-    {"WaitForNextExecution", "36"}, {"Stopped", "31"},
+    {"ToBeExecuted", NULL},
+    {"Executed", "32"},
+    {"Executing", "33"},
+    {"WaitForNextExecution", "36"},
+    {"Stopped", "31"},
 };
 
 #define NSTATES (sizeof states / sizeof states[0])
@@ -85,7 +88,7 @@ pawl_fields_add_duration(struct pawl_text *out, const json_t *task, const char *
 
 void
 pawl_fields_add_point(struct pawl_text *out, const json_t *task, const char *name,
-                      const struct timespec *now, enum pawl_fields_style style)
+    const struct timespec *now, enum pawl_fields_style style)
 {
     char text[PAWL_TIMES_SIZE];
     struct timespec point;

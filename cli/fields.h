@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <time.h>
 
-/* How a point in time is written: 15:04:05, or 2026-11-20 15:04:05, or that and "(in 9s)". */
+/* How a point in time is written: 15:04:05, or 2026-11-20 15:04:05, or that and "(in
+ * 9s)". */
 enum pawl_fields_style { PAWL_FIELDS_SHORT, PAWL_FIELDS_FULL, PAWL_FIELDS_RELATIVE };
 
 /* A string field, NULL if there is none. out_len may be NULL. Owns: borrows from task. */
@@ -30,8 +31,9 @@ bool pawl_fields_is_final(const json_t *task);
 
 /* Append a field's text: a number, a duration, a point in time. */
 void pawl_fields_add_number(struct pawl_text *out, const json_t *task, const char *name);
-void pawl_fields_add_duration(struct pawl_text *out, const json_t *task, const char *name);
+void pawl_fields_add_duration(
+    struct pawl_text *out, const json_t *task, const char *name);
 void pawl_fields_add_point(struct pawl_text *out, const json_t *task, const char *name,
-                           const struct timespec *now, enum pawl_fields_style style);
+    const struct timespec *now, enum pawl_fields_style style);
 
 #endif

@@ -31,8 +31,8 @@ pawl_flags_fini(struct pawl_args *args)
     *args = (struct pawl_args){0};
 }
 
-static int
-fail(struct pawl_args *args, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(struct pawl_args *args, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static int
 fail(struct pawl_args *args, const char *format, ...)
@@ -86,7 +86,7 @@ static const char *
 read_bool(const char *word)
 {
     static const char *const words[2][6] = {{"0", "f", "F", "false", "FALSE", "False"},
-                                            {"1", "t", "T", "true", "TRUE", "True"}};
+        {"1", "t", "T", "true", "TRUE", "True"}};
     for (size_t i = 0; i < 6; i++) {
         if (strcmp(word, words[0][i]) == 0)
             return "false";
@@ -125,7 +125,7 @@ check_choice(struct pawl_args *args, const struct pawl_flag *flag, const char *v
     }
     if (*near)
         return fail(args, "-%s=%.60s: not one of %s; did you mean %s?", flag->name, value,
-                    flag->value, near);
+            flag->value, near);
     return fail(args, "-%s=%.60s: not one of %s", flag->name, value, flag->value);
 }
 
@@ -134,13 +134,14 @@ check_duration(struct pawl_args *args, const struct pawl_flag *flag, const char 
 {
     int64_t number;
     if (pawl_times_parse_duration(value, &number))
-        return number >= 0 ? 0
-                           : fail(args, "-%s=%.60s: must not be negative", flag->name, value);
+        return number >= 0
+                   ? 0
+                   : fail(args, "-%s=%.60s: must not be negative", flag->name, value);
     if (read_count(value, &number))
-        return fail(args, "-%s=%.60s: the unit is missing; did you mean %.60ss?", flag->name,
-                    value, value);
-    return fail(args, "-%s=%.60s: not a duration such as 10s, 1m30s or 500ms", flag->name,
-                value);
+        return fail(args, "-%s=%.60s: the unit is missing; did you mean %.60ss?",
+            flag->name, value, value);
+    return fail(
+        args, "-%s=%.60s: not a duration such as 10s, 1m30s or 500ms", flag->name, value);
 }
 
 /* Checks a value by its flag's kind and notes it. */
@@ -178,7 +179,8 @@ take_flag(struct pawl_args *args, int argc, char **argv)
     if (flag->kind == PAWL_FLAG_BOOL)
         return give(args, flag, "true") < 0 ? -1 : 1;
     if (argc < 2)
-        return fail(args, "-%s needs a value: -%s=%s", flag->name, flag->name, flag->value);
+        return fail(
+            args, "-%s needs a value: -%s=%s", flag->name, flag->name, flag->value);
     return give(args, flag, argv[1]) < 0 ? -1 : 2;
 }
 

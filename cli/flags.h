@@ -1,6 +1,7 @@
-/* flags.h: the command line, read by tables. A flag is one row; what it was given is asked
- * for by its name. Forms: -name=v, -name v, --name=v, --name v, in any place; booleans take
- * a value only after "=", in the words of Go's ParseBool; "--" ends the flags. */
+/* flags.h: the command line, read by tables. A flag is one row; what it was given is
+ * asked for by its name. Forms: -name=v, -name v, --name=v, --name v, in any place;
+ * booleans take a value only after "=", in the words of Go's ParseBool; "--" ends the
+ * flags. */
 #ifndef PAWL_FLAGS_H
 #define PAWL_FLAGS_H
 
@@ -27,11 +28,12 @@ struct pawl_flag {
 
 /* A command line as read so far. Strings are borrowed from argv. Used by one thread. */
 struct pawl_args {
-    const struct pawl_flag *tables[2]; /* the global flags, the command's; NULL for none */
+    const struct pawl_flag
+        *tables[2]; /* the global flags, the command's; NULL for none */
     struct pawl_given {
         const struct pawl_flag *flag;
         const char *value;
-    } *given; /* every flag met, in order */
+    } * given; /* every flag met, in order */
     size_t ngiven;
     const char **words; /* everything else */
     size_t nwords;
@@ -51,6 +53,7 @@ int pawl_flags_parse(struct pawl_args *args, int argc, char **argv, bool one_wor
 const char *pawl_flags_value(const struct pawl_args *args, const char *name);
 const char *pawl_flags_nth(const struct pawl_args *args, const char *name, size_t n);
 bool pawl_flags_is_set(const struct pawl_args *args, const char *name);
-int64_t pawl_flags_number(const struct pawl_args *args, const char *name, int64_t fallback);
+int64_t pawl_flags_number(
+    const struct pawl_args *args, const char *name, int64_t fallback);
 
 #endif

@@ -1,5 +1,5 @@
-/* glyph.c: UTF-8, column widths by wcwidth(), and escapes for what must not reach a terminal.
- * One thread. Pure but for pawl_glyph_init(), which sets the locale. */
+/* glyph.c: UTF-8, column widths by wcwidth(), and escapes for what must not reach a
+ * terminal. One thread. Pure but for pawl_glyph_init(), which sets the locale. */
 #define _GNU_SOURCE 1
 #include "glyph.h"
 

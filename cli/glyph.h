@@ -1,6 +1,6 @@
 /* glyph.h: characters as a terminal shows them: how many columns they take, and how those
- * that must not reach a terminal are written instead. Text is UTF-8; broken UTF-8 is allowed
- * and shown byte by byte. Widths need a UTF-8 LC_CTYPE, see pawl_glyph_init(). */
+ * that must not reach a terminal are written instead. Text is UTF-8; broken UTF-8 is
+ * allowed and shown byte by byte. Widths need a UTF-8 LC_CTYPE, see pawl_glyph_init(). */
 #ifndef PAWL_GLYPH_H
 #define PAWL_GLYPH_H
 
@@ -22,7 +22,8 @@ size_t pawl_glyph_next(const char *s, size_t len, uint32_t *out_char);
 /* Columns that len bytes of already escaped text take. */
 size_t pawl_glyph_width(const char *s, size_t len);
 
-/* Bytes of the longest beginning of s that takes at most columns; out_width is its width. */
+/* Bytes of the longest beginning of s that takes at most columns; out_width is its width.
+ */
 size_t pawl_glyph_fit(const char *s, size_t len, size_t columns, size_t *out_width);
 
 /* Appends s with control characters, direction marks and broken bytes written as escapes

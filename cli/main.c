@@ -1,7 +1,7 @@
 /* main.c: pawl, the command-line client of pawld.
- * Has the table of commands and that of the global flags, reads the command line, opens the
- * client where the command needs it, and decides the exit status. One thread.
- * A new command is a file cmd_<name>.c, a row here and a line in command.h. */
+ * Has the table of commands and that of the global flags, reads the command line, opens
+ * the client where the command needs it, and decides the exit status. One thread. A new
+ * command is a file cmd_<name>.c, a row here and a line in command.h. */
 #define _GNU_SOURCE 1
 #include "command.h"
 
@@ -20,59 +20,95 @@
 
 static const struct pawl_flag global_flags[] = {
     {"o", "output", PAWL_FLAG_CHOICE, PAWL_PRINT_FORMATS, "how to print tasks"},
-    {"server", NULL, PAWL_FLAG_STRING, "URL|unix:/path", "where the daemon is (PAWL_SERVER)"},
+    {"server", NULL, PAWL_FLAG_STRING, "URL|unix:/path",
+        "where the daemon is (PAWL_SERVER)"},
     {"timeout", NULL, PAWL_FLAG_DURATION, "DURATION",
-     "give up when the daemon is silent for so long (30s)"},
+        "give up when the daemon is silent for so long (30s)"},
     {"help", "h", PAWL_FLAG_BOOL, NULL, "print this help"},
     {"version", NULL, PAWL_FLAG_BOOL, NULL, "print the version"},
     {0},
 };
 
 static const struct pawl_command commands[] = {
-    {.name = "submit", .alias = "s", .run = pawl_cmd_submit,
-     .summary = "hand a task to the daemon",
-     .usage = "ID -type=delay|cron -time=DURATION (-script=TEXT | -script-file=FILE)",
-     .examples = "  pawl submit hello -type=delay -time=10s -script=\"echo hi\"\n"
-                 "  pawl submit beat -type=cron -time=1m30s -script-file=beat.sh\n"
-                 "  echo 'date; uptime' | pawl submit now -type=delay -time=0 -script-file=-\n",
-     .flags = pawl_cmd_submit_flags, .least = 1, .most = 1, .needs_daemon = true,
-     .format = PAWL_FORMAT_TABLE},
-    {.name = "list", .alias = "l", .run = pawl_cmd_list,
-     .summary = "list the tasks in order of submission", .usage = "[flags]",
-     .examples = "  pawl list\n"
-                 "  pawl list -status=Executing -o wide\n"
-                 "  pawl list -prefix=backup/ -o name\n"
-                 "  pawl list -o ndjson | jq -r 'select(.failureCount > 0) | .id'\n",
-     .flags = pawl_cmd_list_flags, .least = 0, .most = 0, .needs_daemon = true,
-     .format = PAWL_FORMAT_TABLE},
-    {.name = "get", .alias = "g", .run = pawl_cmd_get,
-     .summary = "print a task with its results, or follow it",
-     .usage = "ID... [-watch=true]",
-     .examples = "  pawl get hello\n"
-                 "  pawl get hello -watch=true\n"
-                 "  pawl get hello -o json | jq -r '.results[-1].result'\n",
-     .flags = pawl_cmd_get_flags, .least = 1, .most = SIZE_MAX, .needs_daemon = true,
-     .format = PAWL_FORMAT_DETAIL},
-    {.name = "stop", .run = pawl_cmd_stop, .summary = "let a task not run any more",
-     .usage = "ID...",
-     .examples = "  pawl stop beat\n"
-                 "  pawl list -prefix=test/ -o name | xargs -d '\\n' pawl stop --\n",
-     .least = 1, .most = SIZE_MAX, .needs_daemon = true, .format = PAWL_FORMAT_TABLE},
-    {.name = "delete", .alias = "del", .run = pawl_cmd_delete,
-     .summary = "stop a task and remove it with its results", .usage = "ID... [-kill]",
-     .examples = "  pawl delete beat\n"
-                 "  pawl delete beat -kill\n",
-     .flags = pawl_cmd_delete_flags, .least = 1, .most = SIZE_MAX, .needs_daemon = true,
-     .format = PAWL_FORMAT_DETAIL},
-    {.name = "help", .run = pawl_cmd_help, .summary = "print the help of a command",
-     .usage = "[COMMAND]", .examples = "  pawl help submit\n", .most = 1},
-    {.name = "version", .run = pawl_cmd_version, .summary = "print the version", .usage = "",
-     .examples = "  pawl version -o json\n"},
+    {.name = "submit",
+        .alias = "s",
+        .run = pawl_cmd_submit,
+        .summary = "hand a task to the daemon",
+        .usage = "ID -type=delay|cron -time=DURATION (-script=TEXT | -script-file=FILE)",
+        .examples = "  pawl submit hello -type=delay -time=10s -script=\"echo hi\"\n"
+                    "  pawl submit beat -type=cron -time=1m30s -script-file=beat.sh\n"
+                    "  echo 'date; uptime' | pawl submit now -type=delay -time=0 "
+                    "-script-file=-\n",
+        .flags = pawl_cmd_submit_flags,
+        .least = 1,
+        .most = 1,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
+    {.name = "list",
+        .alias = "l",
+        .run = pawl_cmd_list,
+        .summary = "list the tasks in order of submission",
+        .usage = "[flags]",
+        .examples = "  pawl list\n"
+                    "  pawl list -status=Executing -o wide\n"
+                    "  pawl list -prefix=backup/ -o name\n"
+                    "  pawl list -o ndjson | jq -r 'select(.failureCount > 0) | .id'\n",
+        .flags = pawl_cmd_list_flags,
+        .least = 0,
+        .most = 0,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
+    {.name = "get",
+        .alias = "g",
+        .run = pawl_cmd_get,
+        .summary = "print a task with its results, or follow it",
+        .usage = "ID... [-watch=true]",
+        .examples = "  pawl get hello\n"
+                    "  pawl get hello -watch=true\n"
+                    "  pawl get hello -o json | jq -r '.results[-1].result'\n",
+        .flags = pawl_cmd_get_flags,
+        .least = 1,
+        .most = SIZE_MAX,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_DETAIL},
+    {.name = "stop",
+        .run = pawl_cmd_stop,
+        .summary = "let a task not run any more",
+        .usage = "ID...",
+        .examples = "  pawl stop beat\n"
+                    "  pawl list -prefix=test/ -o name | xargs -d '\\n' pawl stop --\n",
+        .least = 1,
+        .most = SIZE_MAX,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
+    {.name = "delete",
+        .alias = "del",
+        .run = pawl_cmd_delete,
+        .summary = "stop a task and remove it with its results",
+        .usage = "ID... [-kill]",
+        .examples = "  pawl delete beat\n"
+                    "  pawl delete beat -kill\n",
+        .flags = pawl_cmd_delete_flags,
+        .least = 1,
+        .most = SIZE_MAX,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_DETAIL},
+    {.name = "help",
+        .run = pawl_cmd_help,
+        .summary = "print the help of a command",
+        .usage = "[COMMAND]",
+        .examples = "  pawl help submit\n",
+        .most = 1},
+    {.name = "version",
+        .run = pawl_cmd_version,
+        .summary = "print the version",
+        .usage = "",
+        .examples = "  pawl version -o json\n"},
     {0},
 };
 
-/* Descriptors 0 to 2 must be taken, or a socket becomes our stdout. They are opened so that
- * writing to a stdout that was closed still fails. */
+/* Descriptors 0 to 2 must be taken, or a socket becomes our stdout. They are opened so
+ * that writing to a stdout that was closed still fails. */
 static void
 take_descriptors(void)
 {
@@ -85,8 +121,8 @@ static int
 fail_usage(const struct pawl_cli *cli, const char *text)
 {
     const char *name = cli->command ? cli->command->name : NULL;
-    pawl_print_message("%s%s%s; see pawl help%s%s", name ? name : "", name ? ": " : "", text,
-                       name ? " " : "", name ? name : "");
+    pawl_print_message("%s%s%s; see pawl help%s%s", name ? name : "", name ? ": " : "",
+        text, name ? " " : "", name ? name : "");
     return PAWL_EXIT_USAGE;
 }
 
@@ -140,8 +176,8 @@ check_words(const struct pawl_cli *cli)
     if (cli->nwords < cli->command->least)
         pawl_text_puts(&text, "the ID is missing");
     else
-        pawl_text_printf(&text, "\"%s\" is one word too many",
-                         cli->words[cli->command->most]);
+        pawl_text_printf(
+            &text, "\"%s\" is one word too many", cli->words[cli->command->most]);
     int status = fail_usage(cli, text.data);
     pawl_text_fini(&text);
     return status;
@@ -164,10 +200,13 @@ run_command(struct pawl_cli *cli)
     int status = check_words(cli);
     if (status || !cli->command->needs_daemon)
         return status ? status : cli->command->run(cli);
-    int64_t seconds = (pawl_flags_number(&cli->args, "timeout", 0) + SECOND_NS - 1) / SECOND_NS;
-    cli->timeout_s = seconds > INT_MAX ? INT_MAX : seconds ? (long)seconds : DEFAULT_TIMEOUT_S;
-    status = pawl_client_open(pawl_flags_value(&cli->args, "server"), cli->timeout_s,
-                              &cli->client, &fail);
+    int64_t seconds =
+        (pawl_flags_number(&cli->args, "timeout", 0) + SECOND_NS - 1) / SECOND_NS;
+    cli->timeout_s = seconds > INT_MAX ? INT_MAX
+                     : seconds         ? (long)seconds
+                                       : DEFAULT_TIMEOUT_S;
+    status = pawl_client_open(
+        pawl_flags_value(&cli->args, "server"), cli->timeout_s, &cli->client, &fail);
     if (status)
         return pawl_command_report(&fail);
     status = cli->command->run(cli);
@@ -187,7 +226,7 @@ main(int argc, char **argv)
     int status = read_arguments(&cli, argc - 1, argv + 1);
     if (!status) {
         pawl_print_init(&cli.print, pawl_flags_value(&cli.args, "o"),
-                        cli.command ? cli.command->format : PAWL_FORMAT_DETAIL, STDOUT_FILENO);
+            cli.command ? cli.command->format : PAWL_FORMAT_DETAIL, STDOUT_FILENO);
         status = run_command(&cli);
         pawl_print_flush(&cli.print);
         int written = pawl_print_status(&cli.print);

@@ -21,24 +21,44 @@
 
 enum kind { STRING, STATE, NUMBER, DURATION, POINT, POINT_RELATIVE };
 
-/* The columns in order, and which field of the document fills each. */
-static const struct pawl_table_column narrow[] = {
-    {"ID", 12}, {"TYPE", 0}, {"TIME", 0}, {"SCRIPT", 8}, {"STATUS", 0}, {"UPDATED", 0},
+/* The columns in order (the narrow table has the first ones), and which field of the
+ * document fills each. */
+static const struct pawl_table_column columns[] = {
+    {"ID", 12},
+    {"TYPE", 0},
+    {"TIME", 0},
+    {"SCRIPT", 8},
+    {"STATUS", 0},
+    {"UPDATED", 0},
     {"NEXT", 0},
+    {"PREVIOUS", 0},
+    {"RUNS", 0},
+    {"FAILED", 0},
+    {"RUNNING", 0},
+    {"VERSION", 0},
+    {"CREATED", 0},
 };
-static const struct pawl_table_column wide[] = {
-    {"ID", 12}, {"TYPE", 0}, {"TIME", 0}, {"SCRIPT", 8}, {"STATUS", 0}, {"UPDATED", 0},
-    {"NEXT", 0}, {"PREVIOUS", 0}, {"RUNS", 0}, {"FAILED", 0}, {"RUNNING", 0},
-    {"VERSION", 0}, {"CREATED", 0},
-};
+
+#define NCOLUMNS (sizeof columns / sizeof columns[0])
+#define NCOLUMNS_NARROW 7
+
 static const struct {
     const char *field;
     enum kind kind;
-} sources[] = {
-    {"id", STRING}, {"taskType", STRING}, {"time", DURATION}, {"script", STRING},
-    {"state", STATE}, {"lastStatusUpdated", POINT}, {"nextRun", POINT_RELATIVE},
-    {"previousRun", POINT_RELATIVE}, {"runCount", NUMBER}, {"failureCount", NUMBER},
-    {"running", NUMBER}, {"version", NUMBER}, {"createdAt", POINT},
+} sources[NCOLUMNS] = {
+    {"id", STRING},
+    {"taskType", STRING},
+    {"time", DURATION},
+    {"script", STRING},
+    {"state", STATE},
+    {"lastStatusUpdated", POINT},
+    {"nextRun", POINT_RELATIVE},
+    {"previousRun", POINT_RELATIVE},
+    {"runCount", NUMBER},
+    {"failureCount", NUMBER},
+    {"running", NUMBER},
+    {"version", NUMBER},
+    {"createdAt", POINT},
 };
 
 static enum pawl_format
@@ -57,14 +77,14 @@ terminal_width(int fd)
     struct winsize size;
     if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
-    const char *columns = getenv("COLUMNS");
-    long n = columns ? strtol(columns, NULL, 10) : 0;
+    const char *word = getenv("COLUMNS");
+    long n = word ? strtol(word, NULL, 10) : 0;
     return n > 0 && n < 10000 ? (size_t)n : 80;
 }
 
 void
-pawl_print_init(struct pawl_print *print, const char *word, enum pawl_format fallback,
-                int fd)
+pawl_print_init(
+    struct pawl_print *print, const char *word, enum pawl_format fallback, int fd)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -73,9 +93,8 @@ pawl_print_init(struct pawl_print *print, const char *word, enum pawl_format fal
     print->is_smart = print->is_terminal && term && *term && strcmp(term, "dumb") != 0;
     print->has_colour = print->is_smart && !(no_colour && *no_colour);
     bool is_wide = print->format == PAWL_FORMAT_WIDE;
-    pawl_table_init(&print->table, is_wide ? wide : narrow,
-                    is_wide ? sizeof wide / sizeof wide[0] : sizeof narrow / sizeof narrow[0],
-                    print->is_terminal ? terminal_width(fd) : 0, print->has_colour);
+    pawl_table_init(&print->table, columns, is_wide ? NCOLUMNS : NCOLUMNS_NARROW,
+        print->is_terminal ? terminal_width(fd) : 0, print->has_colour);
     clock_gettime(CLOCK_REALTIME, &print->now);
 }
 
@@ -124,9 +143,9 @@ add_row(struct pawl_print *print, const json_t *task)
         case POINT:
         case POINT_RELATIVE:
             pawl_fields_add_point(&cell, task, field, &print->now,
-                                  !is_wide                   ? PAWL_FIELDS_SHORT
-                                  : sources[i].kind == POINT ? PAWL_FIELDS_FULL
-                                                             : PAWL_FIELDS_RELATIVE);
+                !is_wide                   ? PAWL_FIELDS_SHORT
+                : sources[i].kind == POINT ? PAWL_FIELDS_FULL
+                                           : PAWL_FIELDS_RELATIVE);
             break;
         }
         pawl_table_add(&print->table, cell.data, cell.len, colour);
@@ -147,8 +166,8 @@ add_json(struct pawl_print *print, const json_t *task)
     bool is_line = print->is_array || print->format == PAWL_FORMAT_NDJSON;
     if (print->is_array && print->format == PAWL_FORMAT_JSON)
         pawl_text_puts(&print->out, print->ntasks ? ",\n" : "\n");
-    if (json_dump_callback(task, dump_cb, &print->out,
-                           is_line ? JSON_COMPACT : JSON_INDENT(2)) != 0)
+    if (json_dump_callback(
+            task, dump_cb, &print->out, is_line ? JSON_COMPACT : JSON_INDENT(2)) != 0)
         pawl_text_oom();
     if (!print->is_array || print->format == PAWL_FORMAT_NDJSON)
         pawl_text_puts(&print->out, "\n");

@@ -1,5 +1,5 @@
-/* suggest.c: how far apart two words are (insertions, deletions, replacements, and swaps of
- * neighbours, the usual slips of a hand). Pure. */
+/* suggest.c: how far apart two words are (insertions, deletions, replacements, and swaps
+ * of neighbours, the usual slips of a hand). Pure. */
 #include "suggest.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ distance(const char *a, size_t alen, const char *b, size_t blen)
     for (size_t i = 1; i <= alen; i++)
         for (size_t j = 1; j <= blen; j++) {
             d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1,
-                           d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+                d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
                 d[i - 2][j - 2] + 1 < d[i][j])
                 d[i][j] = d[i - 2][j - 2] + 1;

@@ -12,11 +12,13 @@
 
 void
 pawl_table_init(struct pawl_table *table, const struct pawl_table_column *columns,
-                size_t ncolumns, size_t width, bool has_colour)
+    size_t ncolumns, size_t width, bool has_colour)
 {
     assert(ncolumns > 0 && ncolumns <= PAWL_TABLE_COLUMNS);
-    *table = (struct pawl_table){.columns = columns, .ncolumns = ncolumns, .width = width,
-                                 .has_colour = has_colour};
+    *table = (struct pawl_table){.columns = columns,
+        .ncolumns = ncolumns,
+        .width = width,
+        .has_colour = has_colour};
     for (size_t i = 0; i < ncolumns; i++)
         table->natural[i] = strlen(columns[i].title);
 }
@@ -93,7 +95,7 @@ lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
 /* Writes one cell cut to width, and the blanks after it unless it is the last. */
 static void
 write_cell(const struct pawl_cell *cell, size_t width, bool is_last, bool has_colour,
-           struct pawl_text *out)
+    struct pawl_text *out)
 {
     size_t len = cell->len, used = cell->width;
     bool is_cut = used > width;
@@ -114,8 +116,8 @@ write_cell(const struct pawl_cell *cell, size_t width, bool is_last, bool has_co
 }
 
 static void
-write_row(const struct pawl_table *table, const struct pawl_cell *row, const size_t *widths,
-          struct pawl_text *out)
+write_row(const struct pawl_table *table, const struct pawl_cell *row,
+    const size_t *widths, struct pawl_text *out)
 {
     size_t nshown = table->ncolumns;
     while (nshown > 1 && !widths[nshown - 1])
@@ -138,8 +140,8 @@ pawl_table_flush(struct pawl_table *table, struct pawl_text *out)
         struct pawl_cell titles[PAWL_TABLE_COLUMNS];
         for (size_t i = 0; i < table->ncolumns; i++) {
             size_t len = strlen(table->columns[i].title);
-            titles[i] = (struct pawl_cell){(char *)(uintptr_t)table->columns[i].title, len,
-                                           len, "1"};
+            titles[i] = (struct pawl_cell){
+                (char *)(uintptr_t)table->columns[i].title, len, len, "1"};
         }
         write_row(table, titles, widths, out);
         table->has_header = true;

@@ -1,5 +1,5 @@
-/* text.c: a string that grows by doubling, percent-encoding, and the exit when memory is out.
- * One thread. Knows nothing of characters or columns: that is glyph.c. */
+/* text.c: a string that grows by doubling, percent-encoding, and the exit when memory is
+ * out. One thread. Knows nothing of characters or columns: that is glyph.c. */
 #include "text.h"
 
 #include <stdarg.h>

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* All zero is an empty text. data is NUL-terminated once anything was appended; the NUL is
- * not counted in len, and the text itself may hold NULs. */
+/* All zero is an empty text. data is NUL-terminated once anything was appended; the NUL
+ * is not counted in len, and the text itself may hold NULs. */
 struct pawl_text {
     char *data;
     size_t len;

@@ -1,5 +1,6 @@
 /* times.c: durations in Go's notation, RFC 3339, and local time for tables.
- * One thread. The daemon judges what a duration may be; here it is only read and written. */
+ * One thread. The daemon judges what a duration may be; here it is only read and written.
+ */
 #define _GNU_SOURCE 1
 #include "times.h"
 
@@ -10,14 +11,20 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* Longest spelling first where one begins another; both signs for micro, as Go takes them. */
+/* Longest spelling first where one begins another; both signs for micro, as Go takes
+ * them. */
 static const struct unit {
     const char *name;
     uint64_t ns;
 } units[] = {
-    {"ns", 1},          {"us", 1000},      {"\xc2\xb5s", 1000},
-    {"\xce\xbcs", 1000}, {"ms", 1000000},   {"s", 1000000000},
-    {"m", 60000000000},  {"h", 3600000000000},
+    {"ns", 1},
+    {"us", 1000},
+    {"\xc2\xb5s", 1000},
+    {"\xce\xbcs", 1000},
+    {"ms", 1000000},
+    {"s", 1000000000},
+    {"m", 60000000000},
+    {"h", 3600000000000},
 };
 
 /* Takes the unit at *s and moves past it; 0 if there is none. */
@@ -34,8 +41,9 @@ take_unit(const char **s)
     return 0;
 }
 
-/* Takes one number with its unit, such as 1.5h; false if there is none or it does not fit.
- * Fractions are scaled in floating point, as Go does, so that both read the same value. */
+/* Takes one number with its unit, such as 1.5h; false if there is none or it does not
+ * fit. Fractions are scaled in floating point, as Go does, so that both read the same
+ * value. */
 static bool
 take_part(const char **s, uint64_t *out_ns)
 {
@@ -59,8 +67,8 @@ take_part(const char **s, uint64_t *out_ns)
     uint64_t ns;
     if (!unit || __builtin_mul_overflow(whole, unit, &ns))
         return false;
-    return !__builtin_add_overflow(ns, (uint64_t)((double)fraction * ((double)unit / scale)),
-                                   out_ns);
+    return !__builtin_add_overflow(
+        ns, (uint64_t)((double)fraction * ((double)unit / scale)), out_ns);
 }
 
 bool
@@ -206,8 +214,8 @@ format_local(const struct timespec *t, const char *format, char out[PAWL_TIMES_S
 }
 
 void
-pawl_times_format_short(const struct timespec *t, const struct timespec *now,
-                        char out[PAWL_TIMES_SIZE])
+pawl_times_format_short(
+    const struct timespec *t, const struct timespec *now, char out[PAWL_TIMES_SIZE])
 {
     struct tm a, b;
     if (!localtime_r(&t->tv_sec, &a) || !localtime_r(&now->tv_sec, &b))
@@ -227,8 +235,8 @@ pawl_times_format_full(const struct timespec *t, char out[PAWL_TIMES_SIZE])
 }
 
 void
-pawl_times_format_relative(const struct timespec *t, const struct timespec *now,
-                           char out[PAWL_TIMES_SIZE])
+pawl_times_format_relative(
+    const struct timespec *t, const struct timespec *now, char out[PAWL_TIMES_SIZE])
 {
     static const struct {
         int64_t seconds;
@@ -247,7 +255,7 @@ pawl_times_format_relative(const struct timespec *t, const struct timespec *now,
         shown++;
         if (left / steps[i].seconds)
             snprintf(text + strlen(text), sizeof text - strlen(text), "%" PRId64 "%s",
-                     left / steps[i].seconds, steps[i].name);
+                left / steps[i].seconds, steps[i].name);
         left %= steps[i].seconds;
     }
     if (!far)

@@ -22,14 +22,14 @@ bool pawl_times_parse_point(const char *s, struct timespec *out_point);
 
 /* Local time for a table cell, short: 15:04:05 today, "Nov 20 15:04" this year, else
  * 2025-11-20. */
-void pawl_times_format_short(const struct timespec *t, const struct timespec *now,
-                             char out[PAWL_TIMES_SIZE]);
+void pawl_times_format_short(
+    const struct timespec *t, const struct timespec *now, char out[PAWL_TIMES_SIZE]);
 
 /* Local time in full: 2026-11-20 15:04:05. */
 void pawl_times_format_full(const struct timespec *t, char out[PAWL_TIMES_SIZE]);
 
 /* Distance from now in at most two units: "in 9s", "3m20s ago", "now". */
-void pawl_times_format_relative(const struct timespec *t, const struct timespec *now,
-                                char out[PAWL_TIMES_SIZE]);
+void pawl_times_format_relative(
+    const struct timespec *t, const struct timespec *now, char out[PAWL_TIMES_SIZE]);
 
 #endif

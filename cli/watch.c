@@ -1,7 +1,7 @@
 /* watch.c: pawl get -watch: long polls one task and prints what changed.
- * One thread. A lost connection is tried again for as long as the client's timeout: a daemon
- * that restarts goes on with the same versions. On a terminal a status line below the output
- * says what is being waited for; it is erased before anything is printed. */
+ * One thread. A lost connection is tried again for as long as the client's timeout: a
+ * daemon that restarts goes on with the same versions. On a terminal a status line below
+ * the output says what is being waited for; it is erased before anything is printed. */
 #define _GNU_SOURCE 1
 #include "watch.h"
 
@@ -24,11 +24,11 @@
 struct watch {
     struct pawl_cli *cli;
     const char *id;
-    json_t *task;         /* as last printed */
-    time_t shown_s;       /* when the status line was last written; 0: there is none */
-    bool is_lost;         /* there is no connection at the moment */
-    int64_t deadline_ns;  /* monotonic: no more attempts after it, while is_lost */
-    int64_t pause_ns;     /* before the next attempt */
+    json_t *task;        /* as last printed */
+    time_t shown_s;      /* when the status line was last written; 0: there is none */
+    bool is_lost;        /* there is no connection at the moment */
+    int64_t deadline_ns; /* monotonic: no more attempts after it, while is_lost */
+    int64_t pause_ns;    /* before the next attempt */
 };
 
 /* Ends the program where it stands: what was printed is out, nothing needs saving. */
@@ -77,16 +77,17 @@ tick_cb(void *arg)
     const char *point = pawl_fields_string(watch->task, "nextRun", NULL);
 
     clock_gettime(CLOCK_REALTIME, &now);
-    if (!print->is_smart || print->format != PAWL_FORMAT_DETAIL || now.tv_sec == watch->shown_s)
+    if (!print->is_smart || print->format != PAWL_FORMAT_DETAIL ||
+        now.tv_sec == watch->shown_s)
         return;
     watch->shown_s = now.tv_sec;
     if (point && pawl_times_parse_point(point, &next))
         pawl_times_format_relative(&next, &now, text);
-    const char *what = watch->is_lost                                    ? "not connected"
+    const char *what = watch->is_lost ? "not connected"
                        : pawl_fields_number(watch->task, "running", 0) > 0 ? "running"
-                                                                         : "waiting";
+                                                                           : "waiting";
     pawl_text_printf(&print->out, ERASE_LINE "%s%s%s, Ctrl-C ends watching ", what,
-                     *text ? ", next run " : "", text);
+        *text ? ", next run " : "", text);
     pawl_print_flush(print);
 }
 
@@ -112,10 +113,10 @@ poll_task(struct watch *watch, json_t **out_task, struct pawl_fail *fail)
 {
     struct pawl_text query = {0};
     pawl_text_printf(&query, "?watch=true&version=%" PRId64 "&wait=%ds",
-                     pawl_fields_number(watch->task, "version", 0), POLL_S);
+        pawl_fields_number(watch->task, "version", 0), POLL_S);
     struct pawl_wait wait = {POLL_S, tick_cb, watch};
-    int status = pawl_command_call(watch->cli, "GET", watch->id, query.data, &wait, out_task,
-                                   fail);
+    int status = pawl_command_call(
+        watch->cli, "GET", watch->id, query.data, &wait, out_task, fail);
     pawl_text_fini(&query);
     return status;
 }
@@ -128,7 +129,8 @@ print_state(struct watch *watch, const json_t *task)
 
     erase_status(watch);
     if (print->format == PAWL_FORMAT_DETAIL && watch->task)
-        pawl_detail_change(&print->out, watch->task, task, &print->now, print->has_colour);
+        pawl_detail_change(
+            &print->out, watch->task, task, &print->now, print->has_colour);
     else
         pawl_print_task(print, task);
     pawl_print_flush(print);
@@ -151,7 +153,7 @@ handle_failure(struct watch *watch, struct pawl_fail *fail)
     }
     if (!watch->is_lost) {
         pawl_print_message("get %s: %s; trying again for %lds", watch->id, fail->text,
-                           watch->cli->timeout_s);
+            watch->cli->timeout_s);
         watch->is_lost = true;
         watch->deadline_ns = now_ns + (int64_t)watch->cli->timeout_s * 1000000000;
         watch->pause_ns = FIRST_PAUSE_NS;
@@ -167,14 +169,16 @@ handle_state(struct watch *watch, json_t *task, int64_t asked_ns)
     const json_t *created = json_object_get(watch->task, "createdAt");
 
     if (watch->is_lost)
-        pawl_print_message("connected to %s again", pawl_client_address(watch->cli->client));
+        pawl_print_message(
+            "connected to %s again", pawl_client_address(watch->cli->client));
     watch->is_lost = false;
     if (created && !json_equal(created, json_object_get(task, "createdAt"))) {
         erase_status(watch);
         pawl_print_message("%s was deleted, and its ID is another task's now", watch->id);
         return -1;
     }
-    if (pawl_fields_number(task, "version", 0) != pawl_fields_number(watch->task, "version", 0)) {
+    if (pawl_fields_number(task, "version", 0) !=
+        pawl_fields_number(watch->task, "version", 0)) {
         print_state(watch, task);
         json_decref(watch->task);
         watch->task = json_incref(task);
@@ -195,7 +199,8 @@ watch_on(struct watch *watch)
         int64_t asked_ns = monotonic_ns();
         int status = poll_task(watch, &task, &fail);
 
-        status = status ? handle_failure(watch, &fail) : handle_state(watch, task, asked_ns);
+        status =
+            status ? handle_failure(watch, &fail) : handle_state(watch, task, asked_ns);
         json_decref(task);
         if (status)
             return status < 0 ? PAWL_EXIT_OK : status;
@@ -204,7 +209,7 @@ watch_on(struct watch *watch)
 }
 
 int
-pawl_watch(struct pawl_cli *cli, const char *id)
+pawl_watch_follow(struct pawl_cli *cli, const char *id)
 {
     struct watch watch = {.cli = cli, .id = id, .pause_ns = FIRST_PAUSE_NS};
     struct pawl_fail fail;

@@ -6,6 +6,6 @@
 
 /* Prints the task, then what changes. Returns 0 when it is final or was deleted, else the
  * exit status of what failed; an interrupt ends the program with 130. Blocks: yes. */
-int pawl_watch(struct pawl_cli *cli, const char *id);
+int pawl_watch_follow(struct pawl_cli *cli, const char *id);
 
 #endif

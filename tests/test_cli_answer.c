@@ -29,7 +29,8 @@ count_elements(const char *body, size_t len)
     int n = 0, status;
 
     pawl_text_append(&response.body, body, len);
-    while (!(status = pawl_answer_element(&response, &position, &element, &fail)) && element) {
+    while (!(status = pawl_answer_element(&response, &position, &element, &fail)) &&
+           element) {
         json_decref(element);
         n++;
     }
@@ -45,13 +46,29 @@ test_answer_elements_come_one_by_one(void **state)
         const char *body;
         int n;
     } cases[] = {
-        {"[]", 0}, {" [ ] ", 0}, {"[{}]", 1}, {"\n[{\"a\":[1,{}]} ,\r\n{}\t]\n", 2},
-        {"[{\"a\":\"\\u0000]\"}]", 1}, {"", -1}, {" ", -1}, {"[", -1}, {"[{}", -1}, {"[{},", -1},
-        {"[{},]", -1}, {"[,{}]", -1}, {"[1]", -1}, {"[null]", -1}, {"{}", -1}, {"[{} {}]", -1},
-        {"[{}[{}]", -1}, {"[[{}]]", -1}, {"[{\"a\"}]", -1},
+        {"[]", 0},
+        {" [ ] ", 0},
+        {"[{}]", 1},
+        {"\n[{\"a\":[1,{}]} ,\r\n{}\t]\n", 2},
+        {"[{\"a\":\"\\u0000]\"}]", 1},
+        {"", -1},
+        {" ", -1},
+        {"[", -1},
+        {"[{}", -1},
+        {"[{},", -1},
+        {"[{},]", -1},
+        {"[,{}]", -1},
+        {"[1]", -1},
+        {"[null]", -1},
+        {"{}", -1},
+        {"[{} {}]", -1},
+        {"[{}[{}]", -1},
+        {"[[{}]]", -1},
+        {"[{\"a\"}]", -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(count_elements(cases[i].body, strlen(cases[i].body)), cases[i].n);
+        assert_int_equal(
+            count_elements(cases[i].body, strlen(cases[i].body)), cases[i].n);
     assert_int_equal(count_elements("[{}\0]", 5), -1);
 }
 
@@ -65,9 +82,16 @@ test_answer_next_finds_the_link(void **state)
     } cases[] = {
         {"</api/tasks?limit=2&after=a%2C>; rel=\"next\"", "limit=2&after=a%2C"},
         {"<?a=1>;rel=next", "a=1"},
-        {"<http://h/p?a=1>; title=\"x, y; rel=next\"; rel=\"prev\", <?b=2,3>; REL=\"last Next\"", "b=2,3"},
-        {"<?a=1>; rel=\"prev\"", ""}, {"<?a=1>", ""}, {"</path>; rel=next", ""}, {"", ""},
-        {"<?a=1; rel=next", ""}, {"?a=1>; rel=next", ""}, {"<?a=1>; rel=\"nextish\"", ""},
+        {"<http://h/p?a=1>; title=\"x, y; rel=next\"; rel=\"prev\", <?b=2,3>; REL=\"last "
+         "Next\"",
+            "b=2,3"},
+        {"<?a=1>; rel=\"prev\"", ""},
+        {"<?a=1>", ""},
+        {"</path>; rel=next", ""},
+        {"", ""},
+        {"<?a=1; rel=next", ""},
+        {"?a=1>; rel=next", ""},
+        {"<?a=1>; rel=\"nextish\"", ""},
         {"<?a=1>; rel=\"next", "a=1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -86,8 +110,12 @@ test_client_path_addresses_any_id(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"a", "/api/tasks/a"}, {"a/run", "/api/tasks/a%2Frun"}, {".", "/api/tasks/%2E"},
-        {"..", "/api/tasks/%2E%2E"}, {"...", "/api/tasks/..."}, {"a b?", "/api/tasks/a%20b%3F"},
+        {"a", "/api/tasks/a"},
+        {"a/run", "/api/tasks/a%2Frun"},
+        {".", "/api/tasks/%2E"},
+        {"..", "/api/tasks/%2E%2E"},
+        {"...", "/api/tasks/..."},
+        {"a b?", "/api/tasks/a%20b%3F"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct pawl_text path = {0};
@@ -121,7 +149,8 @@ test_address_forms(void **state)
     char error[256];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct pawl_address address;
-        assert_int_equal(pawl_address_parse(cases[i].server, &address, error, sizeof error), 0);
+        assert_int_equal(
+            pawl_address_parse(cases[i].server, &address, error, sizeof error), 0);
         assert_string_equal(address.base, cases[i].base);
         assert_int_equal(!address.socket, !cases[i].socket);
         if (cases[i].socket)
@@ -132,7 +161,7 @@ test_address_forms(void **state)
     static char long_path[200] = "unix:/";
     memset(long_path + 6, 'x', sizeof long_path - 7);
     const char *const wrong[] = {"unix:", "ftp://x", "http://", "http:///x", "",
-                                 "http://a b", "http://a?b", "http://a#b", long_path};
+        "http://a b", "http://a?b", "http://a#b", long_path};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct pawl_address address;
         assert_int_equal(pawl_address_parse(wrong[i], &address, error, sizeof error), -1);
@@ -140,8 +169,8 @@ test_address_forms(void **state)
 }
 
 static void
-expect_default(bool is_root, const char *root_socket, const char *runtime_dir,
-               const char *expected)
+expect_default(
+    bool is_root, const char *root_socket, const char *runtime_dir, const char *expected)
 {
     char *found = pawl_address_default(is_root, root_socket, runtime_dir);
     assert_string_equal(found, expected);
@@ -181,8 +210,8 @@ task_with_runs(int first, int last)
 {
     json_t *results = json_array();
     for (int i = first; i <= last; i++)
-        json_array_append_new(results, json_pack("{s:i,s:i,s:s}", "startedAt", i, "attempt", 1,
-                                                 "result", i % 2 ? "x" : "y"));
+        json_array_append_new(results, json_pack("{s:i,s:i,s:s}", "startedAt", i,
+                                           "attempt", 1, "result", i % 2 ? "x" : "y"));
     return json_pack("{s:o}", "results", results);
 }
 
@@ -194,8 +223,14 @@ test_detail_first_new_is_what_the_watcher_has_not_seen(void **state)
         int old_first, old_last, new_first, new_last;
         size_t first_new;
     } cases[] = {
-        {1, 0, 1, 0, 0}, {1, 0, 1, 3, 0}, {1, 3, 1, 3, 3}, {1, 3, 1, 4, 3}, {1, 3, 2, 5, 2},
-        {1, 3, 7, 9, 0}, {1, 3, 1, 0, 0}, {3, 3, 3, 4, 1},
+        {1, 0, 1, 0, 0},
+        {1, 0, 1, 3, 0},
+        {1, 3, 1, 3, 3},
+        {1, 3, 1, 4, 3},
+        {1, 3, 2, 5, 2},
+        {1, 3, 7, 9, 0},
+        {1, 3, 1, 0, 0},
+        {3, 3, 3, 4, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_t *before = task_with_runs(cases[i].old_first, cases[i].old_last);
@@ -215,12 +250,17 @@ test_fields_final_states(void **state)
         int running;
         bool is_final;
     } cases[] = {
-        {"ToBeExecuted", 0, false}, {"Executing", 1, false}, {"Executed", 0, true},
-        {"WaitForNextExecution", 0, false}, {"Stopped", 0, true}, {"Stopped", 1, false},
+        {"ToBeExecuted", 0, false},
+        {"Executing", 1, false},
+        {"Executed", 0, true},
+        {"WaitForNextExecution", 0, false},
+        {"Stopped", 0, true},
+        {"Stopped", 1, false},
         {"Paused", 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        json_t *task = json_pack("{s:s,s:i}", "state", cases[i].state, "running", cases[i].running);
+        json_t *task =
+            json_pack("{s:s,s:i}", "state", cases[i].state, "running", cases[i].running);
         assert_int_equal(pawl_fields_is_final(task), cases[i].is_final);
         json_decref(task);
     }
@@ -236,9 +276,10 @@ test_detail_survives_any_document(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "{}", "{\"results\":7,\"script\":null,\"id\":3,\"version\":\"x\"}",
+        "{}",
+        "{\"results\":7,\"script\":null,\"id\":3,\"version\":\"x\"}",
         "{\"results\":[null,7,[],{}],\"script\":\"\"}",
-        "{\"results\":[{\"result\":\"\\u0000\\n\\n\",\"stderr\":\"\\n\",\"timestamp\":\"\\u001b\"}]}",
+        "{\"results\":[{\"result\":\"\\u0000\\n\\n\",\"stderr\":\"\\n\",\"signal\":\"\\u001b\"}]}",
         "{\"script\":\"\\n\",\"lastStatusUpdated\":\"soon\",\"nextRun\":\"\\u001b[2J\"}",
     };
     const struct timespec now = {0};

@@ -1,4 +1,5 @@
-/* test_cli_flags.c: the command line parser and its suggestions (cli/flags.c, suggest.c). */
+/* test_cli_flags.c: the command line parser and its suggestions (cli/flags.c, suggest.c).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +43,7 @@ test_flags_all_four_forms_are_the_same(void **state)
     (void)state;
     struct pawl_args args;
     char *forms[][3] = {{"-label=v", NULL}, {"--label=v", NULL}, {"-label", "v", NULL},
-                        {"--label", "v", NULL}};
+        {"--label", "v", NULL}};
     for (size_t i = 0; i < 4; i++) {
         assert_true(parse(&args, forms[i], false) > 0);
         assert_string_equal(pawl_flags_value(&args, "label"), "v");
@@ -117,7 +118,8 @@ test_flags_repeated_are_all_kept_and_the_last_counts(void **state)
 {
     (void)state;
     struct pawl_args args;
-    assert_true(PARSE(&args, "-label=a", "-w", "-label=b", "-w=false", "-label", "c") > 0);
+    assert_true(
+        PARSE(&args, "-label=a", "-w", "-label=b", "-w=false", "-label", "c") > 0);
     assert_string_equal(pawl_flags_value(&args, "label"), "c");
     assert_string_equal(pawl_flags_nth(&args, "label", 0), "a");
     assert_string_equal(pawl_flags_nth(&args, "label", 1), "b");

@@ -1,4 +1,5 @@
-/* test_cli_table.c: characters, escapes, widths and columns (cli/text.c, glyph.c, table.c). */
+/* test_cli_table.c: characters, escapes, widths and columns (cli/text.c, glyph.c,
+ * table.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,11 +57,20 @@ test_glyph_decodes_utf8_and_nothing_else(void **state)
         const char *s;
         uint32_t c;
     } cases[] = {
-        {"a", 'a'}, {"\xc3\xa4", 0xe4}, {"\xe4\xb8\xad", 0x4e2d}, {"\xf0\x9f\x98\x80", 0x1f600},
-        {"\xf4\x8f\xbf\xbf", 0x10ffff}, {"\x80", PAWL_GLYPH_BROKEN}, {"\xc0\x80", PAWL_GLYPH_BROKEN},
-        {"\xc3", PAWL_GLYPH_BROKEN}, {"\xe0\x80\x80", PAWL_GLYPH_BROKEN},
-        {"\xed\xa0\x80", PAWL_GLYPH_BROKEN}, {"\xf4\x90\x80\x80", PAWL_GLYPH_BROKEN},
-        {"\xf0\x9f\x98", PAWL_GLYPH_BROKEN}, {"\xff", PAWL_GLYPH_BROKEN}, {"\xe4\xb8z", PAWL_GLYPH_BROKEN},
+        {"a", 'a'},
+        {"\xc3\xa4", 0xe4},
+        {"\xe4\xb8\xad", 0x4e2d},
+        {"\xf0\x9f\x98\x80", 0x1f600},
+        {"\xf4\x8f\xbf\xbf", 0x10ffff},
+        {"\x80", PAWL_GLYPH_BROKEN},
+        {"\xc0\x80", PAWL_GLYPH_BROKEN},
+        {"\xc3", PAWL_GLYPH_BROKEN},
+        {"\xe0\x80\x80", PAWL_GLYPH_BROKEN},
+        {"\xed\xa0\x80", PAWL_GLYPH_BROKEN},
+        {"\xf4\x90\x80\x80", PAWL_GLYPH_BROKEN},
+        {"\xf0\x9f\x98", PAWL_GLYPH_BROKEN},
+        {"\xff", PAWL_GLYPH_BROKEN},
+        {"\xe4\xb8z", PAWL_GLYPH_BROKEN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         /* A copy of exact size, so that the sanitizer sees a read past its end. */
@@ -82,24 +92,34 @@ test_glyph_width_counts_columns(void **state)
         const char *s;
         size_t width;
     } cases[] = {
-        {"", 0}, {"abc", 3}, {"\xc3\xa4", 1}, {"\xe4\xb8\xad\xe6\x96\x87", 4}, {"e\xcc\x81", 1},
-        {"\xf0\x9f\x98\x80", 2}, {"\xe2\x80\xa6", 1}, {"\xff\xfe", 2}, {"\xef\xbc\xa1", 2},
+        {"", 0},
+        {"abc", 3},
+        {"\xc3\xa4", 1},
+        {"\xe4\xb8\xad\xe6\x96\x87", 4},
+        {"e\xcc\x81", 1},
+        {"\xf0\x9f\x98\x80", 2},
+        {"\xe2\x80\xa6", 1},
+        {"\xff\xfe", 2},
+        {"\xef\xbc\xa1", 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(pawl_glyph_width(cases[i].s, strlen(cases[i].s)), cases[i].width);
+        assert_int_equal(
+            pawl_glyph_width(cases[i].s, strlen(cases[i].s)), cases[i].width);
 }
 
 static void
 test_glyph_fit_splits_no_character(void **state)
 {
     (void)state;
-    static const char s[] = "a\xe4\xb8\xad" "e\xcc\x81" "b"; /* widths 1 2 1+0 1 */
+    static const char s[] = "a\xe4\xb8\xad"
+                            "e\xcc\x81"
+                            "b"; /* widths 1 2 1+0 1 */
     static const size_t bytes[] = {0, 1, 1, 4, 7, 8, 8};
     static const size_t widths[] = {0, 1, 1, 3, 4, 5, 5};
     for (size_t columns_left = 0; columns_left < 7; columns_left++) {
         size_t width;
-        assert_int_equal(pawl_glyph_fit(s, sizeof s - 1, columns_left, &width),
-                         bytes[columns_left]);
+        assert_int_equal(
+            pawl_glyph_fit(s, sizeof s - 1, columns_left, &width), bytes[columns_left]);
         assert_int_equal(width, widths[columns_left]);
     }
 }
@@ -112,9 +132,16 @@ test_glyph_escape_lets_nothing_harmful_through(void **state)
         const char *s;
         const char *escaped;
     } cases[] = {
-        {"a\nb\tc\rd", "a\\nb\\tc\\rd"}, {"\033[31m\177", "\\x1b[31m\\x7f"},
-        {"\xc2\x85", "\\u0085"}, {"\xe2\x80\xae" "x", "\\u202ex"}, {"\xe2\x80\xa8", "\\u2028"},
-        {"a\\b", "a\\b"}, {"\xff\xc3", "\\xff\\xc3"}, {"\xe4\xb8\xad", "\xe4\xb8\xad"},
+        {"a\nb\tc\rd", "a\\nb\\tc\\rd"},
+        {"\033[31m\177", "\\x1b[31m\\x7f"},
+        {"\xc2\x85", "\\u0085"},
+        {"\xe2\x80\xae"
+         "x",
+            "\\u202ex"},
+        {"\xe2\x80\xa8", "\\u2028"},
+        {"a\\b", "a\\b"},
+        {"\xff\xc3", "\\xff\\xc3"},
+        {"\xe4\xb8\xad", "\xe4\xb8\xad"},
     };
     struct pawl_text out = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -180,11 +207,13 @@ test_table_never_exceeds_the_terminal(void **state)
         struct pawl_table table;
         struct pawl_text out = {0};
         pawl_table_init(&table, columns, 3, width, false);
-        add(&table, "a-rather-long-id", "12345678", "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad");
+        add(&table, "a-rather-long-id", "12345678",
+            "\xe4\xb8\xad\xe6\x96\x87\xe4\xb8\xad");
         add(&table, "b", "1", "a script that is far longer than what anybody would show");
         pawl_table_flush(&table, &out);
         size_t nlines = 0;
-        for (char *line = out.data, *end; (end = strchr(line, '\n')); line = end + 1, nlines++)
+        for (char *line = out.data, *end; (end = strchr(line, '\n'));
+             line = end + 1, nlines++)
             assert_true(pawl_glyph_width(line, (size_t)(end - line)) <= width);
         assert_int_equal(nlines, 3);
         pawl_table_fini(&table);
@@ -222,8 +251,9 @@ test_table_colour_does_not_change_the_columns(void **state)
     pawl_table_init(&table, columns, 3, 80, true);
     add(&table, "abcd", "12", "x");
     pawl_table_flush(&table, &out);
-    assert_string_equal(out.data, "\033[1mID\033[0m    \033[1mN\033[0m   \033[1mSCRIPT\033[0m\n"
-                                  "abcd  \033[32m12\033[0m  x\n");
+    assert_string_equal(out.data,
+        "\033[1mID\033[0m    \033[1mN\033[0m   \033[1mSCRIPT\033[0m\n"
+        "abcd  \033[32m12\033[0m  x\n");
     pawl_table_fini(&table);
     pawl_text_fini(&out);
 }
