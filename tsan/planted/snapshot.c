@@ -37,7 +37,8 @@ writer(void *unused)
 {
     struct snapshot *old = atomic_load_explicit(&current, memory_order_relaxed);
 
-    for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
+    gate_wait(&seen, 1);
+    for (unsigned i = 2; i <= PLANT_ROUNDS; i++) {
         struct snapshot *fresh = snapshot_new(i);
         if (!atomic_compare_exchange_strong_explicit(&current, &old, fresh,
                 PLANT == 2 ? memory_order_relaxed : memory_order_acq_rel,
@@ -59,7 +60,7 @@ reader(void *unused)
 {
     struct snapshot *last = NULL;
 
-    for (unsigned i = 0; i <= PLANT_ROUNDS;) {
+    for (unsigned i = 1; i <= PLANT_ROUNDS;) {
         ck_epoch_begin(&records[1], NULL);
         struct snapshot *snapshot = atomic_load_explicit(&current, memory_order_acquire);
         if (snapshot != last) {
