@@ -1,0 +1,52 @@
+/* health.c: counters of the engine and how late it is. */
+#include <stdatomic.h>
+
+#include "json_write.h"
+#include "tasks.h"
+
+static void
+put(struct pawl_buffer *out, const char *name, uint64_t value)
+{
+    pawl_buffer_append_str(out, name);
+    pawl_json_write_uint(out, value);
+}
+
+static void
+put_percentiles(struct pawl_buffer *out, const char *name, int64_t p50, int64_t p99, int64_t p999)
+{
+    pawl_buffer_append_str(out, name);
+    put(out, "{\"p50\":", (uint64_t) p50);
+    put(out, ",\"p99\":", (uint64_t) p99);
+    put(out, ",\"p999\":", (uint64_t) p999);
+    pawl_buffer_append_str(out, "}");
+}
+
+void
+pawl_tasks_health(struct pawl_request *request)
+{
+    const struct pawl_service *service = request->http->service;
+    struct pawl_buffer *out = &request->answer;
+    struct pawl_stats stats;
+
+    pawl_stats(service->engine, &stats);
+    pawl_buffer_append_str(out, atomic_load_explicit(&service->draining, memory_order_relaxed)
+            ? "{\"status\":\"draining\""
+            : "{\"status\":\"ok\"");
+    pawl_buffer_append_str(out, ",\"version\":\"" PAWL_VERSION "\"");
+    put(out, ",\"uptimeNs\":", (uint64_t) (request->http->now_ns - service->started_ns));
+    put(out, ",\"tasks\":", stats.tasks);
+    put(out, ",\"pending\":", stats.pending);
+    put(out, ",\"running\":", stats.running);
+    put(out, ",\"waitingReady\":", stats.waiting_ready);
+    put(out, ",\"submitted\":", stats.submitted);
+    put(out, ",\"started\":", stats.started);
+    put(out, ",\"finished\":", stats.finished);
+    put(out, ",\"memoryBytes\":", stats.memory_bytes);
+    pawl_buffer_append_str(out, ",\"store\":\"memory\"");
+    put_percentiles(out, ",\"lateness\":{\"dueToWorkerNs\":", stats.due_to_worker_p50_ns,
+        stats.due_to_worker_p99_ns, stats.due_to_worker_p999_ns);
+    put_percentiles(out, ",\"dueToSpawnNs\":", stats.due_to_spawn_p50_ns,
+        stats.due_to_spawn_p99_ns, stats.due_to_spawn_p999_ns);
+    pawl_buffer_append_str(out, "}}");
+    pawl_request_answer(request, 200);
+}

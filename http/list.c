@@ -1,0 +1,212 @@
+/* list.c: lists tasks in the order of submission: all of them as a stream, or a page.
+ *
+ * A page is taken before the answer begins, because only then it is known whether another follows
+ * (Link); so its length is bounded. Its cursor is the place of its last task in the order, which
+ * stays right when that task is deleted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "params.h"
+#include "stream.h"
+#include "tasks.h"
+
+#define LIMIT_MAX 10000
+
+/* A state by its number or its name. */
+static bool
+read_status(const char *text, size_t len, unsigned *mask)
+{
+    for (int status = 0; status < PAWL_NSTATUS; status++) {
+        const char *name = pawl_status_name((enum pawl_status) status);
+
+        if ((len == 1 && text[0] == '0' + status) ||
+            (len == strlen(name) && strncasecmp(text, name, len) == 0)) {
+            *mask |= 1u << status;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "0,Stopped", and more of the same parameter. */
+static bool
+read_statuses(struct pawl_request *request, unsigned *mask)
+{
+    for (size_t i = 0; i < request->uri.nparams; i++) {
+        const struct pawl_text *value = &request->uri.params[i].value;
+        const char *word = value->text, *end = value->text + value->len;
+
+        if (!pawl_text_is(&request->uri.params[i].name, "status"))
+            continue;
+        for (;;) {
+            const char *comma = memchr(word, ',', (size_t) (end - word));
+            size_t len = (size_t) ((comma != NULL ? comma : end) - word);
+
+            if (!read_status(word, len, mask)) {
+                pawl_request_fail(request, 400, "status",
+                    "status must be of 0 ToBeExecuted, 1 Executed, 2 Executing, "
+                    "3 WaitForNextExecution, 4 Stopped (number or name, commas between), "
+                    "not '%.*s'", (int) (len < 64 ? len : 64), word);
+                return false;
+            }
+            if (comma == NULL)
+                break;
+            word = comma + 1;
+        }
+    }
+    return true;
+}
+
+static bool
+read_type(struct pawl_request *request, unsigned *mask)
+{
+    const struct pawl_text *text = pawl_uri_param(&request->uri, "type");
+
+    if (text == NULL)
+        return true;
+    if (pawl_text_is(text, pawl_type_name(PAWL_DELAY)))
+        *mask = 1u << PAWL_DELAY;
+    else if (pawl_text_is(text, pawl_type_name(PAWL_CRON)))
+        *mask = 1u << PAWL_CRON;
+    else
+        pawl_request_fail(request, 400, "type", "type must be delay or cron, not '%.*s'",
+            (int) (text->len < 64 ? text->len : 64), text->text);
+    return *mask != 0;
+}
+
+/* "@SEQ" from a Link of ours, or the id of a task. */
+static bool
+read_after(struct pawl_request *request, struct pawl_cursor *cursor)
+{
+    const struct pawl_text *text = pawl_uri_param(&request->uri, "after");
+    struct pawl_view view;
+    uint64_t seq = 0;
+    size_t i = 1;
+
+    if (text == NULL)
+        return true;
+    if (text->len > 1 && text->len <= 20 && text->text[0] == '@') {
+        while (i < text->len && text->text[i] >= '0' && text->text[i] <= '9')
+            seq = seq * 10 + (uint64_t) (text->text[i++] - '0');
+        if (i == text->len) {
+            cursor->after = seq;
+            return true;
+        }
+    }
+    if (pawl_get(request->http->handle, text->text, text->len, &view) != PAWL_OK) {
+        pawl_request_fail(request, 400, "after",
+            "after must be the id of a task or come from a Link header: no task has the id '%.*s'",
+            (int) (text->len < 255 ? text->len : 255), text->text);
+        return false;
+    }
+    cursor->after = view.seq;
+    pawl_view_release(&view);
+    return true;
+}
+
+/* Takes limit tasks and looks whether there is another. */
+static int
+take_page(struct pawl_request *request, struct pawl_listing *listing, size_t limit,
+          bool *out_more)
+{
+    struct pawl_cursor *cursor = &listing->cursor;
+    size_t cap = 0;
+    int code;
+
+    for (;;) {
+        struct pawl_view view;
+
+        code = pawl_list_next(request->http->handle, &listing->filter, cursor, &view);
+        *out_more = code == PAWL_OK;
+        if (code != PAWL_OK)
+            return code == PAWL_ENOENT ? PAWL_OK : code;
+        if (listing->nviews == limit) {
+            pawl_view_release(&view);
+            return PAWL_OK;
+        }
+        if (listing->nviews == cap) {
+            struct pawl_view *grown;
+
+            cap = cap == 0 ? 64 : 2 * cap;
+            grown = realloc(listing->views, cap * sizeof *grown);
+            if (grown == NULL) {
+                pawl_view_release(&view);
+                return PAWL_ENOMEM;
+            }
+            listing->views = grown;
+        }
+        listing->views[listing->nviews++] = view;
+    }
+}
+
+/* The same query with another place to start. */
+static void
+link_next(struct pawl_request *request, uint64_t seq)
+{
+    struct pawl_buffer *link = &request->link;
+    char after[40];
+
+    pawl_buffer_append_str(link, "</api/tasks?");
+    for (size_t i = 0; i < request->uri.nparams; i++) {
+        const struct pawl_param *param = &request->uri.params[i];
+
+        if (pawl_text_is(&param->name, "after"))
+            continue;
+        pawl_uri_encode(link, param->name.text, param->name.len);
+        pawl_buffer_append_char(link, '=');
+        pawl_uri_encode(link, param->value.text, param->value.len);
+        pawl_buffer_append_char(link, '&');
+    }
+    snprintf(after, sizeof after, "after=%%40%llu>; rel=\"next\"", (unsigned long long) seq);
+    pawl_buffer_append_str(link, after);
+}
+
+static void
+answer_page(struct pawl_request *request, struct pawl_listing *listing, size_t limit)
+{
+    bool more = false;
+    int code = take_page(request, listing, limit, &more);
+
+    if (code != PAWL_OK) {
+        for (size_t i = 0; i < listing->nviews; i++)
+            pawl_view_release(&listing->views[i]);
+        free(listing->views);
+        pawl_request_fail(request, 503, NULL, "out of memory for the page");
+        return;
+    }
+    if (more)
+        link_next(request, listing->views[listing->nviews - 1].seq);
+    if (listing->nviews == 0) {
+        pawl_buffer_append_str(&request->answer, "[]");
+        pawl_request_answer(request, 200);
+    } else {
+        pawl_stream_list(request, listing);
+    }
+}
+
+void
+pawl_tasks_list(struct pawl_request *request)
+{
+    const struct pawl_text *prefix = pawl_uri_param(&request->uri, "prefix");
+    struct pawl_listing listing = {.newest = SIZE_MAX};
+    int64_t limit = 0, newest = -1;
+
+    if (!read_statuses(request, &listing.filter.status_mask) ||
+        !read_type(request, &listing.filter.type_mask) ||
+        !pawl_param_int(request, "limit", 1, LIMIT_MAX, &limit) ||
+        !pawl_param_int(request, "results", 0, PAWL_KEEP_MAX, &newest) ||
+        !read_after(request, &listing.cursor))
+        return;
+    if (prefix != NULL) {
+        listing.filter.prefix = prefix->text;
+        listing.filter.prefix_len = prefix->len;
+    }
+    if (newest >= 0)
+        listing.newest = (size_t) newest;
+    if (limit > 0)
+        answer_page(request, &listing, (size_t) limit);
+    else
+        pawl_stream_list(request, &listing);
+}

@@ -1,0 +1,265 @@
+/* request.c: see request.h. The life of a request without libmicrohttpd: its pool, its answer, its
+ * waits. exchange.c connects it with a connection. */
+#include "request.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ndjson.h"
+#include "stream.h"
+
+#define POOL_MAX 256            /* unused requests that a thread keeps */
+
+struct pawl_request *
+pawl_request_take(struct pawl_http *http)
+{
+    struct pawl_request *request = http->pool;
+
+    if (request != NULL) {
+        http->pool = request->next;
+        http->npool--;
+    } else {
+        request = calloc(1, sizeof *request);
+        if (request == NULL)
+            return NULL;
+        pawl_buffer_init(&request->target);
+        pawl_buffer_init(&request->body);
+        pawl_buffer_init(&request->answer);
+        pawl_buffer_init(&request->link);
+        request->http = http;
+    }
+    request->begun_ns = http->now_ns;
+    http->nactive++;
+    return request;
+}
+
+static void
+free_request(struct pawl_request *request)
+{
+    pawl_buffer_fini(&request->target);
+    pawl_buffer_fini(&request->body);
+    pawl_buffer_fini(&request->answer);
+    pawl_buffer_fini(&request->link);
+    free(request);
+}
+
+/* As calloc() left it, but for the buffers. */
+static void
+reset(struct pawl_request *request)
+{
+    pawl_buffer_reset(&request->target);
+    pawl_buffer_reset(&request->body);
+    pawl_buffer_reset(&request->answer);
+    pawl_buffer_reset(&request->link);
+    request->conn = NULL;
+    request->mhd = NULL;
+    request->state = PAWL_REQUEST_BEGUN;
+    request->is_head = request->suspended = request->resuming = false;
+    request->route = NULL;
+    request->status = 0;
+    request->is_problem = request->must_close = false;
+    request->allow = 0;
+    request->retry_after_s = 0;
+    request->read = NULL;
+    request->refused.status = 0;
+}
+
+void
+pawl_request_release(struct pawl_request *request)
+{
+    struct pawl_http *http = request->http;
+
+    request->conn = NULL;
+    if (request->nops > 0)
+        return;
+    pawl_stream_free(request);
+    pawl_ndjson_free(request);
+    http->nactive--;
+    if (http->npool >= POOL_MAX) {
+        free_request(request);
+        return;
+    }
+    reset(request);
+    request->next = http->pool;
+    http->pool = request;
+    http->npool++;
+}
+
+void
+pawl_request_pool_free(struct pawl_http *http)
+{
+    while (http->pool != NULL) {
+        struct pawl_request *request = http->pool;
+
+        http->pool = request->next;
+        free_request(request);
+    }
+    http->npool = 0;
+}
+
+void
+pawl_request_op_begin(struct pawl_request *request)
+{
+    request->nops++;
+    request->http->nops++;
+}
+
+bool
+pawl_request_op_end(struct pawl_request *request)
+{
+    request->nops--;
+    request->http->nops--;
+    if (request->conn != NULL)
+        return true;
+    pawl_request_release(request);
+    return false;
+}
+
+/* Queues the connection to be resumed with others: each resume walks all that are suspended. */
+static void
+finish(struct pawl_request *request, enum pawl_request_state state)
+{
+    struct pawl_http *http = request->http;
+
+    request->state = state;
+    pawl_request_forget(request);
+    if (!request->suspended || request->resuming)
+        return;
+    request->resuming = true;
+    request->next = NULL;
+    *http->resumes_end = request;
+    http->resumes_end = &request->next;
+    http->nresumes++;
+}
+
+void
+pawl_request_answer(struct pawl_request *request, int status)
+{
+    if (request->answer.failed) {
+        pawl_request_fail(request, 503, NULL, "out of memory for the answer");
+        return;
+    }
+    request->status = status;
+    finish(request, PAWL_REQUEST_ANSWERED);
+}
+
+void
+pawl_request_stream(struct pawl_request *request, int status,
+                    ssize_t (*read)(struct pawl_request *request, char *out, size_t max))
+{
+    request->read = read;
+    pawl_request_answer(request, status);
+    if (request->is_problem)
+        request->read = NULL;
+}
+
+void
+pawl_request_refuse(struct pawl_request *request, const struct pawl_problem *problem)
+{
+    pawl_buffer_reset(&request->answer);
+    pawl_problem_write(&request->answer, problem);
+    /* Without memory even for this the answer is empty: the status still says it. */
+    request->answer.failed = false;
+    request->is_problem = true;
+    request->status = problem->status;
+    request->retry_after_s = problem->retry_after_s;
+    finish(request, PAWL_REQUEST_ANSWERED);
+}
+
+void
+pawl_request_fail(struct pawl_request *request, int status, const char *field,
+                  const char *format, ...)
+{
+    struct pawl_problem problem;
+    va_list args;
+
+    va_start(args, format);
+    pawl_problem_vset(&problem, status, field, format, args);
+    va_end(args);
+    pawl_request_refuse(request, &problem);
+}
+
+void
+pawl_request_fail_err(struct pawl_request *request, const struct pawl_err *err)
+{
+    struct pawl_problem problem;
+
+    pawl_problem_from_err(&problem, err);
+    pawl_request_refuse(request, &problem);
+}
+
+void
+pawl_request_cut(struct pawl_request *request)
+{
+    finish(request, PAWL_REQUEST_CUT);
+}
+
+void
+pawl_request_continue(struct pawl_request *request)
+{
+    finish(request, request->state);
+}
+
+void
+pawl_request_forget(struct pawl_request *request)
+{
+    struct pawl_http *http = request->http;
+
+    if (request->watching) {
+        request->watching = false;
+        pawl_unwatch(http->handle, &request->watch);
+    }
+    if (request->wait_ns == 0)
+        return;
+    request->wait_ns = 0;
+    if (request->wait_prev != NULL)
+        request->wait_prev->wait_next = request->wait_next;
+    else
+        http->waits = request->wait_next;
+    if (request->wait_next != NULL)
+        request->wait_next->wait_prev = request->wait_prev;
+    else
+        http->waits_last = request->wait_prev;
+}
+
+/* Waits that begin later mostly end later: the place is near the end. */
+void
+pawl_request_wait(struct pawl_request *request, int64_t until_ns,
+                  void (*wait_over)(struct pawl_request *request))
+{
+    struct pawl_http *http = request->http;
+    struct pawl_request *before = http->waits_last;
+
+    request->wait_ns = until_ns > 0 ? until_ns : 1;
+    request->wait_over = wait_over;
+    while (before != NULL && before->wait_ns > until_ns)
+        before = before->wait_prev;
+    request->wait_prev = before;
+    request->wait_next = before != NULL ? before->wait_next : http->waits;
+    if (before != NULL)
+        before->wait_next = request;
+    else
+        http->waits = request;
+    if (request->wait_next != NULL)
+        request->wait_next->wait_prev = request;
+    else
+        http->waits_last = request;
+}
+
+void
+pawl_waits_expire(struct pawl_http *http)
+{
+    while (http->waits != NULL && http->waits->wait_ns <= http->now_ns) {
+        struct pawl_request *request = http->waits;
+
+        pawl_request_forget(request);
+        request->wait_over(request);
+    }
+}
+
+int64_t
+pawl_waits_next(const struct pawl_http *http)
+{
+    return http->waits != NULL ? http->waits->wait_ns : PAWL_NO_DEADLINE;
+}

@@ -1,0 +1,30 @@
+/* stream.h: long answers written piece by piece: a list of tasks, or one task with much output.
+ * Memory is bounded by the largest piece, whatever the number of tasks and results.
+ * Threads: the request's HTTP thread. Blocks: no. */
+#ifndef PAWL_STREAM_H
+#define PAWL_STREAM_H
+
+#include "request.h"
+
+/* Where a list comes from: taken by pawl_stream_list(). */
+struct pawl_listing {
+    struct pawl_filter filter;
+    struct pawl_cursor cursor;
+    size_t newest;                  /* results of each task */
+    struct pawl_view *views;        /* a page: these, from malloc(); NULL: all, as they come */
+    size_t nviews;
+};
+
+/* Answers 200 with a list. Owns: takes listing->views and the views, also on failure. */
+void
+pawl_stream_list(struct pawl_request *request, const struct pawl_listing *listing);
+
+/* Answers 200 with one task. Owns: borrows view. */
+void
+pawl_stream_task(struct pawl_request *request, const struct pawl_view *view);
+
+/* Frees the request's stream, if it has one. */
+void
+pawl_stream_free(struct pawl_request *request);
+
+#endif

@@ -1,0 +1,111 @@
+/* tasks.c: submit, stop and delete one task, each one change of the engine. */
+#include "tasks.h"
+
+#include "json_write.h"
+#include "stream.h"
+
+/* The engine's last word on a change. */
+static void
+answer_op(struct pawl_request *request)
+{
+    struct pawl_op *op = &request->op;
+
+    if (op->code != PAWL_OK) {
+        struct pawl_err err = {op->code, NULL, "the store could not keep the change: see the log"};
+
+        pawl_request_fail_err(request, &err);
+    } else if (op->has_view) {
+        pawl_stream_task(request, &op->view);
+    } else {
+        pawl_buffer_append_str(&request->answer, "{\"id\":");
+        pawl_json_write_string(&request->answer, pawl_tasks_id(request)->text,
+            pawl_tasks_id(request)->len);
+        pawl_buffer_append_str(&request->answer, ",\"deleted\":true}");
+        pawl_request_answer(request, 200);
+    }
+}
+
+static void
+release_view(struct pawl_op *op)
+{
+    if (op->has_view)
+        pawl_view_release(&op->view);
+    op->has_view = false;
+}
+
+static void
+op_done(struct pawl_op *op)
+{
+    struct pawl_request *request =
+        (struct pawl_request *) ((char *) op - offsetof(struct pawl_request, op));
+
+    if (request->conn != NULL)
+        answer_op(request);
+    release_view(op);
+    pawl_request_op_end(request);
+}
+
+/* What a call that changes a task returned. */
+static void
+answer_call(struct pawl_request *request, int code, const struct pawl_err *err)
+{
+    if (code == PAWL_PENDING) {
+        pawl_request_op_begin(request);
+    } else if (code == PAWL_OK) {
+        request->op.code = PAWL_OK;
+        answer_op(request);
+        release_view(&request->op);
+    } else {
+        pawl_request_fail_err(request, err);
+    }
+}
+
+static void
+begin_op(struct pawl_request *request)
+{
+    request->op.done = op_done;
+    request->op.has_view = false;
+}
+
+void
+pawl_tasks_submit(struct pawl_request *request)
+{
+    struct pawl_buffer *body = &request->body;
+    struct pawl_problem problem;
+    struct pawl_spec spec;
+    struct pawl_err err;
+
+    if (pawl_buffer_reserve(body, PAWL_JSON_PADDING) == NULL) {
+        pawl_request_fail(request, 503, NULL, "out of memory for the body");
+        return;
+    }
+    if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap, &spec,
+            &problem) != PAWL_OK) {
+        pawl_request_refuse(request, &problem);
+        return;
+    }
+    begin_op(request);
+    answer_call(request, pawl_submit(request->http->handle, &spec, &request->op, &err), &err);
+}
+
+void
+pawl_tasks_stop(struct pawl_request *request)
+{
+    const struct pawl_text *id = pawl_tasks_id(request);
+    struct pawl_err err;
+
+    begin_op(request);
+    answer_call(request,
+        pawl_stop(request->http->handle, id->text, id->len, &request->op, &err), &err);
+}
+
+void
+pawl_tasks_delete(struct pawl_request *request)
+{
+    const struct pawl_text *id = pawl_tasks_id(request);
+    struct pawl_err err;
+
+    begin_op(request);
+    answer_call(request,
+        pawl_delete(request->http->handle, id->text, id->len, &request->op, &err), &err);
+}

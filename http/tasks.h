@@ -1,0 +1,30 @@
+/* tasks.h: the handlers. Each takes a request whose body was read and answers it, at once or
+ * later. Threads: the request's HTTP thread. Blocks: no. */
+#ifndef PAWL_TASKS_H
+#define PAWL_TASKS_H
+
+#include "request.h"
+
+void
+pawl_tasks_list(struct pawl_request *request);          /* list.c */
+void
+pawl_tasks_submit(struct pawl_request *request);        /* tasks.c */
+void
+pawl_tasks_submit_many(struct pawl_request *request);   /* ndjson.c */
+void
+pawl_tasks_get(struct pawl_request *request);           /* watch.c */
+void
+pawl_tasks_stop(struct pawl_request *request);          /* tasks.c */
+void
+pawl_tasks_delete(struct pawl_request *request);        /* tasks.c */
+void
+pawl_tasks_health(struct pawl_request *request);        /* health.c */
+
+/* The id in the path. */
+static inline const struct pawl_text *
+pawl_tasks_id(const struct pawl_request *request)
+{
+    return &request->uri.segments[2];
+}
+
+#endif
