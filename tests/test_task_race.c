@@ -1,0 +1,324 @@
+/* test_task_race.c: every race of the state table, a hundred thousand times each: two events meet
+ * on one task, and the answers must fit the state that is left. */
+#include "race.h"
+
+#include "epoch.h"
+#include "index.h"
+#include "task.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct side {
+    struct pawl_event event;
+    struct pawl_epoch_thread *thread;
+    int code;
+};
+
+struct arena {
+    struct pawl_epoch epoch;
+    struct pawl_index *index;
+    struct pawl_epoch_thread *own;
+    struct pawl_task *task;
+    struct side left, right;
+};
+
+static void
+act(struct arena *arena, struct side *side)
+{
+    if (!side->thread)
+        side->thread = pawl_epoch_register(&arena->epoch);
+    side->code = pawl_task_apply(arena->task, side->thread, &side->event, NULL);
+    pawl_snapshot_free_unused(side->event.spare);
+    pawl_epoch_rest(side->thread);
+}
+
+static void
+act_left(void *ctx)
+{
+    act(ctx, &((struct arena *) ctx)->left);
+}
+
+static void
+act_right(void *ctx)
+{
+    act(ctx, &((struct arena *) ctx)->right);
+}
+
+static struct pawl_result_box *
+box_new(void)
+{
+    struct pawl_result_box *box = calloc(1, sizeof *box);
+
+    atomic_init(&box->refs, 1);
+    box->result.out = box->result.err = "";
+    return box;
+}
+
+static int
+apply(struct arena *arena, enum pawl_event_kind kind, struct pawl_result_box *box)
+{
+    struct pawl_event event = {.kind = kind, .now_ns = 10, .wall_ns = 10, .box = box};
+    int code = pawl_task_apply(arena->task, arena->own, &event, NULL);
+
+    pawl_snapshot_free_unused(event.spare);
+    if (event.def)
+        pawl_def_unref(event.def);
+    return code;
+}
+
+/* A task that is due, or already started. */
+static void
+prepare(struct arena *arena, enum pawl_type type, bool is_started)
+{
+    struct pawl_spec spec = {"id", 2, type, 5, "true", 4, 3};
+    struct pawl_snapshot *first;
+
+    arena->task = pawl_task_new(arena->index, &spec, 10, 0, 0, &first);
+    pawl_task_publish(arena->task, first);
+    if (is_started)
+        assert_int_equal(apply(arena, PAWL_EVENT_START, NULL), PAWL_OK);
+}
+
+static void
+set_events(struct arena *arena, enum pawl_event_kind left, enum pawl_event_kind right,
+           struct pawl_result_box *box)
+{
+    arena->left.event = (struct pawl_event) {.kind = left, .now_ns = 10, .wall_ns = 10};
+    arena->right.event = (struct pawl_event) {.kind = right, .now_ns = 10, .wall_ns = 10};
+    if (left == PAWL_EVENT_FINISH)
+        arena->left.event.box = box;
+}
+
+static struct pawl_view
+look(struct arena *arena)
+{
+    const struct pawl_snapshot *snapshot;
+    struct pawl_view view = {0};
+
+    pawl_epoch_begin(arena->own);
+    snapshot = pawl_task_read(arena->task, NULL);
+    assert_non_null(snapshot);
+    pawl_task_view(arena->task, snapshot, 10, 0, &view);
+    pawl_epoch_end(arena->own);
+    return view;
+}
+
+static void
+end_round(struct arena *arena)
+{
+    if (arena->left.event.def)
+        pawl_def_unref(arena->left.event.def);
+    if (arena->right.event.def)
+        pawl_def_unref(arena->right.event.def);
+    pawl_task_unref(arena->task);
+    pawl_epoch_rest(arena->own);
+}
+
+static void
+arena_begin(struct arena *arena, struct race *race)
+{
+    *arena = (struct arena) {0};
+    pawl_epoch_init(&arena->epoch);
+    arena->index = pawl_index_new();
+    arena->own = pawl_epoch_register(&arena->epoch);
+    race_begin(race, act_left, act_right, arena);
+}
+
+static void
+arena_end(struct arena *arena, struct race *race)
+{
+    race_end(race);
+    if (arena->left.thread)
+        pawl_epoch_unregister(&arena->epoch, arena->left.thread);
+    if (arena->right.thread)
+        pawl_epoch_unregister(&arena->epoch, arena->right.thread);
+    pawl_epoch_unregister(&arena->epoch, arena->own);
+    pawl_index_free(arena->index);
+    pawl_epoch_fini(&arena->epoch);
+}
+
+static void
+test_stop_against_start_of_a_delay_lets_exactly_one_win(void **state)
+{
+    struct arena arena;
+    struct race race;
+    unsigned started = 0;
+
+    (void) state;
+    arena_begin(&arena, &race);
+    for (unsigned i = 0; i < race_rounds(); i++) {
+        struct pawl_view view;
+
+        prepare(&arena, PAWL_DELAY, false);
+        set_events(&arena, PAWL_EVENT_START, PAWL_EVENT_STOP, NULL);
+        race_round(&race);
+        view = look(&arena);
+        assert_true((arena.left.code == PAWL_OK) != (arena.right.code == PAWL_OK));
+        assert_int_equal(view.version, 1);
+        if (arena.left.code == PAWL_OK) {
+            assert_int_equal(arena.right.code, PAWL_ESTATE);
+            assert_int_equal(view.status, PAWL_EXECUTING);
+            assert_int_equal(view.running, 1);
+            started++;
+        } else {
+            assert_int_equal(view.status, PAWL_STOPPED);
+            assert_int_equal(view.running, 0);
+            assert_true(view.next_ns == PAWL_NO_TIME);
+        }
+        pawl_view_release(&view);
+        end_round(&arena);
+    }
+    print_message("start won %u of %u\n", started, race_rounds());
+    arena_end(&arena, &race);
+}
+
+static void
+test_stop_against_start_of_a_cron_is_stopped_either_way(void **state)
+{
+    struct arena arena;
+    struct race race;
+
+    (void) state;
+    arena_begin(&arena, &race);
+    for (unsigned i = 0; i < race_rounds(); i++) {
+        bool started;
+        struct pawl_view view;
+
+        prepare(&arena, PAWL_CRON, false);
+        set_events(&arena, PAWL_EVENT_START, PAWL_EVENT_STOP, NULL);
+        race_round(&race);
+        view = look(&arena);
+        started = arena.left.code == PAWL_OK;
+        assert_int_equal(arena.right.code, PAWL_OK);
+        assert_int_equal(view.status, PAWL_STOPPED);
+        assert_int_equal(view.running, started);
+        assert_int_equal(view.version, started ? 2 : 1);
+        assert_true(view.next_ns == PAWL_NO_TIME);
+        pawl_view_release(&view);
+        if (started) {
+            assert_int_equal(apply(&arena, PAWL_EVENT_FINISH, NULL), PAWL_OK);
+            view = look(&arena);
+            assert_int_equal(view.status, PAWL_STOPPED);
+            assert_int_equal(view.running, 0);
+            assert_int_equal(view.version, 3);
+            pawl_view_release(&view);
+        }
+        end_round(&arena);
+    }
+    arena_end(&arena, &race);
+}
+
+static void
+race_finish_against(enum pawl_event_kind other, enum pawl_type type)
+{
+    struct arena arena;
+    struct race race;
+
+    arena_begin(&arena, &race);
+    for (unsigned i = 0; i < race_rounds(); i++) {
+        struct pawl_result_box *box = box_new();
+        bool gone;
+
+        prepare(&arena, type, true);
+        set_events(&arena, PAWL_EVENT_FINISH, other, box);
+        race_round(&race);
+        pawl_epoch_begin(arena.own);
+        pawl_task_read(arena.task, &gone);
+        pawl_epoch_end(arena.own);
+        assert_int_equal(gone, other == PAWL_EVENT_DELETE);
+        if (other == PAWL_EVENT_DELETE) {
+            assert_int_equal(arena.right.code, PAWL_OK);
+            assert_true(arena.left.code == PAWL_OK || arena.left.code == PAWL_ENOENT);
+        } else {
+            struct pawl_view view = look(&arena);
+
+            assert_int_equal(arena.left.code, PAWL_OK);
+            assert_int_equal(arena.right.code, type == PAWL_CRON ? PAWL_OK : PAWL_ESTATE);
+            assert_int_equal(view.status, type == PAWL_CRON ? PAWL_STOPPED : PAWL_EXECUTED);
+            assert_int_equal(view.version, type == PAWL_CRON ? 3 : 2);
+            assert_int_equal(view.running, 0);
+            assert_int_equal(view.nresults, 1);
+            pawl_view_release(&view);
+        }
+        pawl_result_unref(&box->result);
+        end_round(&arena);
+    }
+    arena_end(&arena, &race);
+}
+
+static void
+test_delete_against_finish_leaves_nothing(void **state)
+{
+    (void) state;
+    race_finish_against(PAWL_EVENT_DELETE, PAWL_DELAY);
+    race_finish_against(PAWL_EVENT_DELETE, PAWL_CRON);
+}
+
+static void
+test_stop_against_finish_keeps_the_result(void **state)
+{
+    (void) state;
+    race_finish_against(PAWL_EVENT_STOP, PAWL_CRON);
+    race_finish_against(PAWL_EVENT_STOP, PAWL_DELAY);
+}
+
+static void
+race_twins(enum pawl_event_kind kind, int loser_code)
+{
+    struct arena arena;
+    struct race race;
+
+    arena_begin(&arena, &race);
+    for (unsigned i = 0; i < race_rounds(); i++) {
+        prepare(&arena, PAWL_CRON, false);
+        set_events(&arena, kind, kind, NULL);
+        race_round(&race);
+        assert_true((arena.left.code == PAWL_OK) != (arena.right.code == PAWL_OK));
+        assert_int_equal(arena.left.code == PAWL_OK ? arena.right.code : arena.left.code,
+                         loser_code);
+        end_round(&arena);
+    }
+    arena_end(&arena, &race);
+}
+
+static void
+test_stop_against_stop_lets_exactly_one_win(void **state)
+{
+    (void) state;
+    race_twins(PAWL_EVENT_STOP, PAWL_ESTATE);
+}
+
+static void
+test_start_against_start_lets_exactly_one_win(void **state)
+{
+    (void) state;
+    race_twins(PAWL_EVENT_START, PAWL_ESTATE);
+}
+
+static void
+test_delete_against_delete_lets_exactly_one_win(void **state)
+{
+    (void) state;
+    race_twins(PAWL_EVENT_DELETE, PAWL_ENOENT);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stop_against_start_of_a_delay_lets_exactly_one_win),
+        cmocka_unit_test(test_stop_against_start_of_a_cron_is_stopped_either_way),
+        cmocka_unit_test(test_delete_against_finish_leaves_nothing),
+        cmocka_unit_test(test_stop_against_finish_keeps_the_result),
+        cmocka_unit_test(test_stop_against_stop_lets_exactly_one_win),
+        cmocka_unit_test(test_start_against_start_lets_exactly_one_win),
+        cmocka_unit_test(test_delete_against_delete_lets_exactly_one_win),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
