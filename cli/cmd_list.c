@@ -14,7 +14,8 @@
 #define PAGE_DOCUMENTS 250
 
 const struct pawl_flag pawl_cmd_list_flags[] = {
-    {"status", NULL, PAWL_FLAG_STRING, "STATE", "only tasks in this state"},
+    {"status", NULL, PAWL_FLAG_STRING, "STATE",
+        "only tasks in this state; may be repeated"},
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
     {"limit", NULL, PAWL_FLAG_COUNT, "N", "at most so many tasks"},
@@ -24,9 +25,8 @@ const struct pawl_flag pawl_cmd_list_flags[] = {
 };
 
 static void
-add_query(struct pawl_text *path, const struct pawl_args *args, const char *name)
+add_parameter(struct pawl_text *path, const char *name, const char *value)
 {
-    const char *value = pawl_flags_value(args, name);
     if (value) {
         pawl_text_printf(path, "&%s=", name);
         pawl_text_percent(path, value, strlen(value));
@@ -39,15 +39,17 @@ build_path(const struct pawl_cli *cli, int64_t limit, struct pawl_text *path)
     bool is_documents =
         cli->print.format == PAWL_FORMAT_JSON || cli->print.format == PAWL_FORMAT_NDJSON;
     int64_t page = is_documents ? PAGE_DOCUMENTS : PAGE_ROWS;
+    const char *status;
 
     pawl_text_printf(path, "/api/tasks?limit=%" PRId64, limit < page ? limit : page);
     if (is_documents)
-        add_query(path, &cli->args, "results");
+        add_parameter(path, "results", pawl_flags_value(&cli->args, "results"));
     else
         pawl_text_puts(path, "&results=0");
-    add_query(path, &cli->args, "status");
-    add_query(path, &cli->args, "type");
-    add_query(path, &cli->args, "prefix");
+    for (size_t n = 0; (status = pawl_flags_nth(&cli->args, "status", n)); n++)
+        add_parameter(path, "status", status);
+    add_parameter(path, "type", pawl_flags_value(&cli->args, "type"));
+    add_parameter(path, "prefix", pawl_flags_value(&cli->args, "prefix"));
 }
 
 /* Prints the tasks of one page, at most *left of them. */

@@ -168,9 +168,11 @@ handle_state(struct watch *watch, json_t *task, int64_t asked_ns)
 {
     const json_t *created = json_object_get(watch->task, "createdAt");
 
-    if (watch->is_lost)
+    if (watch->is_lost) {
+        erase_status(watch);
         pawl_print_message(
             "connected to %s again", pawl_client_address(watch->cli->client));
+    }
     watch->is_lost = false;
     if (created && !json_equal(created, json_object_get(task, "createdAt"))) {
         erase_status(watch);
