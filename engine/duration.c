@@ -1,7 +1,7 @@
 /* duration.c: Go's time.ParseDuration and Duration.String, step by step.
  *
- * Pure functions, any thread. One departure: a sum that wraps past 2^64 ns, which Go reads as a
- * small span, is refused like any other that is too long. */
+ * Pure functions, any thread. One departure: a sum that wraps past 2^64 ns, which Go
+ * reads as a small span, is refused like any other that is too long. */
 #include "duration.h"
 
 #include <stdarg.h>
@@ -106,7 +106,8 @@ read_fraction(struct input *in, double *out_scale)
     return value;
 }
 
-/* Reads the unit, which is all up to the next digit or point; 0 when there is no such unit. */
+/* Reads the unit, which is all up to the next digit or point; 0 when there is no such
+ * unit. */
 static uint64_t
 read_unit(struct input *in, size_t *out_len)
 {
@@ -144,8 +145,8 @@ read_part(struct input *in, uint64_t *out_ns, const char *whole, int whole_len,
         is_number = is_number || in->at > point + 1;
     }
     if (!is_number)
-        return refuse(err, "\"%.*s\" is not a duration; write it as \"1m30s\", \"1.5h\" or "
-                      "\"300ms\"", whole_len, whole);
+        return refuse(err, "\"%.*s\" is not a duration; write it as \"1m30s\", \"1.5h\" "
+                      "or \"300ms\"", whole_len, whole);
 
     size_t name_len;
     uint64_t unit = read_unit(in, &name_len);
@@ -155,8 +156,9 @@ read_part(struct input *in, uint64_t *out_ns, const char *whole, int whole_len,
         return refuse(err, "the duration \"%.*s\" lacks a unit: ns, us, ms, s, m or h",
                       whole_len, whole);
     if (unit == 0)
-        return refuse(err, "unknown unit \"%.*s\" in the duration \"%.*s\": it is ns, us, ms, s, "
-                      "m or h", quote_len(name, name_len), name, whole_len, whole);
+        return refuse(err, "unknown unit \"%.*s\" in the duration \"%.*s\": it is ns, "
+                      "us, ms, s, m or h", quote_len(name, name_len), name, whole_len,
+                      whole);
     if (value > NS_LIMIT / unit)
         return refuse(err, "the duration \"%.*s\" is too long", whole_len, whole);
     value *= unit;
@@ -177,7 +179,8 @@ pawl_duration_parse(const char *text, size_t len, int64_t *out_ns, struct pawl_e
     if (len > 0 && (*in.at == '-' || *in.at == '+'))
         negative = *in.at++ == '-';
     if (in.at == in.end)
-        return refuse(err, "the duration is empty; write it as \"1m30s\", \"1.5h\" or \"300ms\"");
+        return refuse(err, "the duration is empty; write it as \"1m30s\", \"1.5h\" or "
+                      "\"300ms\"");
     if (in.end - in.at == 1 && *in.at == '0') {
         *out_ns = 0;
         return 0;
@@ -208,7 +211,8 @@ put_int(char *front, uint64_t value)
     return front;
 }
 
-/* The last ndigits digits of *value as a fraction without trailing zeros; *value loses them. */
+/* The last ndigits digits of *value as a fraction without trailing zeros; *value loses
+ * them. */
 static char *
 put_fraction(char *front, uint64_t *value, int ndigits)
 {

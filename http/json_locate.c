@@ -1,7 +1,8 @@
 /* json_locate.c: a strict scanner of JSON that builds nothing; any thread.
  *
- * simdjson tells that a document is wrong, not where. This walks it again, byte by byte, with a
- * bit a level instead of recursion, and says what a person would look for. */
+ * simdjson tells that a document is wrong, not where. This walks it again, byte by
+ * byte, with a bit a level instead of recursion, and says what a person would look
+ * for. */
 #include "json_locate.h"
 
 #include <limits.h>
@@ -19,7 +20,7 @@ struct scan {
     const char *text;
     size_t len, at;
     size_t depth;
-    unsigned char objects[PAWL_JSON_DEPTH / 8 + 1];     /* a bit a level: it is an object */
+    unsigned char objects[PAWL_JSON_DEPTH / 8 + 1];   /* a bit a level: an object */
     struct pawl_json_fault *fault;
 };
 
@@ -108,8 +109,8 @@ scan_escape(struct scan *scan)
         if (second >= 0xdc00 && second <= 0xdfff)
             return true;
     }
-    return fault(scan, start, "half of a surrogate pair: \\ud800 to \\udbff and \\udc00 to \\udfff "
-                 "stand for a character only together");
+    return fault(scan, start, "half of a surrogate pair: \\ud800 to \\udbff and \\udc00 "
+                 "to \\udfff stand for a character only together");
 }
 
 /* From the opening quote to behind the closing one. */
@@ -124,8 +125,8 @@ scan_string(struct scan *scan)
         if (c == -1)
             return fault(scan, scan->len, "it ends inside a string");
         if (c < 0x20)
-            return fault(scan, scan->at, "a control character inside a string must be escaped "
-                         "(a newline is \\n)");
+            return fault(scan, scan->at, "a control character inside a string must be "
+                         "escaped (a newline is \\n)");
         if (c == '\\') {
             if (!scan_escape(scan))
                 return false;
@@ -182,7 +183,8 @@ read_exponent(const char *text, size_t len)
     return negative ? -value : value;
 }
 
-/* Whether the number in text, which has a fraction or an exponent, is finite as a double. */
+/* Whether the number in text, which has a fraction or an exponent, is finite as a
+ * double. */
 static bool
 fits_double(const char *text, size_t len)
 {
@@ -258,13 +260,14 @@ scan_word(struct scan *scan)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         size_t len = strlen(words[i]);
 
-        if (scan->len - scan->at >= len && memcmp(scan->text + scan->at, words[i], len) == 0) {
+        if (scan->len - scan->at >= len &&
+            memcmp(scan->text + scan->at, words[i], len) == 0) {
             scan->at += len;
             return true;
         }
     }
-    return fault(scan, scan->at, "a value is expected: a string in double quotes, a number, true, "
-                 "false, null, an array or an object");
+    return fault(scan, scan->at, "a value is expected: a string in double quotes, a "
+                 "number, true, false, null, an array or an object");
 }
 
 /* Enters an array or an object, unless it is empty: that one is passed. */
@@ -319,8 +322,9 @@ scan_value(struct scan *scan, bool *out_entered)
 
     *out_entered = false;
     if (c == -1)
-        return fault(scan, scan->len, scan->depth > 0 ? "it ends where a value is expected"
-                                                      : "it is empty");
+        return fault(scan, scan->len,
+                     scan->depth > 0 ? "it ends where a value is expected"
+                                     : "it is empty");
     if (c == '{' || c == '[')
         return scan_open(scan, out_entered);
     if (c == '"')
@@ -330,8 +334,8 @@ scan_value(struct scan *scan, bool *out_entered)
     return scan_word(scan);
 }
 
-/* What follows a value: closes what ends here, and stops behind the comma before the next value or
- * at the end of the text, with the depth 0. */
+/* What follows a value: closes what ends here, and stops behind the comma before the
+ * next value or at the end of the text, with the depth 0. */
 static bool
 scan_after(struct scan *scan)
 {

@@ -1,11 +1,13 @@
 /* json_read.cc: task documents by simdjson's DOM, behind a C interface.
  *
- * A reader is used by one thread at a time; it allocates when a document is larger than any before
- * it, and not otherwise. The DOM and not the on-demand half of simdjson: it checks all of the
- * document, also what we skip. Where a malformed document is wrong is json_locate.c's to find. */
+ * A reader is used by one thread at a time; it allocates when a document is larger
+ * than any before it, and not otherwise. The DOM and not the on-demand half of
+ * simdjson: it checks all of the document, also what we skip. Where a malformed
+ * document is wrong is json_locate.c's to find. */
 #define SIMDJSON_EXCEPTIONS 0
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"   /* pawl.h has a call and a struct of one name */
+/* pawl.h has a call and a struct of one name. */
+#pragma GCC diagnostic ignored "-Wshadow"
 #include "json_read.h"
 #pragma GCC diagnostic pop
 
@@ -34,11 +36,12 @@ namespace
 {
 
 constexpr size_t FIRST_CAPACITY = size_t(16) << 10;
-constexpr size_t KEPT_CAPACITY = size_t(256) << 10;     /* larger ones are given back */
-constexpr size_t NAME_MAX_BYTES = 40;                   /* longer than any name, folded or not */
-constexpr int QUOTE_MAX = 64;                           /* bytes of a name that an error quotes */
+constexpr size_t KEPT_CAPACITY = size_t(256) << 10;   /* larger ones are given back */
+constexpr size_t NAME_MAX_BYTES = 40;           /* longer than any name, folded or not */
+constexpr int QUOTE_MAX = 64;                   /* bytes of a name that an error quotes */
 
-/* The fields that are read come first; the others are what an answer has and a submit ignores. */
+/* The fields that are read come first; the others are what an answer has and a submit
+ * ignores. */
 enum field { ID, TASK_TYPE, TIME, SCRIPT, KEEP_RESULTS, NREAD };
 
 constexpr struct {
@@ -65,7 +68,8 @@ constexpr struct {
 };
 constexpr int NFIELDS = sizeof fields / sizeof *fields;
 
-constexpr char TIME_HINT[] = "integer nanoseconds, or a duration string such as \"1m30s\"";
+constexpr char TIME_HINT[] =
+    "integer nanoseconds, or a duration string such as \"1m30s\"";
 
 /* One document being read; used by one call. */
 struct task_read {
@@ -83,8 +87,9 @@ literal(int field)
 
 /* --- Names --- */
 
-/* The name in lower case as Go folds it, in out; its length, or 0 when it is too long to be known.
- * Two characters outside ASCII fold into it: U+017F, the long s, and U+212A, the Kelvin sign. */
+/* The name in lower case as Go folds it, in out; its length, or 0 when it is too long
+ * to be known. Two characters outside ASCII fold into it: U+017F, the long s, and
+ * U+212A, the Kelvin sign. */
 size_t
 fold(std::string_view name, char out[NAME_MAX_BYTES])
 {
@@ -189,12 +194,12 @@ refuse_unknown(task_read &read, std::string_view name)
 
     if (close >= 0)
         pawl_problem_set(read.problem, 400, name.data(),
-                         "unknown field \"%.*s%s\": did you mean \"%s\"?", len, name.data(), more,
-                         literal(close));
+                         "unknown field \"%.*s%s\": did you mean \"%s\"?", len,
+                         name.data(), more, literal(close));
     else
         pawl_problem_set(read.problem, 400, name.data(),
-                         "unknown field \"%.*s%s\": a task has id, taskType, time, script and "
-                         "keepResults", len, name.data(), more);
+                         "unknown field \"%.*s%s\": a task has id, taskType, time, "
+                         "script and keepResults", len, name.data(), more);
     return PAWL_EINVAL;
 }
 
@@ -206,8 +211,9 @@ refuse_twice(task_read &read, int field, std::string_view name)
                          literal(field));
     else
         pawl_problem_set(read.problem, 400, literal(field),
-                         "the field %s is given twice, the second time as \"%.*s\": case does not "
-                         "matter in names", literal(field), quote_len(name), name.data());
+                         "the field %s is given twice, the second time as \"%.*s\": "
+                         "case does not matter in names", literal(field),
+                         quote_len(name), name.data());
     return PAWL_EINVAL;
 }
 
@@ -246,9 +252,15 @@ refuse_type(task_read &read, int field, dom::element value, const char *wanted)
 {
     if (value.is_null())
         return refuse_missing(read, field);
-    pawl_problem_set(read.problem, 400, literal(field), "%s must be %s, not %s", literal(field),
-                     wanted, type_name(value));
+    pawl_problem_set(read.problem, 400, literal(field), "%s must be %s, not %s",
+                     literal(field), wanted, type_name(value));
     return PAWL_EINVAL;
+}
+
+bool
+is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* Says where the text is malformed; skipped: the bytes of a mark in front of it. */
@@ -264,7 +276,7 @@ refuse_malformed(const char *text, size_t len, size_t skipped, simdjson::error_c
                          simdjson::error_message(error));
         return PAWL_EINVAL;
     }
-    if (std::string_view(text, len).find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    if (std::all_of(text, text + len, is_space)) {
         pawl_problem_set(out_problem, 400, nullptr,
                          "the body is empty: a task document is expected");
         return PAWL_EINVAL;
@@ -272,9 +284,10 @@ refuse_malformed(const char *text, size_t len, size_t skipped, simdjson::error_c
     pawl_json_position(text - skipped, fault.offset + skipped, &line, &column);
     field = fault.key == nullptr ? -1 : find_field({fault.key, fault.key_len});
     pawl_problem_set(out_problem, 400, field < 0 ? nullptr : literal(field),
-                     "the document is not valid JSON at line %d, column %d%s%s: %s%s%s", line,
-                     column, field < 0 ? "" : ", in ", field < 0 ? "" : literal(field),
-                     fault.what, field == TIME ? "; time is " : "", field == TIME ? TIME_HINT : "");
+                     "the document is not valid JSON at line %d, column %d%s%s: %s%s%s",
+                     line, column, field < 0 ? "" : ", in ",
+                     field < 0 ? "" : literal(field), fault.what, field == TIME ? "; time is " : "",
+                     field == TIME ? TIME_HINT : "");
     out_problem->line = line;
     out_problem->column = column;
     return PAWL_EINVAL;
@@ -317,8 +330,8 @@ read_type(task_read &read, dom::element value)
         read.spec.type = PAWL_CRON;
     } else {
         pawl_problem_set(read.problem, 400, literal(TASK_TYPE),
-                         "taskType must be \"delay\" or \"cron\", not \"%.*s\"", quote_len(text),
-                         text.data());
+                         "taskType must be \"delay\" or \"cron\", not \"%.*s\"",
+                         quote_len(text), text.data());
         return PAWL_EINVAL;
     }
     return 0;
@@ -343,14 +356,15 @@ read_time(task_read &read, dom::element value)
         return PAWL_EINVAL;
     case dom::element_type::UINT64:
         pawl_problem_set(read.problem, 400, literal(TIME),
-                         "time is too large: the most is 9223372036854775807 ns, 292 years");
+                         "time is too large: it is at most 9223372036854775807 ns");
         return PAWL_EINVAL;
     default:
         return refuse_type(read, TIME, value, TIME_HINT);
     }
 }
 
-/* Negative is refused here, since in a spec it means the default; too large is the engine's. */
+/* Negative is refused here, since in a spec it means the default; too large is the
+ * engine's. */
 int
 read_keep_results(task_read &read, dom::element value)
 {
@@ -433,7 +447,8 @@ note_id(pawl_json_reader *reader, dom::object object)
 
 /* --- The parser --- */
 
-/* Makes room for a document of len bytes, by doubling, and gives back what a large one took. */
+/* Makes room for a document of len bytes, by doubling, and gives back what a large one
+ * took. */
 bool
 prepare(pawl_json_reader *reader, size_t len)
 {
@@ -499,7 +514,6 @@ pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, siz
 
     assert(cap >= len + PAWL_JSON_PADDING);
     (void) cap;
-    memset(text + len, ' ', PAWL_JSON_PADDING);
     text += skipped;
     len -= skipped;
     if (!prepare(reader, len))

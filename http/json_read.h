@@ -1,13 +1,14 @@
 /* json_read.h: reads a task document.
  *
- * A reader owns the parser and the memory of the strings it gives; it is used by one thread at a
- * time, usually one a thread. It checks what is about JSON: the grammar, names, types, and that
- * what is required is there. What the values must be is the engine's (pawl_submit()).
+ * A reader owns the parser and the memory of the strings it gives; it is used by one
+ * thread at a time, usually one a thread. It checks what is about JSON: the grammar,
+ * names, types, and that what is required is there. What the values must be is the
+ * engine's (pawl_submit()).
  *
- * Field names are matched without case. Out fields of the document are skipped, any other unknown
- * field is refused, and so is a field given twice. A byte order mark at the start is skipped. All
- * of the document must be well-formed, also what is skipped, and not nested past
- * PAWL_JSON_DEPTH. */
+ * Field names are matched without case. Out fields of the document are skipped, any
+ * other unknown field is refused, and so is a field given twice. A byte order mark at
+ * the start is skipped. All of the document must be well-formed, also what is skipped,
+ * and not nested past PAWL_JSON_DEPTH. */
 #ifndef PAWL_JSON_READ_H
 #define PAWL_JSON_READ_H
 
@@ -21,7 +22,7 @@
 extern "C" {
 #endif
 
-#define PAWL_JSON_PADDING 64        /* bytes after the text that a read may read and overwrite */
+#define PAWL_JSON_PADDING 64    /* bytes after the text that a read may look at */
 
 struct pawl_json_reader;
 
@@ -34,24 +35,26 @@ pawl_json_reader_new(struct pawl_json_reader **out_reader);
 void
 pawl_json_reader_free(struct pawl_json_reader *reader);
 
-/* Reads one document of len bytes at text, where cap >= len + PAWL_JSON_PADDING bytes are
- * writable. The text itself is left as it is. Strings in out_spec live until the next read or trim
- * with this reader and end with a NUL of their own; id and script may hold NULs, which the engine
- * refuses. On failure out_problem says what to answer: 400, or 503 when out of memory.
+/* Reads one document of len bytes at text, where cap >= len + PAWL_JSON_PADDING bytes
+ * can be read. Neither the text nor what follows is changed, whatever it is. Strings in out_spec live until the
+ * next read or trim with this reader and end with a NUL of their own; id and script
+ * may hold NULs, which the engine refuses. On failure out_problem says what to answer:
+ * 400, or 503 when out of memory.
  * Threads: the reader's. Blocks: no. Locks: none. Owns: borrows text for the call.
  * Errors: PAWL_EINVAL, PAWL_ENOMEM. */
 int
 pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
                     struct pawl_spec *out_spec, struct pawl_problem *out_problem);
 
-/* Gives the id of the last document, also of a refused one as long as it was well-formed; NULL
- * when it had none that is a string. Lives as the strings above. For the errors of a batch.
+/* Gives the id of the last document, also of a refused one as long as it was
+ * well-formed; NULL when it had none that is a string. Lives as the strings above. For
+ * the errors of a batch.
  * Threads: the reader's. Blocks: no. Locks: none. Owns: borrowed. */
 const char *
 pawl_json_last_id(const struct pawl_json_reader *reader, size_t *out_len);
 
-/* Gives back what a large document made the reader allocate (up to 14 times its size), and with it
- * the strings. A read of a small document does the same first.
+/* Gives back what a large document made the reader allocate (up to 14 times its size),
+ * and with it the strings. A read of a small document does the same first.
  * Threads: the reader's. Blocks: no. Locks: none. */
 void
 pawl_json_reader_trim(struct pawl_json_reader *reader);

@@ -1,7 +1,8 @@
 /* json_write.c: task documents and their pieces as JSON text; any thread.
  *
- * On the path of every answer: room is reserved once for all fixed parts of a piece, strings are
- * copied eight bytes at a time until one needs an escape, and nothing is formatted by printf. */
+ * On the path of every answer: room is reserved once for all fixed parts of a piece,
+ * strings are copied eight bytes at a time until one needs an escape, and nothing is
+ * formatted by printf. */
 #include "json_write.h"
 
 #include <endian.h>
@@ -11,14 +12,14 @@
 #include "../engine/utf8.h"
 #include "timefmt.h"
 
-#define NUMBER_MAX 20                   /* characters of any 64-bit number */
-#define STRING_SLACK 16                 /* bytes past the text that put_string() may write */
-#define HEAD_FIXED 1024                 /* more than a head without id and script: about 600 */
-#define RESULT_FIXED 640                /* more than a result without its texts: about 400 */
+#define NUMBER_MAX 20           /* characters of any 64-bit number */
+#define STRING_SLACK 16         /* bytes past the text that an escape and quotes need */
+#define HEAD_FIXED 1024         /* more than a head without id and script: about 600 */
+#define RESULT_FIXED 640        /* more than a result without its texts: about 400 */
 
 #define EVERY(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* --- Pieces: each writes at `at`, where there is room, and returns the place behind --- */
+/* --- Pieces: each writes at a place with room, and returns the place behind --- */
 
 /* Inlined with a literal, the length is a constant. */
 static inline __attribute__((always_inline)) char *
@@ -108,8 +109,8 @@ put_escape(char *at, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
     static const char letters[256] = {
-        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
-        ['\t'] = 't',
+        ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+        ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
     };
 
     *at++ = '\\';
@@ -130,8 +131,8 @@ is_special(unsigned char c)
     return c < 0x20 || c == '"' || c == '\\' || c >= 0x80;
 }
 
-/* Copies plain bytes from text to at until a special one or the end, and returns how many. Writes
- * up to 7 bytes more than that. */
+/* Copies plain bytes from text to at until a special one or the end, and returns how
+ * many. Writes up to 7 bytes more than that. */
 static size_t
 copy_plain(char *at, const char *text, size_t len)
 {
@@ -145,7 +146,7 @@ copy_plain(char *at, const char *text, size_t len)
         word = le64toh(raw);
         quote = word ^ EVERY('"');
         backslash = word ^ EVERY('\\');
-        /* The top bit of each byte that is special; a borrow can flag only bytes above one. */
+        /* The top bit of each special byte; a borrow can flag only bytes above one. */
         special = (word | ((word - EVERY(0x20)) & ~word) | ((quote - EVERY(1)) & ~quote) |
                    ((backslash - EVERY(1)) & ~backslash)) & EVERY(0x80);
         if (special != 0)
@@ -156,25 +157,29 @@ copy_plain(char *at, const char *text, size_t len)
     return done;
 }
 
-/* Writes the special byte or character at text, and returns how many bytes it was. */
+/* Writes what is special at text, a byte or a run of characters that are not ASCII,
+ * and returns how many bytes it was. Of those that are longer written than read, it
+ * takes one. */
 static size_t
 put_special(char **at, const char *text, size_t len)
 {
+    size_t done = 0, taken;
     unsigned point;
-    size_t taken = 1;
 
     if ((unsigned char) *text < 0x80) {
         *at = put_escape(*at, (unsigned char) *text);
-    } else {
-        taken = pawl_utf8_next(text, len, &point);
+        return 1;
+    }
+    while (done < len && (unsigned char) text[done] >= 0x80) {
+        taken = pawl_utf8_next(text + done, len - done, &point);
         if (taken == 0) {
             *at = put(*at, "\xef\xbf\xbd");
-            return 1;
+            return done + 1;
         }
-        for (size_t i = 0; i < taken; i++)
-            *(*at)++ = text[i];
+        for (; taken > 0; taken--)
+            *(*at)++ = text[done++];
     }
-    return taken;
+    return done;
 }
 
 void
@@ -331,7 +336,8 @@ pawl_json_write_tail(struct pawl_buffer *buffer)
 }
 
 void
-pawl_json_write_task(struct pawl_buffer *buffer, const struct pawl_view *view, size_t newest)
+pawl_json_write_task(struct pawl_buffer *buffer, const struct pawl_view *view,
+                     size_t newest)
 {
     size_t first = view->nresults > newest ? view->nresults - newest : 0;
 

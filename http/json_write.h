@@ -1,8 +1,8 @@
 /* json_write.h: writes task documents and the pieces of other answers.
  *
- * Whatever the bytes, what comes out is valid JSON in UTF-8: bytes that are not UTF-8 become
- * U+FFFD. Out of memory shows in buffer->failed and nowhere else. All calls: Threads: any, the
- * buffer's. Blocks: no. Locks: none. Owns: copies. */
+ * Whatever the bytes, what comes out is valid JSON in UTF-8: bytes that are not UTF-8
+ * become U+FFFD. Out of memory shows in buffer->failed and nowhere else. All calls:
+ * Threads: any, the buffer's. Blocks: no. Locks: none. Owns: copies. */
 #ifndef PAWL_JSON_WRITE_H
 #define PAWL_JSON_WRITE_H
 
@@ -16,12 +16,15 @@
 extern "C" {
 #endif
 
-/* The whole document with the newest `newest` results, oldest of them first; SIZE_MAX: all. */
+/* The whole document with the newest `newest` results, oldest of them first; SIZE_MAX:
+ * all. */
 void
-pawl_json_write_task(struct pawl_buffer *buffer, const struct pawl_view *view, size_t newest);
+pawl_json_write_task(struct pawl_buffer *buffer, const struct pawl_view *view,
+                     size_t newest);
 
-/* The same in pieces: the head ends with `"results":[`, each result is an object without a comma
- * (between two of them the caller appends one), the tail closes the array and the document. */
+/* The same in pieces: the head ends with `"results":[`, each result is an object
+ * without a comma (between two of them the caller appends one), the tail closes the
+ * array and the document. */
 void
 pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view);
 void
@@ -43,8 +46,8 @@ pawl_json_write_uint(struct pawl_buffer *buffer, uint64_t value);
 void
 pawl_json_write_time(struct pawl_buffer *buffer, int64_t wall_ns);
 
-/* The name of a signal as a string ("SIGKILL", "SIGRTMIN+2"), null for 0; "SIG123" for a number
- * that has no name. */
+/* The name of a signal as a string ("SIGKILL", "SIGRTMIN+2"), null for 0; "SIG123" for
+ * a number that has no name. */
 void
 pawl_json_write_signal(struct pawl_buffer *buffer, int signal);
 

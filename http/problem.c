@@ -65,7 +65,8 @@ pawl_problem_title(int status)
     return "Error";
 }
 
-/* The longest part of text, at most max bytes, that does not end inside of a character. */
+/* The longest part of text, at most max bytes, that does not end inside of a
+ * character. */
 static size_t
 cut_at_character(const char *text, size_t len, size_t max)
 {
@@ -81,7 +82,7 @@ pawl_problem_vset(struct pawl_problem *out_problem, int status, const char *fiel
                   const char *format, va_list args)
 {
     struct pawl_problem *problem = out_problem;
-    char text[sizeof problem->detail + 4];      /* one character more, to see where it ends */
+    char text[sizeof problem->detail + 4];  /* one character more */
     int len = vsnprintf(text, sizeof text, format, args);
 
     problem->status = status;
@@ -118,7 +119,8 @@ pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *e
             retry_after_s = codes[i].retry_after_s;
         }
     }
-    pawl_problem_set(out_problem, status, err->field, "%.*s", (int) sizeof err->text, err->text);
+    pawl_problem_set(out_problem, status, err->field, "%.*s", (int) sizeof err->text,
+                     err->text);
     out_problem->code = err->code;
     out_problem->retry_after_s = retry_after_s;
 }

@@ -1,7 +1,7 @@
 /* problem.h: what went wrong with a request, and its RFC 9457 document.
  *
- * A problem is the caller's storage, used by one thread. It is filled in where the error is found
- * and written as application/problem+json where the answer is made. */
+ * A problem is the caller's storage, used by one thread. It is filled in where the
+ * error is found and written as application/problem+json where the answer is made. */
 #ifndef PAWL_PROBLEM_H
 #define PAWL_PROBLEM_H
 
@@ -16,17 +16,17 @@ extern "C" {
 
 struct pawl_problem {
     int status;                 /* of HTTP: 400 to 599 */
-    int code;                   /* the pawl_code it came from, 0 for one of HTTP or JSON */
+    int code;                   /* the pawl_code it came from, 0: none */
     const char *title;          /* a literal: the status in words */
-    const char *field;          /* of the task document, or NULL. A literal, or text of the JSON
-                                 * reader, which lives until its next read */
+    const char *field;          /* of the task document, or NULL. A literal, or text
+                                 * of the JSON reader, dead with its next read */
     int line, column;           /* of malformed JSON, in bytes from 1; 0: not known */
-    int retry_after_s;          /* > 0: waiting helps; the caller sends it as Retry-After */
+    int retry_after_s;          /* > 0: waiting helps; to be sent as Retry-After */
     char detail[512];           /* a sentence that a person can act on; valid UTF-8 */
 };
 
-/* Sets every member: field may be NULL, line and column become 0, title follows from status. Text
- * that is too long is cut at a character.
+/* Sets every member: field may be NULL, line and column become 0, title follows from
+ * status. Text that is too long is cut at a character.
  * Threads: any. Blocks: no. Locks: none. Owns: borrows field for the problem's life. */
 void
 pawl_problem_set(struct pawl_problem *out_problem, int status, const char *field,
@@ -37,7 +37,8 @@ void
 pawl_problem_vset(struct pawl_problem *out_problem, int status, const char *field,
                   const char *format, va_list args) __attribute__((format(printf, 4, 0)));
 
-/* Sets every member from an error of the engine; err->code chooses status and retry_after_s.
+/* Sets every member from an error of the engine; err->code chooses status and
+ * retry_after_s.
  * Threads: any. Blocks: no. Locks: none. Owns: copies err; its field is a literal. */
 void
 pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *err);

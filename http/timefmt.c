@@ -1,9 +1,9 @@
 /* timefmt.c: formats wall times; any thread.
  *
- * The calendar is arithmetic. The zone's offset comes from localtime_r, which takes a lock of libc
- * and costs hundreds of ns, so each thread keeps the offsets of the windows of time it has seen:
- * one is kept only if it is the same at both ends of its window, which is exact, since no zone
- * changes twice within four hours. */
+ * The calendar is arithmetic. The zone's offset comes from localtime_r, which takes a
+ * lock of libc and costs hundreds of ns, so each thread keeps the offsets of the
+ * windows of time it has seen: one is kept only if it is the same at both ends of its
+ * window, which is exact, since no zone changes twice within four hours. */
 #include "timefmt.h"
 
 #include <string.h>
@@ -67,9 +67,9 @@ put_2(char *at, unsigned value)
     return at + 2;
 }
 
-/* The date of a day counted from 1970-01-01, in the Gregorian calendar: the year is counted from
- * March, so that the leap day ends it (Howard Hinnant, "chrono-compatible low-level date
- * algorithms"). */
+/* The date of a day counted from 1970-01-01, in the Gregorian calendar: the year is
+ * counted from March, so that the leap day ends it (Howard Hinnant, "chrono-compatible
+ * low-level date algorithms"). */
 static char *
 put_date(char *at, int64_t day)
 {
@@ -93,24 +93,28 @@ put_date(char *at, int64_t day)
 static char *
 put_time_of_day(char *at, unsigned second, unsigned nanosecond)
 {
+    unsigned high = nanosecond / 100000, low = nanosecond % 100000;
+
     at = put_2(at, second / 3600);
     *at++ = ':';
     at = put_2(at, second / 60 % 60);
     *at++ = ':';
     at = put_2(at, second % 60);
     *at++ = '.';
-    for (int i = 8; i >= 0; i--) {
-        at[i] = (char) ('0' + nanosecond % 10);
-        nanosecond /= 10;
-    }
-    return at + 9;
+    at = put_2(at, high / 100);
+    at = put_2(at, high % 100);
+    at = put_2(at, low / 1000);
+    at = put_2(at, low / 10 % 100);
+    *at++ = (char) ('0' + low % 10);
+    return at;
 }
 
 size_t
 pawl_time_format(int64_t wall_ns, char out[PAWL_TIME_MAX])
 {
     int64_t second = floor_div(wall_ns, SECOND_NS);
-    unsigned nanosecond = (unsigned) (wall_ns - second * SECOND_NS);
+    int64_t rest = wall_ns % SECOND_NS;
+    unsigned nanosecond = (unsigned) (rest < 0 ? rest + SECOND_NS : rest);
     int minutes = offset_at(second);
     unsigned size = (unsigned) (minutes < 0 ? -minutes : minutes);
     int64_t local = second + minutes * 60;

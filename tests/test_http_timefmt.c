@@ -1,6 +1,6 @@
-/* test_http_timefmt.c: times as text in several zones, against strftime. Each zone gets a thread of
- * its own, since a thread keeps what it has seen of the zone. The zones are POSIX rules, so that no
- * time zone data is needed. */
+/* test_http_timefmt.c: times as text in several zones, against strftime. Each zone
+ * gets a thread of its own, since a thread keeps what it has seen of the zone. The
+ * zones are POSIX rules, so that no time zone data is needed. */
 #include "timefmt.h"
 
 #include <pthread.h>
@@ -37,14 +37,15 @@ static void
 reference(int64_t wall_ns, char out[PAWL_TIME_MAX])
 {
     time_t second = (time_t) (wall_ns / SECOND_NS - (wall_ns % SECOND_NS < 0));
-    long nanosecond = (long) (wall_ns - second * SECOND_NS);
+    long nanosecond = (long) ((wall_ns % SECOND_NS + SECOND_NS) % SECOND_NS);
     char date[64], offset[16];
     struct tm tm;
 
     localtime_r(&second, &tm);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
     strftime(offset, sizeof offset, "%z", &tm);
-    snprintf(out, PAWL_TIME_MAX, "%.19s.%09ld%.3s:%.2s", date, nanosecond, offset, offset + 3);
+    snprintf(out, PAWL_TIME_MAX, "%.19s.%09ld%.3s:%.2s", date, nanosecond, offset,
+             offset + 3);
 }
 
 static bool
@@ -56,7 +57,8 @@ check(struct job *job, int64_t wall_ns)
     reference(wall_ns, wanted);
     if (len == 35 && strcmp(text, wanted) == 0)
         return true;
-    snprintf(job->wrong, sizeof job->wrong, "%s, %lld ns: \"%s\" instead of \"%s\"", job->zone,
+    snprintf(job->wrong, sizeof job->wrong, "%s, %lld ns: \"%s\" instead of \"%s\"",
+             job->zone,
              (long long) wall_ns, text, wanted);
     return false;
 }
@@ -69,7 +71,8 @@ run_zone(void *arg)
     /* 2026-03-29T01:00:00Z and 2026-10-25T01:00:00Z, where Berlin changes. */
     static const int64_t changes[] = {1774746000, 1792890000};
 
-    if (!check(job, 0) || !check(job, -1) || !check(job, INT64_MAX) || !check(job, INT64_MIN))
+    if (!check(job, 0) || !check(job, -1) || !check(job, INT64_MAX) ||
+        !check(job, INT64_MIN))
         return NULL;
     for (int i = 0; i < 2; i++)
         for (int64_t away = -20000; away <= 20000; away++)
@@ -140,7 +143,8 @@ test_timefmt_follows_a_change_of_summer_time_to_the_ns(void **state)
     assert_string_equal(texts[3], "2026-10-25T02:00:00.000000000+01:00");
 }
 
-/* Monrovia's offset had seconds once: the minutes are said, and the instant stays right. */
+/* Monrovia's offset had seconds once: the minutes are said, and the instant stays
+ * right. */
 static void *
 format_odd(void *arg)
 {
