@@ -214,12 +214,17 @@ open_script(const char *script, size_t len)
     return fd;
 }
 
-/* clone() of a child that will exec; its pid, or -1 with errno set. */
+/* The C library's clone() by its other name: ThreadSanitizer takes over clone() and believes that
+ * every child is a fork, which ends its watch over the threads of the parent. */
+extern int
+__clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+
+/* A child that will exec; its pid, or -1 with errno set. */
 static pid_t
 clone_child(struct plan *plan, void *stack, int *out_pidfd)
 {
-    return clone(child_main, (char *) stack + STACK_SIZE,
-                 CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, plan, out_pidfd);
+    return __clone(child_main, (char *) stack + STACK_SIZE,
+                   CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, plan, out_pidfd);
 }
 
 int

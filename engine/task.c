@@ -198,17 +198,13 @@ free_shell_cb(ck_epoch_entry_t *deferred)
     free(deferred);
 }
 
-/* Has the old snapshot freed after the readers. next is NULL when the task is gone. */
-static void
-retire(struct pawl_snapshot *old, const struct pawl_snapshot *next,
-       struct pawl_epoch_thread *thread)
+/* What of the old snapshot does not live on in the next one (NULL: the task is gone). */
+static ck_epoch_cb_t *
+rest_of(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
 {
     if (!next)
-        pawl_epoch_defer(thread, &old->deferred, free_all_cb);
-    else if (next->results != old->results)
-        pawl_epoch_defer(thread, &old->deferred, free_shell_and_results_cb);
-    else
-        pawl_epoch_defer(thread, &old->deferred, free_shell_cb);
+        return free_all_cb;
+    return next->results == old->results ? free_shell_cb : free_shell_and_results_cb;
 }
 
 static struct pawl_snapshot *
@@ -341,6 +337,15 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     }
 }
 
+/* Copies all but the epoch's link: whoever has just replaced the old snapshot writes that one. */
+static void
+copy_state(const struct pawl_snapshot *old, struct pawl_snapshot *next)
+{
+    const size_t state = offsetof(struct pawl_snapshot, def);
+
+    memcpy((char *) next + state, (const char *) old + state, sizeof *old - state);
+}
+
 /* One try, inside a section: PAWL_OK, an error, or PAWL_PENDING when another change came first. */
 static int
 try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapshot *next,
@@ -350,7 +355,7 @@ try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapsho
     int code;
 
     if (next)
-        *next = *old;
+        copy_state(old, next);
     code = decide(old, event, next, err);
     if (code != PAWL_OK)
         return code;
@@ -369,6 +374,7 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
                 struct pawl_event *event, struct pawl_err *err)
 {
     struct pawl_snapshot *old, *next = NULL;
+    ck_epoch_cb_t *free_cb = NULL;
     int code;
 
     if (event->kind != PAWL_EVENT_DELETE) {
@@ -384,6 +390,7 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
                                                 : try_apply(task, old, next, event, err);
     } while (code == PAWL_PENDING);
     if (code == PAWL_OK) {
+        free_cb = rest_of(old, next);       /* behind the section next may be gone already */
         report(old, next, event);
         if (event->view)
             pawl_task_view(task, next, event->now_ns, event->wall_ns - event->now_ns,
@@ -391,7 +398,7 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
     }
     pawl_epoch_end(thread);
     if (code == PAWL_OK)
-        retire(old, next, thread);
+        pawl_epoch_defer(thread, &old->deferred, free_cb);
     else
         event->spare = next;
     return code;
@@ -488,7 +495,7 @@ pawl_task_mark_gone(struct pawl_task *task, struct pawl_epoch_thread *thread,
                     struct pawl_snapshot *first)
 {
     atomic_store_explicit(&task->snapshot, &gone, memory_order_release);
-    retire(first, NULL, thread);
+    pawl_epoch_defer(thread, &first->deferred, free_all_cb);
 }
 
 bool

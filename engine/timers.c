@@ -48,18 +48,6 @@ add_page(struct pawl_timers *timers)
     return true;
 }
 
-static void
-drop_page(struct pawl_timers *timers, struct pawl_page *page)
-{
-    struct pawl_timer_page *place = &timers->directory[page->index];
-
-    place->page = NULL;
-    place->newest = page->newest;
-    place->next = timers->vacant;
-    timers->vacant = page->index;
-    pawl_cells_drop(&timers->cells, page);
-}
-
 bool
 pawl_timers_take(struct pawl_timers *timers, void *item, uint32_t *out_number)
 {
@@ -95,9 +83,18 @@ pawl_timers_give(struct pawl_timers *timers, uint32_t number)
     if (timer->generation > page->newest)
         page->newest = timer->generation;
     pawl_cells_give(&timers->cells, timer);
-    /* One empty page is kept, lest a count that goes up and down by one maps each time. */
-    page = timers->cells.pages[PAWL_PAGE_EMPTY];
-    if (page && page->next)
-        drop_page(timers, page->next);
     return item;
+}
+
+void
+pawl_timers_drop(struct pawl_timers *timers)
+{
+    struct pawl_page *page = timers->cells.pages[PAWL_PAGE_EMPTY];
+    struct pawl_timer_page *place = &timers->directory[page->index];
+
+    place->page = NULL;
+    place->newest = page->newest;
+    place->next = timers->vacant;
+    timers->vacant = page->index;
+    pawl_cells_drop(&timers->cells, page);
 }

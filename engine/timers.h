@@ -58,6 +58,20 @@ pawl_timers_take(struct pawl_timers *timers, void *item, uint32_t *out_number);
 void *
 pawl_timers_give(struct pawl_timers *timers, uint32_t number);
 
+/* Whether an empty page can go. One is kept, lest a count that goes up and down by one maps a
+ * page each time. */
+static inline bool
+pawl_timers_has_surplus(const struct pawl_timers *timers)
+{
+    const struct pawl_page *empty = timers->cells.pages[PAWL_PAGE_EMPTY];
+
+    return empty && empty->next;
+}
+
+/* Gives an empty page back to the system; there must be one. */
+void
+pawl_timers_drop(struct pawl_timers *timers);
+
 /* The record of a number that was handed out; NULL if its page is gone. */
 static inline struct pawl_timer *
 pawl_timers_at(const struct pawl_timers *timers, uint32_t number)

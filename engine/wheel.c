@@ -25,6 +25,9 @@ enum {
     SWEEP_PER_REMOVAL = 8,  /* entries swept for each timer that ends, while sweeping */
     SWEEP_PER_INSERT = 1,   /* keeps a round finite that new entries run ahead of */
     PORTION_NS = 1 << 16,   /* two portions ask for wake-ups at least so far apart */
+    GATHER_MAX = 64,        /* records that are waited for together */
+    TRIM_MAX = 4,           /* pages that one expire() gives back; each costs some 10 us */
+    TRIM_NS = 1 << 20,      /* and when the next ones are given back */
 };
 
 struct entry {
@@ -99,6 +102,8 @@ struct batch {
     size_t n;
     size_t max;
     size_t moves;           /* entries that may yet be moved */
+    struct entry due[GATHER_MAX];   /* out of their slots, not yet among the items */
+    size_t ndue;
 };
 
 /* Chunks that hold n entries however they lie: one partly filled chunk a slot. */
@@ -155,7 +160,7 @@ find_bit(const uint64_t bits[2], uint64_t from, uint64_t *out_slot)
     return half || other;
 }
 
-/* Takes the chunk after next nearer while this one is read. */
+/* Has a chunk fetched while the one before it is read. */
 static void
 prefetch_chunk(const struct chunk *chunk)
 {
@@ -165,12 +170,12 @@ prefetch_chunk(const struct chunk *chunk)
         __builtin_prefetch(bytes + at);
 }
 
-/* Records lie at random; asking for all of a chunk's at once hides most of the wait. */
+/* The same for the records of a full chunk. */
 static void
-prefetch_records(const struct pawl_wheel *wheel, const struct chunk *chunk, unsigned n)
+prefetch_records(const struct pawl_wheel *wheel, const struct chunk *chunk)
 {
-    for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch(pawl_timers_at(&wheel->timers, chunk->entries[i].timer), 1);
+    for (unsigned i = 0; i < CHUNK_ENTRIES; i++)
+        __builtin_prefetch(pawl_timers_at(&wheel->timers, chunk->entries[i].timer));
 }
 
 static bool
@@ -212,21 +217,36 @@ push(struct pawl_wheel *wheel, const struct place *place, const struct entry *en
     }
 }
 
-/* Unlinks a slot's empty head and gives pages back beyond what the entries need and one. */
+/* Whether there is an empty page of chunks beyond what the entries need and one more. */
+static bool
+has_chunk_surplus(const struct pawl_wheel *wheel)
+{
+    const struct pawl_cells *chunks = &wheel->chunks;
+
+    return chunks->pages[PAWL_PAGE_EMPTY] && chunks->ncells >=
+        chunks_for(wheel->nlive + wheel->ndead) + 2 * chunks->per_page;
+}
+
+/* Gives back at most `max` pages of each kind. */
+static void
+trim(struct pawl_wheel *wheel, int max)
+{
+    for (int i = 0; i < max && has_chunk_surplus(wheel); i++)
+        pawl_cells_drop(&wheel->chunks, wheel->chunks.pages[PAWL_PAGE_EMPTY]);
+    for (int i = 0; i < max && pawl_timers_has_surplus(&wheel->timers); i++)
+        pawl_timers_drop(&wheel->timers);
+}
+
 static void
 drop_head(struct pawl_wheel *wheel, struct slot *slot)
 {
     struct chunk *chunk = slot->head;
-    struct pawl_cells *chunks = &wheel->chunks;
-    size_t needed = chunks_for(wheel->nlive + wheel->ndead) + 2 * chunks->per_page;
 
     if (wheel->sweep.chunk == chunk)
         wheel->sweep.chunk = chunk->next;
     slot->head = chunk->next;
     slot->fill = CHUNK_ENTRIES;
-    pawl_cells_give(chunks, chunk);
-    while (chunks->pages[PAWL_PAGE_EMPTY] && chunks->ncells >= needed)
-        pawl_cells_drop(chunks, chunks->pages[PAWL_PAGE_EMPTY]);
+    pawl_cells_give(&wheel->chunks, chunk);
 }
 
 static struct entry
@@ -302,17 +322,38 @@ find_front(const struct pawl_wheel *wheel)
     return front;
 }
 
-/* Gives a due entry's item to the caller, unless it is dead. */
-static void
-give(struct pawl_wheel *wheel, const struct entry *entry, struct batch *batch)
+static bool
+may_go_on(const struct batch *batch)
 {
-    if (is_live(wheel, entry)) {
-        batch->items[batch->n++] = pawl_timers_give(&wheel->timers, entry->timer);
-        wheel->nlive--;
-    } else {
-        wheel->ndead--;
-        batch->moves--;
+    return batch->n + batch->ndue < batch->max && batch->moves > 0;
+}
+
+/* Gives the items of the gathered entries to the caller, but for the dead ones. */
+static void
+give(struct pawl_wheel *wheel, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->ndue; i++) {
+        const struct entry *entry = &batch->due[i];
+
+        if (is_live(wheel, entry)) {
+            batch->items[batch->n++] = pawl_timers_give(&wheel->timers, entry->timer);
+            wheel->nlive--;
+        } else {
+            wheel->ndead--;
+        }
     }
+    batch->ndue = 0;
+}
+
+/* Records lie at random, so a due entry waits until some others are known; then their records
+ * are on the way all at once. */
+static void
+gather(struct pawl_wheel *wheel, const struct entry *entry, struct batch *batch)
+{
+    __builtin_prefetch(pawl_timers_at(&wheel->timers, entry->timer), 1);
+    batch->due[batch->ndue++] = *entry;
+    if (batch->ndue == GATHER_MAX)
+        give(wheel, batch);
 }
 
 /* Goes to a slot and empties it as far as the batch allows. */
@@ -324,18 +365,16 @@ empty_slot(struct pawl_wheel *wheel, const struct place *place, struct batch *ba
 
     if (place->start > wheel->now)
         wheel->now = place->start;
-    while (slot->count > 0 && batch->n < batch->max && batch->moves > 0) {
+    while (slot->count > 0 && may_go_on(batch)) {
         struct entry entry;
 
         if (slot->head != seen) {
             seen = slot->head;
             prefetch_chunk(seen->next);
-            if (place->level <= LEVEL_NARROW)
-                prefetch_records(wheel, seen, slot->fill);
         }
         entry = pop(wheel, place->level, place->index);
         if (place->level <= LEVEL_NARROW && entry.due <= batch->now) {
-            give(wheel, &entry, batch);
+            gather(wheel, &entry, batch);
         } else {
             move(wheel, &entry);
             batch->moves--;
@@ -403,8 +442,9 @@ sweep_next_slot(struct pawl_wheel *wheel)
     }
 }
 
-/* Takes the dead entries out of one chunk and returns how many it looked at. Holes are filled with the last entries of the slot's
- * first chunk, so that all chunks but the first remain full. */
+/* Takes the dead entries out of one chunk and returns how many it looked at. Holes are filled
+ * with the last entries of the slot's first chunk, so that all chunks but the first remain full.
+ * The next chunk and its records are fetched in the time until the next call. */
 static unsigned
 sweep_chunk(struct pawl_wheel *wheel)
 {
@@ -413,9 +453,11 @@ sweep_chunk(struct pawl_wheel *wheel)
     struct slot *slot = &wheel->levels[sweep->level].slots[sweep->index];
     unsigned n = chunk == slot->head ? slot->fill : CHUNK_ENTRIES;
 
-    prefetch_records(wheel, chunk, n);
-    prefetch_chunk(chunk->next);
     sweep->chunk = chunk->next;
+    if (chunk->next) {
+        prefetch_records(wheel, chunk->next);
+        prefetch_chunk(chunk->next->next);
+    }
     for (unsigned i = n; i-- > 0;) {
         bool is_filled = true;
 
@@ -525,36 +567,51 @@ pawl_wheel_cancel(struct pawl_wheel *wheel, uint32_t timer)
     wheel->nlive--;
     wheel->ndead++;
     sweep_some(wheel, SWEEP_PER_REMOVAL);
+    trim(wheel, 1);
     return item;
 }
 
-size_t
-pawl_wheel_expire(struct pawl_wheel *wheel, int64_t now_ns, void **out_items, size_t max)
+/* Empties slots up to now as far as the batch allows; true: there are none left. */
+static bool
+empty_slots(struct pawl_wheel *wheel, struct batch *batch)
 {
-    struct batch batch = {
-        .now = (uint64_t)now_ns,
-        .items = out_items,
-        .max = max,
-        .moves = PAWL_WHEEL_MOVES_MAX,
-    };
-
-    assert(now_ns >= 0 && batch.now >= wheel->now && max > 0);
-    while (batch.n < max && batch.moves > 0) {
+    while (may_go_on(batch)) {
         struct place place;
 
         if (!wheel->has_front) {
             wheel->front = find_front(wheel);
             wheel->has_front = true;
         }
-        if (wheel->front.place.start > batch.now) {
-            wheel->now = batch.now;
-            move_ahead(wheel, &batch);
-            break;
-        }
         place = wheel->front.place;
-        empty_slot(wheel, &place, &batch);
+        if (place.start > batch->now)
+            return true;
+        empty_slot(wheel, &place, batch);
+    }
+    return false;
+}
+
+size_t
+pawl_wheel_expire(struct pawl_wheel *wheel, int64_t now_ns, void **out_items, size_t max)
+{
+    struct batch batch;
+    bool is_done;
+
+    assert(now_ns >= 0 && (uint64_t)now_ns >= wheel->now && max > 0);
+    batch.now = (uint64_t)now_ns;
+    batch.items = out_items;
+    batch.n = batch.ndue = 0;
+    batch.max = max;
+    batch.moves = PAWL_WHEEL_MOVES_MAX;
+    do {
+        is_done = empty_slots(wheel, &batch);
+        give(wheel, &batch);
+    } while (!is_done && may_go_on(&batch));
+    if (is_done) {
+        wheel->now = batch.now;
+        move_ahead(wheel, &batch);
     }
     sweep_some(wheel, batch.n * SWEEP_PER_REMOVAL);
+    trim(wheel, TRIM_MAX);
     return batch.n;
 }
 
@@ -579,12 +636,15 @@ int64_t
 pawl_wheel_next(const struct pawl_wheel *wheel)
 {
     struct front front;
-    uint64_t next;
+    uint64_t next = INT64_MAX;
 
+    if (has_chunk_surplus(wheel) || pawl_timers_has_surplus(&wheel->timers))
+        next = wheel->now + TRIM_NS;
     if (wheel->nlive == 0)
-        return INT64_MAX;
+        return (int64_t)next;
     front = wheel->has_front ? wheel->front : find_front(wheel);
-    next = front.least;
+    if (front.least < next)
+        next = front.least;
     if (front.place.start <= wheel->now && next > wheel->now)
         next = wheel->now;      /* a call of expire() was cut short in this slot */
     for (uint32_t rest = wheel->crowded; rest != 0; rest &= rest - 1) {
