@@ -352,6 +352,7 @@ try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapsho
           struct pawl_event *event, struct pawl_err *err)
 {
     struct pawl_snapshot *want = event->kind == PAWL_EVENT_DELETE ? &gone : next;
+    struct pawl_snapshot *expected = old;       /* a failed swap writes to it */
     int code;
 
     if (next)
@@ -360,7 +361,7 @@ try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapsho
     if (code != PAWL_OK)
         return code;
     /* R1; seq_cst, because watchers rely on it: W1 in watch.c. */
-    if (atomic_compare_exchange_strong_explicit(&task->snapshot, &old, want,
+    if (atomic_compare_exchange_strong_explicit(&task->snapshot, &expected, want,
                                                 memory_order_seq_cst, memory_order_relaxed)) {
         return PAWL_OK;
     }
