@@ -95,6 +95,7 @@ pawl_print_init(
     bool is_wide = print->format == PAWL_FORMAT_WIDE;
     pawl_table_init(&print->table, columns, is_wide ? NCOLUMNS : NCOLUMNS_NARROW,
         print->is_terminal ? terminal_width(fd) : 0, print->has_colour);
+    print->table.keeps_all = is_wide;
     clock_gettime(CLOCK_REALTIME, &print->now);
 }
 

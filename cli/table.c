@@ -62,7 +62,8 @@ pawl_table_add(struct pawl_table *table, const char *text, size_t len, const cha
 }
 
 /* Decides the widths: natural ones, and if they do not fit, the widest column that may be
- * cut gives way first; what still does not fit is cut off at the right. */
+ * cut gives way first; what still does not fit is cut off at the right, unless the table
+ * keeps all. */
 static void
 lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
 {
@@ -84,7 +85,9 @@ lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
         widths[widest]--;
         total--;
     }
-    for (size_t i = 0, left = table->width; table->width && i < table->ncolumns; i++) {
+    if (!table->width || table->keeps_all)
+        return;
+    for (size_t i = 0, left = table->width; i < table->ncolumns; i++) {
         if (widths[i] > left)
             widths[i] = left;
         left -= widths[i];

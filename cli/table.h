@@ -19,9 +19,10 @@ struct pawl_table_column {
 struct pawl_table {
     const struct pawl_table_column *columns;
     size_t ncolumns;
-    size_t width;                       /* of the terminal; 0: nothing is cut */
-    bool has_colour;                    /* titles are bold and cells use their colour */
-    bool has_header;                    /* it has been written */
+    size_t width;    /* of the terminal; 0: nothing is cut */
+    bool keeps_all;  /* rather wider than the terminal than without the last columns */
+    bool has_colour; /* titles are bold and cells use their colour */
+    bool has_header; /* it has been written */
     size_t natural[PAWL_TABLE_COLUMNS]; /* width of the widest cell seen so far */
     struct pawl_cell {
         char *text;

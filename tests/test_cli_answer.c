@@ -279,7 +279,7 @@ test_detail_survives_any_document(void **state)
         "{}",
         "{\"results\":7,\"script\":null,\"id\":3,\"version\":\"x\"}",
         "{\"results\":[null,7,[],{}],\"script\":\"\"}",
-        "{\"results\":[{\"result\":\"\\u0000\\n\\n\",\"stderr\":\"\\n\",\"signal\":\"\\u001b\"}]}",
+        "{\"results\":[{\"result\":\"\\u0000\\n\",\"signal\":\"\\u001b\"}]}",
         "{\"script\":\"\\n\",\"lastStatusUpdated\":\"soon\",\"nextRun\":\"\\u001b[2J\"}",
     };
     const struct timespec now = {0};
