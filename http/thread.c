@@ -25,7 +25,7 @@
 #define NEVENTS 64
 /* Cleared by libmicrohttpd at every request, so no larger than it must be: 8 KiB of headers, what
  * it keeps of each, and the headers of the answer. */
-#define POOL_BYTES ((size_t) 16 << 10)
+#define POOL_BYTES ((size_t) 20 << 10)
 #define MANY_SUSPENDED 256      /* from here on resumes are put together, */
 #define RESUME_EVERY_NS 3000000 /* so often at most: each walks all that are suspended */
 #define REST_MS 10
