@@ -196,12 +196,13 @@ pawl_order_next(const struct pawl_order *order, uint64_t after, uint64_t until,
     uint64_t seq = after + 1;
 
     while (seq <= until) {
-        const struct node *node = order->root;
+        const struct node *node = order->root, *below;
         int level = LEVELS - 1;
 
-        /* Down to the leaf of seq, or to the first gap on the way: then past the gap. */
-        while (level > 0 && child(node, slot_of(seq, level)))
-            node = child(node, slot_of(seq, level--));
+        /* Down to the leaf of seq, or to the first gap on the way: then past the gap. Each child
+         * is read once: it may be unlinked at any moment. */
+        for (; level > 0 && (below = child(node, slot_of(seq, level))); level--)
+            node = below;
         if (level > 0) {
             seq = ((seq >> (level * BITS)) + 1) << (level * BITS);
             continue;
