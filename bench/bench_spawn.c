@@ -1,0 +1,87 @@
+/* bench_spawn.c: what starting a process costs as the daemon grows: the time in pawl_spawn() with
+ * little resident memory and with 4 GiB of it, in alternating order of sizes.
+ *
+ *     bench_spawn [SPAWNS=300 [MIB=4096]] */
+#include "figures.h"
+
+#include "spawn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS 5
+
+static double
+spawn_once_us(const struct pawl_spawner *spawner, void *stack)
+{
+    struct pawl_child child;
+    struct pawl_err err;
+    int64_t begin = pawl_bench_now_ns(), end;
+    siginfo_t info;
+
+    if (pawl_spawn(spawner, stack, "true", 4, &child, &err) != PAWL_OK)
+        pawl_bench_die("%s", err.text);
+    end = pawl_bench_now_ns();
+    waitid(P_PIDFD, (id_t) child.pidfd, &info, WEXITED);
+    close(child.pidfd);
+    close(child.out_fd);
+    close(child.err_fd);
+    return (double) (end - begin) / 1e3;
+}
+
+static double
+median_us(const struct pawl_spawner *spawner, void *stack, size_t n)
+{
+    double *values = malloc(n * sizeof *values), median;
+
+    if (!values)
+        pawl_bench_die("out of memory");
+    for (size_t i = 0; i < n; i++)
+        values[i] = spawn_once_us(spawner, stack);
+    median = pawl_bench_quantile(values, n, 0.5);
+    free(values);
+    return median;
+}
+
+int
+main(int argc, char **argv)
+{
+    bool is_smoke = pawl_bench_is_smoke();
+    size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : is_smoke ? 10 : 300;
+    size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : is_smoke ? 64 : 4096;
+    double small[ROUNDS], large[ROUNDS], ratios[ROUNDS];
+    struct pawl_spawner spawner = {.shell = "/bin/bash", .environment = environ};
+    void *stack = pawl_spawn_stack_new();
+    struct pawl_report report;
+    struct pawl_err err;
+    char name[64];
+
+    if (n < 1 || !stack || pawl_spawner_init(&spawner, &err) != PAWL_OK)
+        pawl_bench_die("cannot start");
+    pawl_report_open(&report, "Time in pawl_spawn()");
+    for (int round = 0; round < ROUNDS; round++) {
+        void *block;
+
+        small[round] = median_us(&spawner, stack, n);
+        block = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block == MAP_FAILED)
+            pawl_bench_die("no memory");
+        memset(block, 1, mib << 20);
+        large[round] = median_us(&spawner, stack, n);
+        munmap(block, mib << 20);
+        ratios[round] = large[round] / small[round];
+    }
+    snprintf(name, sizeof name, "spawn: resident memory %zu MiB", mib);
+    pawl_report_add(&report, &(struct pawl_figure) {"spawn: little resident memory", "us", small,
+                                                    ROUNDS, 0, 0});
+    pawl_report_add(&report, &(struct pawl_figure) {name, "us", large, ROUNDS, 0, 0});
+    pawl_report_add(&report, &(struct pawl_figure) {"spawn: large / little", "", ratios, ROUNDS,
+                                                    0, 0});
+    pawl_report_close(&report);
+    pawl_spawner_fini(&spawner);
+    pawl_spawn_stack_free(stack);
+    return 0;
+}
