@@ -2,6 +2,7 @@
  * readers that walk both meanwhile. */
 #include "index.h"
 #include "order.h"
+#include "race.h"
 #include "task.h"
 
 #include <pthread.h>
@@ -209,6 +210,63 @@ test_order_gives_leaves_back_when_their_tasks_are_gone(void **state)
     pawl_task_unref(task);
 }
 
+/* A leaf goes in the very moment that a listing walks down to it. */
+struct going {
+    struct pawl_epoch_thread *threads[2];
+    uint64_t last;
+    struct pawl_task *found;
+};
+
+static void
+remove_last(void *ctx)
+{
+    struct going *going = ctx;
+
+    if (!going->threads[0])
+        going->threads[0] = pawl_epoch_register(&epoch);
+    pawl_order_remove(order, going->threads[0], going->last);
+    pawl_epoch_rest(going->threads[0]);
+}
+
+static void
+walk_down(void *ctx)
+{
+    struct going *going = ctx;
+    uint64_t seq;
+
+    if (!going->threads[1])
+        going->threads[1] = pawl_epoch_register(&epoch);
+    pawl_epoch_begin(going->threads[1]);
+    going->found = pawl_order_next(order, going->last - 1, going->last, &seq);
+    pawl_epoch_end(going->threads[1]);
+}
+
+static void
+test_order_walk_reads_each_child_once(void **state)
+{
+    struct pawl_task *task = task_new("x");
+    struct going going = {0};
+    struct race race;
+
+    (void) state;
+    while (pawl_order_append(order, own, task) % 64 != 63)
+        ;                       /* the first leaf: number 0 is never used, so it stays */
+    race_begin(&race, remove_last, walk_down, &going);
+    for (unsigned round = 0; round < race_rounds(); round++) {
+        for (int i = 0; i < 64; i++) {
+            going.last = pawl_order_append(order, own, task);
+            if (i < 63)
+                pawl_order_remove(order, own, going.last);
+        }
+        race_round(&race);
+        assert_true(!going.found || going.found == task);
+    }
+    race_end(&race);
+    for (int i = 0; i < 2; i++)
+        pawl_epoch_unregister(&epoch, going.threads[i]);
+    pawl_task_unref(task);
+}
+
 int
 main(void)
 {
@@ -216,6 +274,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_index_and_order_survive_churn_under_readers, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_index_replaces_only_what_is_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_order_walk_reads_each_child_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_gives_leaves_back_when_their_tasks_are_gone,
                                         set_up, tear_down),
     };
