@@ -2,15 +2,17 @@
 # processes that a test starts and ends itself by the report files (see sanitizer_reports).
 
 set(PAWL_REPORTS ${CMAKE_BINARY_DIR}/reports)
+set(asan_options exitcode=66:detect_stack_use_after_return=1:strict_string_checks=1)
+set(ubsan_options print_stacktrace=1:halt_on_error=1)
 set(tsan_options exitcode=66:halt_on_error=0:second_deadlock_stack=1:history_size=4)
 set(PAWL_TEST_ENV
-    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    ASAN_OPTIONS=${asan_options}
+    UBSAN_OPTIONS=${ubsan_options}
     TSAN_OPTIONS=${tsan_options})
 set(PAWL_BLACKBOX_ENV
-    ASAN_OPTIONS=log_path=${PAWL_REPORTS}/asan
-    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=${PAWL_REPORTS}/ubsan
-    TSAN_OPTIONS=${tsan_options}:log_path=${PAWL_REPORTS}/tsan
+    ASAN_OPTIONS=${asan_options}:log_path=${PAWL_REPORTS}/report
+    UBSAN_OPTIONS=${ubsan_options}:log_path=${PAWL_REPORTS}/report
+    TSAN_OPTIONS=${tsan_options}:log_path=${PAWL_REPORTS}/report
     PAWLD=${CMAKE_BINARY_DIR}/pawld
     PAWL=${CMAKE_BINARY_DIR}/pawl)
 
