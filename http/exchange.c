@@ -17,6 +17,7 @@
 #include "head.h"
 #include "ndjson.h"
 #include "routes.h"
+#include "thread.h"
 
 #define STREAM_BLOCK 16384      /* of an answer that has no length, to a client without chunks */
 
@@ -312,6 +313,27 @@ pawl_exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url, con
     return *size > 0 ? on_body(request, data, size) : on_end(request);
 }
 
+/* The target as it may stand in a log: bytes that are not ASCII are percent-encoded. */
+static void
+show_target(const struct pawl_request *request, char *out, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t n = 0;
+
+    for (size_t i = 0; i < request->target_len && n + 4 < size; i++) {
+        unsigned char c = (unsigned char) request->target.data[i];
+
+        if (c > ' ' && c < 0x7f) {
+            out[n++] = (char) c;
+        } else {
+            out[n++] = '%';
+            out[n++] = digits[c >> 4];
+            out[n++] = digits[c & 15];
+        }
+    }
+    out[n] = '\0';
+}
+
 static void
 log_request(const struct pawl_request *request, enum MHD_RequestTerminationCode code)
 {
@@ -324,12 +346,10 @@ log_request(const struct pawl_request *request, enum MHD_RequestTerminationCode 
 
     if (!pawl_log_has(log, level))
         return;
-    snprintf(target, sizeof target, "%.*s",
-        (int) (request->target_len < 255 ? request->target_len : 255),
-        request->target.data != NULL ? request->target.data : "");
+    show_target(request, target, sizeof target);
     snprintf(status, sizeof status, "%d", request->status);
     snprintf(took, sizeof took, "%" PRId64,
-        (request->http->now_ns - request->begun_ns) / 1000);
+        (pawl_thread_clock() - request->begun_ns) / 1000);
     pawl_log_write(log, level, fields, sizeof fields / sizeof fields[0],
         code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "answered" : "broken off");
 }

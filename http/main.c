@@ -1,81 +1,14 @@
-/* main.c: pawld. Reads the options, opens the listening sockets, the engine and the HTTP threads,
- * then waits for connections, signals and failures, and ends it all in order:
- *
- *   stop accepting -> refuse submits, let runs end (--grace) -> TERM -> KILL
- *   -> answer who waits, join the HTTP threads -> close the engine.
- *
- * The main thread is the only one that takes signals; it does so through a descriptor. */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
+/* main.c: pawld's command line. What it does then is in daemon.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "guard.h"
-#include "limits.h"
-#include "listen.h"
-#include "log.h"
-#include "options.h"
+#include "daemon.h"
 #include "request.h"
-#include "routes.h"
-#include "server.h"
 
 #define EXIT_USAGE 2
-#define ROOT_SOCKET "unix:/run/pawl/pawl.sock"
 #define USER_ADDRESS "127.0.0.1:8865"
-#define ACCEPTS 64              /* in a row, before signals are looked at */
-#define FULL_PAUSE_MS 100       /* out of descriptors: then the next try */
-#define TERM_MS 2000            /* from TERM to KILL */
-#define KILL_MS 5000            /* a killed process can only hang in the kernel */
-
-extern char **environ;
-
-struct daemon {
-    struct pawl_settings settings;
-    struct pawl_limits limits;
-    struct pawl_log log;
-    struct pawl_guard guard;
-    struct pawl_listener listeners[PAWL_OPTION_LIST];
-    size_t nlisteners;
-    struct pawl *engine;
-    struct pawl_server *server;
-    int signal_fd;
-    int failed_fd;              /* an eventfd */
-    _Atomic bool has_failed;    /* A: relaxed, read after failed_fd or at the end */
-};
-
-#define LOG(daemon, level, ...) pawl_log_write(&(daemon)->log, level, NULL, 0, __VA_ARGS__)
-
-/* --- What engine and server tell, from any thread --- */
-
-static void
-engine_log(void *ctx, enum pawl_log_level level, const char *text)
-{
-    struct daemon *daemon = ctx;
-
-    LOG(daemon, level, "%s", text);
-}
-
-static void
-component_failed(void *ctx, const char *what)
-{
-    struct daemon *daemon = ctx;
-    uint64_t one = 1;
-
-    LOG(daemon, PAWL_LOG_ERROR, "%s", what);
-    atomic_store_explicit(&daemon->has_failed, true, memory_order_relaxed);
-    if (write(daemon->failed_fd, &one, sizeof one) < 0)
-        return;                 /* rung already */
-}
-
-/* --- Start --- */
 
 static int
 say(int status, const char *text)
@@ -87,370 +20,93 @@ say(int status, const char *text)
 static int
 print(struct pawl_buffer *buffer)
 {
-    bool ok = !buffer->failed && fwrite(buffer->data, 1, buffer->len, stdout) == buffer->len &&
-        fflush(stdout) == 0;
+    bool ok = !buffer->failed &&
+        fwrite(buffer->data, 1, buffer->len, stdout) == buffer->len && fflush(stdout) == 0;
 
     pawl_buffer_fini(buffer);
-    return ok ? 0 : 1;
+    return ok ? 0 : say(1, "cannot write to stdout");
 }
 
-/* All signals are for the descriptor; those of a crash cannot be. */
+/* The settings that follow from who and where we are. */
 static int
-catch_signals(void)
+settle(struct pawl_settings *settings, const struct pawl_limits *limits,
+       const struct pawl_log *log, struct pawl_err *err)
 {
-    static const int crashes[] = {
-        SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-    struct sigaction hup;
-    sigset_t blocked, caught;
-
-    sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
-        sigdelset(&blocked, crashes[i]);
-    sigemptyset(&caught);
-    sigaddset(&caught, SIGTERM);
-    sigaddset(&caught, SIGINT);
-    sigaddset(&caught, SIGQUIT);
-    /* Not under nohup. */
-    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
-        sigaddset(&caught, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    if (pthread_sigmask(SIG_SETMASK, &blocked, NULL) != 0)
-        return -1;
-    return signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static int
-listen_all(struct daemon *daemon, struct pawl_err *err)
-{
-    struct pawl_option_list *list = &daemon->settings.listen;
-
-    if (strcmp(list->items[0], ROOT_SOCKET) == 0)
-        mkdir("/run/pawl", 0755);
-    for (size_t i = 0; i < list->nitems; i++) {
-        struct pawl_listener *listener = &daemon->listeners[i];
-        int rc = pawl_listener_open(listener, list->items[i], err);
-
-        if (rc != PAWL_OK)
-            return rc;
-        daemon->nlisteners++;
-        if (!listener->is_unix)
-            pawl_guard_serve(&daemon->guard, listener->host);
-        if (!listener->is_unix && geteuid() == 0)
-            LOG(daemon, PAWL_LOG_WARN, "running as root and listening on %s: every local user can "
-                                       "run scripts as root; --listen " ROOT_SOCKET
-                                       " lets only root in", listener->text);
-    }
-    for (size_t i = 0; i < daemon->settings.hosts.nitems; i++)
-        if (!pawl_guard_serve(&daemon->guard, daemon->settings.hosts.items[i])) {
-            err->code = PAWL_EINVAL;
-            snprintf(err->text, sizeof err->text, "--host: '%.60s' is no host name",
-                daemon->settings.hosts.items[i]);
-            return PAWL_EINVAL;
-        }
-    return PAWL_OK;
-}
-
-static int
-open_engine(struct daemon *daemon, struct pawl_err *err)
-{
-    const struct pawl_settings *settings = &daemon->settings;
-    struct pawl_options options;
-
-    pawl_options_init(&options);
-    options.nworkers = (unsigned) settings->workers;
-    options.max_running = (unsigned) settings->max_running;
-    options.max_pending = (uint64_t) settings->max_pending;
-    options.max_memory_bytes = (uint64_t) settings->max_memory_bytes;
-    options.keep_results = (int) settings->keep_results;
-    options.run_nofile = daemon->limits.old_nofile;
-    options.ctx = daemon;
-    options.log = engine_log;
-    options.failed = component_failed;
-    return pawl_open(&options, &daemon->engine, err);
-}
-
-static int
-open_server(struct daemon *daemon, struct pawl_err *err)
-{
-    const struct pawl_settings *settings = &daemon->settings;
-    struct pawl_server_options options = {
-        .engine = daemon->engine,
-        .log = &daemon->log,
-        .guard = &daemon->guard,
-        .nthreads = (unsigned) settings->http_threads,
-        .max_connections = (unsigned) settings->max_connections,
-        .max_body_bytes = (size_t) settings->max_body_bytes,
-        .request_timeout_ns = settings->request_timeout_ns,
-        .ctx = daemon,
-        .failed = component_failed,
-    };
-
-    return pawl_server_open(&options, &daemon->server, err);
-}
-
-/* Everything that start needs, in this order; what was opened is closed by close_all(). */
-static int
-open_all(struct daemon *daemon, struct pawl_err *err)
-{
-    int rc;
-
-    daemon->signal_fd = catch_signals();
-    daemon->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (daemon->signal_fd < 0 || daemon->failed_fd < 0) {
-        err->code = PAWL_ESYS;
-        snprintf(err->text, sizeof err->text, "cannot take signals: %s", strerror(errno));
-        return PAWL_ESYS;
-    }
-    if ((rc = listen_all(daemon, err)) != PAWL_OK || (rc = open_engine(daemon, err)) != PAWL_OK)
-        return rc;
-    return open_server(daemon, err);
-}
-
-static int
-announce(struct daemon *daemon)
-{
-    struct pawl_buffer buffer;
-
-    pawl_buffer_init(&buffer);
-    pawl_routes_print(&buffer);
-    for (size_t i = 0; i < daemon->nlisteners; i++) {
-        pawl_buffer_append_str(&buffer, "pawld: listening on ");
-        pawl_buffer_append_str(&buffer, daemon->listeners[i].text);
-        pawl_buffer_append_str(&buffer, "\n");
-    }
-    return print(&buffer);
-}
-
-/* --- Serving --- */
-
-/* True for a signal that asks to stop. */
-static bool
-take_signal(struct daemon *daemon)
-{
-    struct signalfd_siginfo info;
-
-    if (read(daemon->signal_fd, &info, sizeof info) != (ssize_t) sizeof info)
-        return false;
-    LOG(daemon, PAWL_LOG_INFO, "%s received", sigabbrev_np((int) info.ssi_signo) != NULL
-            ? sigabbrev_np((int) info.ssi_signo) : "a signal");
-    return true;
-}
-
-/* Accepts what waits on one address; false when descriptors ran out. */
-static bool
-accept_some(struct daemon *daemon, struct pawl_listener *listener)
-{
-    for (int i = 0; i < ACCEPTS && pawl_server_has_room(daemon->server); i++) {
-        int fd = pawl_listener_accept(listener);
-
-        if (fd >= 0)
-            pawl_server_give(daemon->server, fd, listener->is_unix);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            return false;
-        else if (errno != ECONNABORTED && errno != EINTR)
-            break;
-    }
-    return true;
-}
-
-/* Until a signal or a failure. */
-static void
-serve(struct daemon *daemon)
-{
-    struct pollfd fds[3 + PAWL_OPTION_LIST];
-    bool out_of_fds = false;
-
-    for (;;) {
-        bool has_room = pawl_server_has_room(daemon->server) && !out_of_fds;
-        nfds_t n = 3;
-
-        fds[0] = (struct pollfd){.fd = daemon->signal_fd, .events = POLLIN};
-        fds[1] = (struct pollfd){.fd = daemon->failed_fd, .events = POLLIN};
-        fds[2] = (struct pollfd){
-            .fd = out_of_fds ? -1 : pawl_server_room_fd(daemon->server), .events = POLLIN};
-        for (size_t i = 0; has_room && i < daemon->nlisteners; i++)
-            fds[n++] = (struct pollfd){.fd = daemon->listeners[i].fd, .events = POLLIN};
-        if (poll(fds, n, out_of_fds ? FULL_PAUSE_MS : -1) < 0 && errno != EINTR) {
-            component_failed(daemon, "the main thread cannot wait for connections");
-            return;
-        }
-        if (fds[1].revents != 0 || (fds[0].revents != 0 && take_signal(daemon)))
-            return;
-        out_of_fds = false;
-        for (nfds_t i = 3; i < n; i++)
-            if (fds[i].revents != 0 && !accept_some(daemon, &daemon->listeners[i - 3])) {
-                LOG(daemon, PAWL_LOG_WARN, "cannot accept connections: %s", strerror(errno));
-                out_of_fds = true;
-            }
-    }
-}
-
-/* --- End --- */
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Waits until no run is in progress; false when the time is up or a signal cut it short. */
-static bool
-wait_idle(struct daemon *daemon, int64_t ms)
-{
-    int64_t end = now_ms() + ms;
-    struct pollfd fds[2] = {
-        {.fd = pawl_idle_fd(daemon->engine), .events = POLLIN},
-        {.fd = daemon->signal_fd, .events = POLLIN},
-    };
-
-    for (;;) {
-        int64_t left = end - now_ms();
-
-        if (left < 0)
-            left = 0;
-        if (poll(fds, 2, left < INT32_MAX ? (int) left : INT32_MAX) < 0 && errno != EINTR)
-            return false;
-        if (fds[0].revents != 0)
-            return true;
-        if (now_ms() >= end || (fds[1].revents != 0 && take_signal(daemon)))
-            return false;
-    }
-}
-
-static void
-drain(struct daemon *daemon)
-{
-    struct pawl_stats stats;
-
-    for (size_t i = 0; i < daemon->nlisteners; i++)
-        pawl_listener_close(&daemon->listeners[i]);
-    pawl_server_drain(daemon->server);
-    pawl_close_begin(daemon->engine);
-    pawl_stats(daemon->engine, &stats);
-    LOG(daemon, PAWL_LOG_INFO, "stopping: %llu runs in progress",
-        (unsigned long long) stats.running);
-    if (wait_idle(daemon, daemon->settings.grace_ns / 1000000))
-        return;
-    LOG(daemon, PAWL_LOG_WARN, "runs are still in progress: sending them TERM");
-    pawl_signal_runs(daemon->engine, SIGTERM);
-    if (wait_idle(daemon, TERM_MS))
-        return;
-    LOG(daemon, PAWL_LOG_WARN, "runs are still in progress: sending them KILL");
-    pawl_signal_runs(daemon->engine, SIGKILL);
-    wait_idle(daemon, KILL_MS);
-}
-
-static void
-close_all(struct daemon *daemon)
-{
-    for (size_t i = 0; i < daemon->nlisteners; i++)
-        pawl_listener_close(&daemon->listeners[i]);
-    pawl_server_close(daemon->server);
-    pawl_close(daemon->engine);
-    if (daemon->signal_fd >= 0)
-        close(daemon->signal_fd);
-    if (daemon->failed_fd >= 0)
-        close(daemon->failed_fd);
-}
-
-static int
-run(struct daemon *daemon)
-{
-    const struct pawl_settings *settings = &daemon->settings;
-    struct pawl_err err = {.code = PAWL_OK};
-    int status = 0;
-
-    if (open_all(daemon, &err) != PAWL_OK) {
-        status = say(err.code == PAWL_EINVAL ? EXIT_USAGE : 1, err.text);
-    } else {
-        LOG(daemon, PAWL_LOG_INFO, "pawld " PAWL_VERSION ": at most %lld connections and %lld runs "
-                                   "at once, by a limit of %llu open files",
-            (long long) settings->max_connections, (long long) settings->max_running,
-            (unsigned long long) daemon->limits.nofile);
-        if (announce(daemon) != 0)
-            LOG(daemon, PAWL_LOG_WARN, "cannot write to stdout: %s", strerror(errno));
-        serve(daemon);
-        drain(daemon);
-    }
-    close_all(daemon);
-    if (atomic_load_explicit(&daemon->has_failed, memory_order_relaxed))
-        status = 1;
-    if (err.code == PAWL_OK)
-        LOG(daemon, PAWL_LOG_INFO, "stopped");
-    return status;
-}
-
-/* The settings that follow from others, and what they warn of. */
-static int
-settle(struct daemon *daemon, struct pawl_err *err)
-{
-    struct pawl_settings *settings = &daemon->settings;
     bool lowered = false;
     int rc;
 
-    daemon->log = (struct pawl_log){STDERR_FILENO, settings->log_json,
-        (enum pawl_log_level) settings->log_level};
     if (settings->listen.nitems == 0) {
-        settings->listen.items[0] = strdup(geteuid() == 0 ? ROOT_SOCKET : USER_ADDRESS);
+        settings->listen.items[0] =
+            strdup(geteuid() == 0 ? PAWL_ROOT_SOCKET : USER_ADDRESS);
         settings->listen.nitems = settings->listen.items[0] != NULL;
-        if (settings->listen.nitems == 0) {
-            snprintf(err->text, sizeof err->text, "out of memory");
-            return PAWL_ENOMEM;
-        }
     }
-    rc = pawl_limits_apply(&daemon->limits, settings, &lowered, err);
+    if (settings->listen.nitems == 0) {
+        *err = (struct pawl_err){PAWL_ENOMEM, NULL, "out of memory"};
+        return PAWL_ENOMEM;
+    }
+    rc = pawl_limits_apply(limits, settings, &lowered, err);
     if (rc == PAWL_OK && lowered)
-        LOG(daemon, PAWL_LOG_WARN, "--max-connections and --max-running were lowered to %lld and "
-                                   "%lld to fit into the limit of open files",
+        pawl_log_write(log, PAWL_LOG_WARN, NULL, 0,
+            "--max-connections and --max-running were lowered to %lld and %lld to fit into "
+            "the limit of open files",
             (long long) settings->max_connections, (long long) settings->max_running);
     return rc;
 }
 
 static int
-start(struct daemon *daemon)
+start(const struct pawl_settings *settings, const struct pawl_limits *limits,
+      const struct pawl_log *log)
 {
-    const struct pawl_settings *settings = &daemon->settings;
-
     if (settings->data != NULL)
-        return say(EXIT_USAGE, "--data: durable storage is not in this version yet, tasks are kept "
-                               "in memory: start with --ephemeral");
+        return say(EXIT_USAGE, "--data: durable storage is not in this version yet, tasks are "
+                               "kept in memory: start with --ephemeral");
     if (!settings->ephemeral)
-        LOG(daemon, PAWL_LOG_WARN, "tasks are kept in memory and end with the daemon: durable "
-                                   "storage is not in this version yet (--ephemeral says that "
-                                   "this is meant)");
-    return run(daemon);
+        pawl_log_write(log, PAWL_LOG_WARN, NULL, 0,
+            "tasks are kept in memory and end with the daemon: durable storage is not in this "
+            "version yet (--ephemeral says that this is meant)");
+    return pawl_daemon_run(settings, limits, log);
+}
+
+/* After the options were read. */
+static int
+act(struct pawl_settings *settings, const struct pawl_limits *limits)
+{
+    struct pawl_log log = {STDERR_FILENO, settings->log_json,
+        (enum pawl_log_level) settings->log_level};
+    struct pawl_buffer buffer;
+    struct pawl_err err;
+
+    pawl_buffer_init(&buffer);
+    if (settings->help) {
+        pawl_settings_help(&buffer);
+        return print(&buffer);
+    }
+    if (settings->version) {
+        pawl_buffer_append_str(&buffer, "pawld " PAWL_VERSION "\n");
+        return print(&buffer);
+    }
+    if (settle(settings, limits, &log, &err) != PAWL_OK)
+        return say(err.code == PAWL_EINVAL ? EXIT_USAGE : 1, err.text);
+    if (settings->print_config) {
+        pawl_settings_print(settings, &buffer);
+        return print(&buffer);
+    }
+    return start(settings, limits, &log);
 }
 
 int
 main(int argc, char **argv)
 {
-    static struct daemon daemon = {.signal_fd = -1, .failed_fd = -1};
-    struct pawl_buffer buffer;
+    struct pawl_settings settings;
+    struct pawl_limits limits;
     struct pawl_err err;
     int status;
 
-    pawl_buffer_init(&buffer);
-    pawl_guard_init(&daemon.guard);
-    pawl_limits_raise(&daemon.limits);
-    if (pawl_settings_read(argc, argv, environ, &daemon.settings, &err) != PAWL_OK) {
-        status = say(EXIT_USAGE, err.text);
-    } else if (daemon.settings.help) {
-        pawl_settings_help(&buffer);
-        status = print(&buffer);
-    } else if (daemon.settings.version) {
-        pawl_buffer_append_str(&buffer, "pawld " PAWL_VERSION "\n");
-        status = print(&buffer);
-    } else if (settle(&daemon, &err) != PAWL_OK) {
-        status = say(EXIT_USAGE, err.text);
-    } else if (daemon.settings.print_config) {
-        pawl_settings_print(&daemon.settings, &buffer);
-        status = print(&buffer);
-    } else {
-        status = start(&daemon);
-    }
-    pawl_settings_fini(&daemon.settings);
+    pawl_limits_raise(&limits);
+    if (pawl_settings_read(argc, argv, environ, &settings, &err) == PAWL_OK)
+        status = act(&settings, &limits);
+    else
+        status = say(err.code == PAWL_EINVAL ? EXIT_USAGE : 1, err.text);
+    pawl_settings_fini(&settings);
     return status;
 }

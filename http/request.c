@@ -55,6 +55,7 @@ reset(struct pawl_request *request)
     request->conn = NULL;
     request->mhd = NULL;
     request->state = PAWL_REQUEST_BEGUN;
+    request->method_name[0] = request->id[0] = '\0';
     request->is_head = request->suspended = request->resuming = false;
     request->route = NULL;
     request->status = 0;
