@@ -1,5 +1,6 @@
-/* conn.c: see conn.h. In every list but that of bodies all connections have the same time, so the
- * oldest is the first to run out; bodies are looked at together, once a second at most. */
+/* conn.c: see conn.h. In every list but that of bodies all connections have the same
+ * time, so the oldest is the first to run out; bodies are looked at together, once a
+ * second at most. */
 #include "conn.h"
 
 #include <netinet/in.h>
@@ -110,8 +111,8 @@ pawl_deadlines_next(const struct pawl_deadlines *deadlines)
     return next;
 }
 
-/* Whether bytes came since the last answer: a client that only keeps its connection open is not
- * told 408, which it would take for the answer to its next request. */
+/* Whether bytes came since the last answer: a client that only keeps its connection
+ * open is not told 408, which it would take for the answer to its next request. */
 static bool
 has_begun(const struct pawl_conn *conn, int64_t now_ns)
 {
@@ -122,7 +123,8 @@ has_begun(const struct pawl_conn *conn, int64_t now_ns)
         return true;
     if (conn->is_unix || getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
         return false;
-    return (int64_t) info.tcpi_last_data_recv * 1000000 + NANO / 100 < now_ns - conn->since_ns;
+    return (int64_t) info.tcpi_last_data_recv * 1000000 + NANO / 100 <
+           now_ns - conn->since_ns;
 }
 
 static void

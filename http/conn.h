@@ -1,8 +1,9 @@
-/* conn.h: one connection beside what libmicrohttpd knows of it, and the deadlines of connections.
+/* conn.h: one connection beside what libmicrohttpd knows of it, and the deadlines of
+ * connections.
  *
- * libmicrohttpd's own time-out counts inactivity, so a client that sends a byte a second would stay
- * for ever. Here a connection is in one phase at a time, and each phase has a bound. All of it
- * belongs to one HTTP thread. */
+ * libmicrohttpd's own time-out counts inactivity, so a client that sends a byte a
+ * second would stay for ever. Here a connection is in one phase at a time, and each
+ * phase has a bound. All of it belongs to one HTTP thread. */
 #ifndef PAWL_CONN_H
 #define PAWL_CONN_H
 
@@ -14,9 +15,9 @@ struct pawl_request;
 
 enum pawl_phase {
     PAWL_PHASE_FRESH,           /* accepted, no complete headers yet: timeout */
-    PAWL_PHASE_IDLE,            /* answered, next headers not complete: twice the timeout */
-    PAWL_PHASE_BODY,            /* headers read: timeout, and a second more for each KiB */
-    PAWL_PHASE_LINGER,          /* refused while sending: what it still sends is thrown away */
+    PAWL_PHASE_IDLE,            /* answered, no complete headers: twice the timeout */
+    PAWL_PHASE_BODY,            /* timeout, and a second more for each KiB */
+    PAWL_PHASE_LINGER,          /* refused: what it still sends is thrown away */
     PAWL_PHASE_BUSY,            /* ours to answer, or libmicrohttpd's to send: none */
     PAWL_NPHASES
 };
@@ -26,7 +27,7 @@ struct pawl_conn {
     enum pawl_phase phase;
     int fd;
     bool is_unix;
-    bool is_watched;                    /* in the thread's epoll set: told when the client goes */
+    bool is_watched;                    /* in the thread's epoll set, for its end */
     int64_t since_ns;                   /* start of the phase */
     uint64_t body_bytes;                /* of this phase */
     struct pawl_request *request;       /* NULL between requests */
@@ -59,8 +60,9 @@ pawl_conn_end(struct pawl_conn *conn);
 int64_t
 pawl_deadlines_next(const struct pawl_deadlines *deadlines);
 
-/* Ends connections whose time is up: answers 408 where something was begun, and shuts the socket
- * down, which libmicrohttpd then notices. Threads: their HTTP thread. Blocks: no. */
+/* Ends connections whose time is up: answers 408 where something was begun, and shuts
+ * the socket down, which libmicrohttpd then notices. Threads: their HTTP thread.
+ * Blocks: no. */
 void
 pawl_deadlines_expire(struct pawl_deadlines *deadlines, int64_t now_ns);
 

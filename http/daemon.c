@@ -112,9 +112,10 @@ listen_all(struct pawl_daemon *daemon, struct pawl_err *err)
         if (!listener->is_unix)
             pawl_guard_serve(&daemon->guard, listener->host);
         if (!listener->is_unix && geteuid() == 0)
-            LOG(daemon, PAWL_LOG_WARN, "running as root and listening on %s: every local user can "
-                                       "run scripts as root; --listen " PAWL_ROOT_SOCKET
-                                       " lets only root in", listener->text);
+            LOG(daemon, PAWL_LOG_WARN,
+                "running as root and listening on %s: every local user can "
+                "run scripts as root; --listen " PAWL_ROOT_SOCKET " lets only root in",
+                listener->text);
     }
     for (size_t i = 0; i < daemon->settings->hosts.nitems; i++)
         if (!pawl_guard_serve(&daemon->guard, daemon->settings->hosts.items[i])) {
@@ -164,7 +165,7 @@ open_server(struct pawl_daemon *daemon, struct pawl_err *err)
     return pawl_server_open(&options, &daemon->server, err);
 }
 
-/* Everything that start needs, in this order; what was opened is closed by close_all(). */
+/* All that serving needs, in this order; close_all() closes what was opened. */
 static int
 open_all(struct pawl_daemon *daemon, struct pawl_err *err)
 {
@@ -177,7 +178,8 @@ open_all(struct pawl_daemon *daemon, struct pawl_err *err)
         snprintf(err->text, sizeof err->text, "cannot take signals: %s", strerror(errno));
         return PAWL_ESYS;
     }
-    if ((rc = listen_all(daemon, err)) != PAWL_OK || (rc = open_engine(daemon, err)) != PAWL_OK)
+    if ((rc = listen_all(daemon, err)) != PAWL_OK ||
+        (rc = open_engine(daemon, err)) != PAWL_OK)
         return rc;
     return open_server(daemon, err);
 }
@@ -224,7 +226,8 @@ accept_some(struct pawl_daemon *daemon, struct pawl_listener *listener)
 
         if (fd >= 0)
             pawl_server_give(daemon->server, fd, listener->is_unix);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+                 errno == ENOBUFS)
             return false;
         else if (errno != ECONNABORTED && errno != EINTR)
             break;
@@ -245,8 +248,9 @@ serve(struct pawl_daemon *daemon)
 
         fds[0] = (struct pollfd){.fd = daemon->signal_fd, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = daemon->failed_fd, .events = POLLIN};
-        fds[2] = (struct pollfd){
-            .fd = out_of_fds ? -1 : pawl_server_room_fd(daemon->server), .events = POLLIN};
+        fds[2] =
+            (struct pollfd){.fd = out_of_fds ? -1 : pawl_server_room_fd(daemon->server),
+                .events = POLLIN};
         for (size_t i = 0; has_room && i < daemon->nlisteners; i++)
             fds[n++] = (struct pollfd){.fd = daemon->listeners[i].fd, .events = POLLIN};
         if (poll(fds, n, out_of_fds ? FULL_PAUSE_MS : -1) < 0 && errno != EINTR) {
@@ -258,7 +262,8 @@ serve(struct pawl_daemon *daemon)
         out_of_fds = false;
         for (nfds_t i = 3; i < n; i++)
             if (fds[i].revents != 0 && !accept_some(daemon, &daemon->listeners[i - 3])) {
-                LOG(daemon, PAWL_LOG_WARN, "cannot accept connections: %s", strerror(errno));
+                LOG(daemon, PAWL_LOG_WARN, "cannot accept connections: %s",
+                    strerror(errno));
                 out_of_fds = true;
             }
     }
@@ -275,7 +280,8 @@ now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until no run is in progress; false when the time is up or a signal cut it short. */
+/* Waits until no run is in progress; false when the time is up or a signal cut it
+ * short. */
 static bool
 wait_idle(struct pawl_daemon *daemon, int64_t ms)
 {
@@ -358,9 +364,11 @@ pawl_daemon_run(const struct pawl_settings *settings, const struct pawl_limits *
         status = refuse(&err);
     } else {
         LOG(daemon, PAWL_LOG_INFO,
-            "pawld " PAWL_VERSION ": at most %lld connections and %lld runs at once, by a limit of "
-            "%llu open files", (long long) settings->max_connections,
-            (long long) settings->max_running, (unsigned long long) limits->nofile);
+            "pawld " PAWL_VERSION
+            ": at most %lld connections and %lld runs at once, by a limit of "
+            "%llu open files",
+            (long long) settings->max_connections, (long long) settings->max_running,
+            (unsigned long long) limits->nofile);
         announce(daemon);
         serve(daemon);
         drain(daemon);

@@ -1,9 +1,9 @@
 /* exchange.c: see exchange.h.
  *
- * libmicrohttpd calls the access handler once when the headers are complete, then with each piece
- * of the body, then once more; a suspended connection's last call is repeated when it is resumed.
- * An answer can be queued in the first and the last call only, so a body that is refused while it
- * arrives is answered by hand on the socket. */
+ * libmicrohttpd calls the access handler once when the headers are complete, then with
+ * each piece of the body, then once more; a suspended connection's last call is
+ * repeated when it is resumed. An answer can be queued in the first and the last call
+ * only, so a body that is refused while it arrives is answered by hand on the socket. */
 #include "exchange.h"
 
 #include <inttypes.h>
@@ -19,23 +19,25 @@
 #include "routes.h"
 #include "thread.h"
 
-#define STREAM_BLOCK 16384      /* of an answer that has no length, to a client without chunks */
+#define STREAM_BLOCK 16384      /* of a long answer to a client without chunks */
 
 static struct pawl_conn *
 conn_of(struct MHD_Connection *mhd)
 {
-    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+        ->socket_context;
 }
 
 void *
 pawl_exchange_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
-    struct pawl_request *request = pawl_request_take(cls);
+    struct pawl_conn *conn = conn_of(mhd);
+    struct pawl_request *request = conn != NULL ? pawl_request_take(cls) : NULL;
 
     if (request == NULL)
         return NULL;
-    request->conn = conn_of(mhd);
-    request->conn->request = request;
+    request->conn = conn;
+    conn->request = request;
     request->mhd = mhd;
     if (uri != NULL)
         pawl_buffer_append_str(&request->target, uri);
@@ -83,7 +85,8 @@ read_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_le
     if (place != NULL)
         *place = (struct pawl_text){value != NULL ? value : "", value_len};
     else if (name_len == 6 && strcasecmp(name, "Expect") == 0)
-        head->expects_continue = value_len == 12 && strcasecmp(value, "100-continue") == 0;
+        head->expects_continue =
+            value_len == 12 && strcasecmp(value, "100-continue") == 0;
     return MHD_YES;
 }
 
@@ -96,9 +99,9 @@ read_stream(void *cls, uint64_t pos, char *out, size_t max)
     ssize_t n = request->read(request, out, max);
 
     (void) pos;
-    return n == PAWL_READ_END      ? MHD_CONTENT_READER_END_OF_STREAM
-        : n == PAWL_READ_FAILED ? MHD_CONTENT_READER_END_WITH_ERROR
-                                : n;
+    if (n == PAWL_READ_END)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    return n == PAWL_READ_FAILED ? MHD_CONTENT_READER_END_WITH_ERROR : n;
 }
 
 static void
@@ -135,11 +138,11 @@ add_headers(struct pawl_request *request, struct MHD_Response *response)
 static enum MHD_Result
 queue_answer(struct pawl_request *request)
 {
-    struct MHD_Response *response = request->read != NULL
-        ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, request,
-              NULL)
-        : MHD_create_response_from_buffer(request->answer.len, request->answer.data,
-              MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        request->read != NULL ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
+                                    STREAM_BLOCK, read_stream, request, NULL)
+                              : MHD_create_response_from_buffer(request->answer.len,
+                                    request->answer.data, MHD_RESPMEM_PERSISTENT);
     enum MHD_Result queued;
 
     if (response == NULL)
@@ -150,8 +153,9 @@ queue_answer(struct pawl_request *request)
     return queued;
 }
 
-/* Answers by hand while the body still arrives, and goes on reading for a moment: closing a socket
- * with unread bytes resets it, and the client might never see the answer. */
+/* Answers by hand while the body still arrives, and goes on reading for a moment:
+ * closing a socket with unread bytes resets it, and the client might never see the
+ * answer. */
 static void
 refuse_by_hand(struct pawl_request *request, const struct pawl_problem *problem)
 {
@@ -160,10 +164,11 @@ refuse_by_hand(struct pawl_request *request, const struct pawl_problem *problem)
 
     pawl_request_refuse(request, problem);
     len = snprintf(head, sizeof head,
-        "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n"
-        "X-Request-ID: %s\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
+        "Content-Length: %zu\r\nX-Request-ID: %s\r\nConnection: close\r\n\r\n",
         problem->status, problem->title, request->answer.len, request->id);
-    if (send(request->conn->fd, head, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) == len &&
+    if (send(request->conn->fd, head, (size_t) len,
+            MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) == len &&
         send(request->conn->fd, request->answer.data, request->answer.len,
             MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         /* The client is gone, or does not read: the connection ends all the same. */
@@ -210,7 +215,8 @@ pawl_exchange_resume(struct pawl_http *http)
         request->suspended = request->resuming = false;
         http->nsuspended--;
         if (request->state == PAWL_REQUEST_BODY)
-            pawl_conn_enter(&http->deadlines, request->conn, PAWL_PHASE_BODY, http->now_ns);
+            pawl_conn_enter(
+                &http->deadlines, request->conn, PAWL_PHASE_BODY, http->now_ns);
         MHD_resume_connection(request->mhd);
     }
 }
@@ -248,11 +254,11 @@ on_body(struct pawl_request *request, const char *data, size_t *size)
     const struct pawl_route *route = request->route;
     size_t max = request->http->service->max_body_bytes;
 
-    /* Pieces of one read may follow each other without asking whether we are suspended. */
+    /* Pieces of one read follow each other whether we are suspended or not. */
     if (request->suspended)
         return MHD_YES;
-    if (request->state == PAWL_REQUEST_BODY && request->refused.status == 0 && route != NULL &&
-        route->is_ndjson) {
+    if (request->state == PAWL_REQUEST_BODY && request->refused.status == 0 &&
+        route != NULL && route->is_ndjson) {
         size_t taken = pawl_ndjson_feed(request, data, *size);
 
         request->conn->body_bytes += taken;
@@ -263,7 +269,8 @@ on_body(struct pawl_request *request, const char *data, size_t *size)
     if (request->state == PAWL_REQUEST_BODY && request->conn->body_bytes > max) {
         struct pawl_problem problem;
 
-        pawl_problem_set(&problem, 413, NULL, "the body has more than %zu bytes: --max-body", max);
+        pawl_problem_set(
+            &problem, 413, NULL, "the body has more than %zu bytes: --max-body", max);
         refuse_by_hand(request, &problem);
     } else if (request->state == PAWL_REQUEST_BODY && request->refused.status == 0 &&
         route != NULL && route->takes_body) {
@@ -300,8 +307,8 @@ on_end(struct pawl_request *request)
 }
 
 enum MHD_Result
-pawl_exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-                     const char *version, const char *data, size_t *size, void **state)
+pawl_exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
+    const char *method, const char *version, const char *data, size_t *size, void **state)
 {
     struct pawl_request *request = *state;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Takes "host", "host:port", "[v6]" or "[v6]:port" apart; a port is digits, or nothing. */
+/* Takes "host", "host:port", "[v6]", "[v6]:port" apart; a port is digits, or nothing. */
 static bool
 split_host(const char *value, size_t len, const char **out_host, size_t *out_len)
 {
@@ -36,7 +36,8 @@ split_host(const char *value, size_t len, const char **out_host, size_t *out_len
         if (*rest < '0' || *rest > '9')
             return false;
     for (size_t i = 0; i < *out_len; i++)
-        if ((unsigned char) (*out_host)[i] <= ' ' || strchr("/@\\?#\x7f", (*out_host)[i]) != NULL)
+        if ((unsigned char) (*out_host)[i] <= ' ' ||
+            strchr("/@\\?#\x7f", (*out_host)[i]) != NULL)
             return false;
     return true;
 }
@@ -48,7 +49,8 @@ is_loopback(const char *host, size_t len)
     struct in_addr v4;
     struct in6_addr v6;
 
-    if (len == 9 && (memcmp(host, "127.0.0.1", 9) == 0 || strncasecmp(host, "localhost", 9) == 0))
+    if (len == 9 &&
+        (memcmp(host, "127.0.0.1", 9) == 0 || strncasecmp(host, "localhost", 9) == 0))
         return true;
     if (len >= sizeof text)
         return false;
@@ -58,7 +60,8 @@ is_loopback(const char *host, size_t len)
         return ntohl(v4.s_addr) >> 24 == 127;
     if (inet_pton(AF_INET6, text, &v6) != 1)
         return false;
-    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+    return IN6_IS_ADDR_LOOPBACK(&v6) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
 static bool
@@ -67,7 +70,8 @@ is_served(const struct pawl_guard *guard, const char *host, size_t len)
     if (is_loopback(host, len))
         return true;
     for (size_t i = 0; i < guard->nhosts; i++)
-        if (strlen(guard->hosts[i]) == len && strncasecmp(guard->hosts[i], host, len) == 0)
+        if (strlen(guard->hosts[i]) == len &&
+            strncasecmp(guard->hosts[i], host, len) == 0)
             return true;
     return false;
 }

@@ -1,5 +1,5 @@
-/* guard.h: which Host and Origin are served, so that a web page cannot run scripts on the machine
- * of its visitor (DNS rebinding, cross-site requests).
+/* guard.h: which Host and Origin are served, so that a web page cannot run scripts on
+ * the machine of its visitor (DNS rebinding, cross-site requests).
  *
  * A guard is filled in before the threads start and then only read. */
 #ifndef PAWL_GUARD_H
@@ -22,12 +22,14 @@ enum pawl_verdict { PAWL_GUARD_PASS, PAWL_GUARD_FOREIGN, PAWL_GUARD_MALFORMED };
 void
 pawl_guard_init(struct pawl_guard *guard);
 
-/* Also serves a name or address, with or without a port: false when it is none, or there are
- * PAWL_GUARD_HOSTS already. Threads: before others start. Blocks: no. Owns: copies. */
+/* Also serves a name or address, with or without a port: false when it is none, or
+ * there are PAWL_GUARD_HOSTS already. Threads: before others start. Blocks: no. Owns:
+ * copies. */
 bool
 pawl_guard_serve(struct pawl_guard *guard, const char *host);
 
-/* Judges the value of a Host header, or the authority of a target. The port is not compared.
+/* Judges the value of a Host header, or the authority of a target. The port is not
+ * compared.
  * Threads: any. Blocks: no. Locks: none. */
 enum pawl_verdict
 pawl_guard_host(const struct pawl_guard *guard, const char *value, size_t len);

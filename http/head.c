@@ -1,5 +1,5 @@
-/* head.c: see head.h. The order of the checks is the order in which they matter: what the bytes of
- * the connection mean, who asks, what is asked. */
+/* head.c: see head.h. The order of the checks is the order in which they matter: what
+ * the bytes of the connection mean, who asks, what is asked. */
 #include "head.h"
 
 #include <inttypes.h>
@@ -79,8 +79,9 @@ check_framing(struct pawl_request *request, const struct pawl_head *head)
     if (head->has_bad_name)
         return refuse(request, 400, "the name of a header is empty or has a blank in it");
     if (head->nencodings > 0 && head->nlengths > 0)
-        return refuse(request, 400, "Transfer-Encoding and Content-Length in one request: send "
-                                    "only one of them");
+        return refuse(request, 400,
+            "Transfer-Encoding and Content-Length in one request: send "
+            "only one of them");
     if (head->nencodings > 1 ||
         (head->nencodings == 1 && !is_caseless(&head->transfer_encoding, "chunked")))
         return refuse(request, 501, "the only Transfer-Encoding known is 'chunked'");
@@ -101,9 +102,11 @@ judge(struct pawl_request *request, enum pawl_verdict verdict, const char *heade
     if (verdict == PAWL_GUARD_MALFORMED)
         return refuse(request, 400, "%s '%.*s' is malformed", header, shown, value->text);
     if (verdict == PAWL_GUARD_FOREIGN)
-        return refuse(request, 403, "%s '%.*s' is not served here, to keep web pages from running "
-                                    "scripts on their visitors' machines: if it is yours, start "
-                                    "pawld with --host NAME", header, shown, value->text);
+        return refuse(request, 403,
+            "%s '%.*s' is not served here, to keep web pages from running "
+            "scripts on their visitors' machines: if it is yours, start "
+            "pawld with --host NAME",
+            header, shown, value->text);
     return true;
 }
 
@@ -118,14 +121,14 @@ check_origin(struct pawl_request *request, const struct pawl_head *head)
             &head->host))
         return false;
     if (!request->conn->is_unix && authority->text != NULL &&
-        !judge(request, pawl_guard_host(guard, authority->text, authority->len), "the host",
-            authority))
+        !judge(request, pawl_guard_host(guard, authority->text, authority->len),
+            "the host", authority))
         return false;
     if (head->norigins > 1)
         return refuse(request, 400, "more than one Origin");
     return head->norigins == 0 ||
-        judge(request, pawl_guard_origin(guard, head->origin.text, head->origin.len), "Origin",
-            &head->origin);
+           judge(request, pawl_guard_origin(guard, head->origin.text, head->origin.len),
+               "Origin", &head->origin);
 }
 
 static bool
@@ -138,12 +141,14 @@ check_route(struct pawl_request *request, const struct pawl_head *head)
     if (request->route != NULL)
         return pawl_route_check_params(request->route, &request->uri, &request->refused);
     if (allowed == 0)
-        return refuse(request, 404, "there is nothing at this path: tasks are at /api/tasks and "
-                                    "/api/tasks/{id}, the id percent-encoded");
+        return refuse(request, 404,
+            "there is nothing at this path: tasks are at /api/tasks and "
+            "/api/tasks/{id}, the id percent-encoded");
     request->allow = allowed;
     if (request->method == PAWL_OPTIONS)
         return true;
-    return refuse(request, 405, "%s is not possible here, see Allow", request->method_name);
+    return refuse(
+        request, 405, "%s is not possible here, see Allow", request->method_name);
 }
 
 static bool
@@ -167,7 +172,8 @@ check_length(struct pawl_request *request, const struct pawl_head *head)
     size_t max = request->http->service->max_body_bytes;
 
     /* A stream has no bound of its own, its lines do. */
-    if ((request->route != NULL && request->route->is_ndjson) || pawl_head_length(head) <= max)
+    if ((request->route != NULL && request->route->is_ndjson) ||
+        pawl_head_length(head) <= max)
         return true;
     return refuse(request, 413, "the body has %.*s bytes, more than %zu: --max-body",
         (int) (head->content_length.len < 20 ? head->content_length.len : 20),
@@ -180,8 +186,8 @@ pawl_head_check(struct pawl_request *request, const struct pawl_head *head)
     request->refused.status = 0;
     set_id(request, &head->request_id);
     /* One after the other until one refuses. */
-    if (check_framing(request, head) && check_target(request) && check_origin(request, head) &&
-        check_route(request, head))
+    if (check_framing(request, head) && check_target(request) &&
+        check_origin(request, head) && check_route(request, head))
         check_length(request, head);
 }
 

@@ -1,4 +1,5 @@
-/* head.h: what the headers of a request allow: framing, Host, Origin, route, parameters, length. */
+/* head.h: what the headers of a request allow: framing, Host, Origin, route,
+ * parameters, length. */
 #ifndef PAWL_HEAD_H
 #define PAWL_HEAD_H
 

@@ -12,7 +12,8 @@ put(struct pawl_buffer *out, const char *name, uint64_t value)
 }
 
 static void
-put_percentiles(struct pawl_buffer *out, const char *name, int64_t p50, int64_t p99, int64_t p999)
+put_percentiles(
+    struct pawl_buffer *out, const char *name, int64_t p50, int64_t p99, int64_t p999)
 {
     pawl_buffer_append_str(out, name);
     put(out, "{\"p50\":", (uint64_t) p50);
@@ -29,9 +30,10 @@ pawl_tasks_health(struct pawl_request *request)
     struct pawl_stats stats;
 
     pawl_stats(service->engine, &stats);
-    pawl_buffer_append_str(out, atomic_load_explicit(&service->draining, memory_order_relaxed)
-            ? "{\"status\":\"draining\""
-            : "{\"status\":\"ok\"");
+    pawl_buffer_append_str(
+        out, atomic_load_explicit(&service->draining, memory_order_relaxed)
+                 ? "{\"status\":\"draining\""
+                 : "{\"status\":\"ok\"");
     pawl_buffer_append_str(out, ",\"version\":\"" PAWL_VERSION "\"");
     put(out, ",\"uptimeNs\":", (uint64_t) (request->http->now_ns - service->started_ns));
     put(out, ",\"tasks\":", stats.tasks);

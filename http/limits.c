@@ -6,9 +6,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define RESERVED 96             /* descriptors of our own: standard ones, sockets, logs, library */
+#define RESERVED 96             /* our own: standard ones, sockets, libraries */
 #define PER_THREAD 8            /* of an HTTP thread or a worker */
-#define PER_RUN 4               /* pidfd, two pipes, and one for a long script while it starts */
+#define PER_RUN 4               /* pidfd, two pipes, and one for a long script */
 #define CONNECTIONS 16384       /* by default at most: each costs 16 KiB of memory */
 #define RUNS 32768              /* by default at most */
 
@@ -32,7 +32,8 @@ pawl_limits_raise(struct pawl_limits *out_limits)
         out_limits->nofile = limit.rlim_cur;
 }
 
-/* Half of the descriptors are for connections, half for runs, unless one of them was asked for. */
+/* Half of the descriptors are for connections, half for runs, unless one of them was
+ * asked for. */
 static bool
 share(int64_t budget, int64_t *connections, int64_t *runs)
 {
@@ -40,7 +41,8 @@ share(int64_t budget, int64_t *connections, int64_t *runs)
 
     if (*connections == 0)
         *connections = smaller(CONNECTIONS,
-            *runs == 0 ? budget / 2 : budget - PER_RUN * smaller(*runs, budget / 2 / PER_RUN));
+            *runs == 0 ? budget / 2
+                       : budget - PER_RUN * smaller(*runs, budget / 2 / PER_RUN));
     *connections = smaller(*connections, budget - PER_RUN);
     if (*runs == 0)
         *runs = smaller(RUNS, (budget - *connections) / PER_RUN);
@@ -57,7 +59,8 @@ pawl_limits_apply(const struct pawl_limits *limits, struct pawl_settings *settin
                   bool *out_lowered, struct pawl_err *err)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t budget, nofile = limits->nofile < INT32_MAX ? (int64_t) limits->nofile : INT32_MAX;
+    int64_t budget,
+        nofile = limits->nofile < INT32_MAX ? (int64_t) limits->nofile : INT32_MAX;
 
     if (cores < 1)
         cores = 1;
@@ -68,13 +71,16 @@ pawl_limits_apply(const struct pawl_limits *limits, struct pawl_settings *settin
     if (settings->max_memory_bytes == 0)
         settings->max_memory_bytes =
             (int64_t) sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 2;
-    budget = nofile - RESERVED - PER_THREAD * (settings->workers + settings->http_threads);
+    budget =
+        nofile - RESERVED - PER_THREAD * (settings->workers + settings->http_threads);
     if (budget < 4 * PER_RUN) {
         err->code = PAWL_EINVAL;
         err->field = NULL;
         snprintf(err->text, sizeof err->text,
-            "the limit of open files, %" PRId64 ", is too low for this many threads: raise it "
-            "(ulimit -n), or lower --workers and --http-threads", nofile);
+            "the limit of open files, %" PRId64
+            ", is too low for this many threads: raise it "
+            "(ulimit -n), or lower --workers and --http-threads",
+            nofile);
         return PAWL_EINVAL;
     }
     *out_lowered = share(budget, &settings->max_connections, &settings->max_running);

@@ -1,4 +1,5 @@
-/* limits.h: what the machine allows: open files, memory, cores; and the settings that follow. */
+/* limits.h: what the machine allows: open files, memory, cores; and the settings that
+ * follow. */
 #ifndef PAWL_LIMITS_H
 #define PAWL_LIMITS_H
 
@@ -8,7 +9,7 @@
 #include "options.h"
 
 struct pawl_limits {
-    uint64_t old_nofile;        /* soft limit of open files that we were started with: runs' */
+    uint64_t old_nofile;        /* soft limit of open files at our start: runs' */
     uint64_t nofile;            /* the limit now */
 };
 
@@ -17,8 +18,9 @@ struct pawl_limits {
 void
 pawl_limits_raise(struct pawl_limits *out_limits);
 
-/* Replaces each 0 in settings by what fits, and lowers connections and runs so that their
- * descriptors fit together. out_lowered: what was asked for did not. Errors: PAWL_EINVAL. */
+/* Replaces each 0 in settings by what fits, and lowers connections and runs so that
+ * their descriptors fit together. out_lowered: what was asked for did not. Errors:
+ * PAWL_EINVAL. */
 int
 pawl_limits_apply(const struct pawl_limits *limits, struct pawl_settings *settings,
                   bool *out_lowered, struct pawl_err *err);

@@ -1,8 +1,8 @@
 /* list.c: lists tasks in the order of submission: all of them as a stream, or a page.
  *
- * A page is taken before the answer begins, because only then it is known whether another follows
- * (Link); so its length is bounded. Its cursor is the place of its last task in the order, which
- * stays right when that task is deleted. */
+ * A page is taken before the answer begins, because only then it is known whether
+ * another follows (Link); so its length is bounded. Its cursor is the place of its last
+ * task in the order, which stays right when that task is deleted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,8 @@ read_after(struct pawl_request *request, struct pawl_cursor *cursor)
     }
     if (pawl_get(request->http->handle, text->text, text->len, &view) != PAWL_OK) {
         pawl_request_fail(request, 400, "after",
-            "after must be the id of a task or come from a Link header: no task has the id '%.*s'",
+            "after must be the id of a task or come from a Link header: no task has the "
+            "id '%.*s'",
             (int) (text->len < 255 ? text->len : 255), text->text);
         return false;
     }
@@ -159,7 +160,8 @@ link_next(struct pawl_request *request, uint64_t seq)
         pawl_uri_encode(link, param->value.text, param->value.len);
         pawl_buffer_append_char(link, '&');
     }
-    snprintf(after, sizeof after, "after=%%40%llu>; rel=\"next\"", (unsigned long long) seq);
+    snprintf(
+        after, sizeof after, "after=%%40%llu>; rel=\"next\"", (unsigned long long) seq);
     pawl_buffer_append_str(link, after);
 }
 

@@ -74,11 +74,14 @@ parse_inet(const char *text, union address *out, socklen_t *out_len, struct pawl
             return PAWL_OK;
     } else {
         return fail(err, PAWL_EINVAL,
-            "--listen: '%.60s' is no IP address; expected for example 127.0.0.1:8865", host);
+            "--listen: '%.60s' is no IP address; expected for example 127.0.0.1:8865",
+            host);
     }
     return fail(err, PAWL_EINVAL,
-        "--listen: %.60s is not a loopback address and no authentication is configured: who "
-        "reaches pawld can run scripts. Use 127.0.0.1 or unix:/path, and ssh or a proxy from afar",
+        "--listen: %.60s is not a loopback address and no authentication is configured: "
+        "who "
+        "reaches pawld can run scripts. Use 127.0.0.1 or unix:/path, and ssh or a proxy "
+        "from afar",
         text);
 }
 
@@ -93,10 +96,11 @@ describe_inet(struct pawl_listener *listener)
     getsockname(listener->fd, &address.any, &len);
     is_v4 = address.any.sa_family == AF_INET;
     inet_ntop(address.any.sa_family,
-        is_v4 ? (void *) &address.v4.sin_addr : (void *) &address.v6.sin6_addr, listener->host,
-        sizeof listener->host);
-    snprintf(listener->text, sizeof listener->text, is_v4 ? "http://%s:%u" : "http://[%s]:%u",
-        listener->host, ntohs(is_v4 ? address.v4.sin_port : address.v6.sin6_port));
+        is_v4 ? (void *) &address.v4.sin_addr : (void *) &address.v6.sin6_addr,
+        listener->host, sizeof listener->host);
+    snprintf(listener->text, sizeof listener->text,
+        is_v4 ? "http://%s:%u" : "http://[%s]:%u", listener->host,
+        ntohs(is_v4 ? address.v4.sin_port : address.v6.sin6_port));
 }
 
 static int
@@ -108,18 +112,23 @@ open_inet(struct pawl_listener *listener, const char *text, struct pawl_err *err
 
     if (rc != PAWL_OK)
         return rc;
-    listener->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    listener->fd =
+        socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0)
         return fail(err, PAWL_ESYS, "cannot listen on %.60s: %s", text, strerror(errno));
-    /* Only for an address whose last user's connections linger: a live listener still refuses. */
+    /* Only for an address whose last user's connections linger: a live listener still
+     * refuses. */
     setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (address.any.sa_family == AF_INET6)
         setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     if (bind(listener->fd, &address.any, len) < 0 || listen(listener->fd, BACKLOG) < 0)
         return errno == EADDRINUSE
-            ? fail(err, PAWL_ESYS, "cannot listen on %.60s: the address is in use; is another "
-                                   "pawld running? --listen chooses another", text)
-            : fail(err, PAWL_ESYS, "cannot listen on %.60s: %s", text, strerror(errno));
+                   ? fail(err, PAWL_ESYS,
+                         "cannot listen on %.60s: the address is in use; is another "
+                         "pawld running? --listen chooses another",
+                         text)
+                   : fail(err, PAWL_ESYS, "cannot listen on %.60s: %s", text,
+                         strerror(errno));
     describe_inet(listener);
     return PAWL_OK;
 }
@@ -138,8 +147,9 @@ is_alive(const union address *address)
     return alive;
 }
 
-/* The lock is held as long as the socket: without it two daemons that start at once could both
- * take an old socket for stale, and the second would remove the first one's. */
+/* The lock is held as long as the socket: without it two daemons that start at once
+ * could both take an old socket for stale, and the second would remove the first one's.
+ */
 static int
 take_lock(struct pawl_listener *listener, struct pawl_err *err)
 {
@@ -156,7 +166,8 @@ take_lock(struct pawl_listener *listener, struct pawl_err *err)
 }
 
 static int
-bind_unix(struct pawl_listener *listener, const union address *address, struct pawl_err *err)
+bind_unix(
+    struct pawl_listener *listener, const union address *address, struct pawl_err *err)
 {
     mode_t mask;
     int rc;
@@ -190,7 +201,8 @@ open_unix(struct pawl_listener *listener, const char *path, struct pawl_err *err
 
     if (path[0] != '/' || strlen(path) >= sizeof address.un.sun_path)
         return fail(err, PAWL_EINVAL,
-            "--listen: unix: needs an absolute path of at most 107 bytes, not '%.60s'", path);
+            "--listen: unix: needs an absolute path of at most 107 bytes, not '%.60s'",
+            path);
     listener->is_unix = true;
     strcpy(listener->path, path);
     strcpy(address.un.sun_path, path);

@@ -115,7 +115,7 @@ put_as_text(struct line *line, enum pawl_log_level level, const char *message,
 
 void
 pawl_log_write(const struct pawl_log *log, enum pawl_log_level level,
-               const struct pawl_log_field *fields, size_t nfields, const char *format, ...)
+    const struct pawl_log_field *fields, size_t nfields, const char *format, ...)
 {
     char message[MESSAGE_MAX_BYTES];
     struct line line;

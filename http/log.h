@@ -1,7 +1,7 @@
 /* log.h: the daemon's log: one line of text or JSON a message, on stderr.
  *
- * A log is set up once and then only read, so any thread may write to it; a line goes out in one
- * write(2) and is not mixed with others. */
+ * A log is set up once and then only read, so any thread may write to it; a line goes
+ * out in one write(2) and is not mixed with others. */
 #ifndef PAWL_LOG_H
 #define PAWL_LOG_H
 
@@ -22,7 +22,8 @@ struct pawl_log_field {
     const char *text;
 };
 
-/* Whether a line of this level would be written: ask before work that only the log needs. */
+/* Whether a line of this level would be written: ask before work that only the log
+ * needs. */
 static inline bool
 pawl_log_has(const struct pawl_log *log, enum pawl_log_level level)
 {
@@ -31,9 +32,8 @@ pawl_log_has(const struct pawl_log *log, enum pawl_log_level level)
 
 /* Writes a line, cut at 4 KiB. Control characters come out escaped.
  * Threads: any. Blocks: as stderr does. Locks: none. Owns: borrows all. */
-void
-pawl_log_write(const struct pawl_log *log, enum pawl_log_level level,
-               const struct pawl_log_field *fields, size_t nfields, const char *format, ...)
+void pawl_log_write(const struct pawl_log *log, enum pawl_log_level level,
+    const struct pawl_log_field *fields, size_t nfields, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -21,7 +21,8 @@ static int
 print(struct pawl_buffer *buffer)
 {
     bool ok = !buffer->failed &&
-        fwrite(buffer->data, 1, buffer->len, stdout) == buffer->len && fflush(stdout) == 0;
+              fwrite(buffer->data, 1, buffer->len, stdout) == buffer->len &&
+              fflush(stdout) == 0;
 
     pawl_buffer_fini(buffer);
     return ok ? 0 : say(1, "cannot write to stdout");
@@ -47,7 +48,8 @@ settle(struct pawl_settings *settings, const struct pawl_limits *limits,
     rc = pawl_limits_apply(limits, settings, &lowered, err);
     if (rc == PAWL_OK && lowered)
         pawl_log_write(log, PAWL_LOG_WARN, NULL, 0,
-            "--max-connections and --max-running were lowered to %lld and %lld to fit into "
+            "--max-connections and --max-running were lowered to %lld and %lld to fit "
+            "into "
             "the limit of open files",
             (long long) settings->max_connections, (long long) settings->max_running);
     return rc;
@@ -58,11 +60,13 @@ start(const struct pawl_settings *settings, const struct pawl_limits *limits,
       const struct pawl_log *log)
 {
     if (settings->data != NULL)
-        return say(EXIT_USAGE, "--data: durable storage is not in this version yet, tasks are "
-                               "kept in memory: start with --ephemeral");
+        return say(EXIT_USAGE,
+            "--data: durable storage is not in this version yet, tasks are "
+            "kept in memory: start with --ephemeral");
     if (!settings->ephemeral)
         pawl_log_write(log, PAWL_LOG_WARN, NULL, 0,
-            "tasks are kept in memory and end with the daemon: durable storage is not in this "
+            "tasks are kept in memory and end with the daemon: durable storage is not in "
+            "this "
             "version yet (--ephemeral says that this is meant)");
     return pawl_daemon_run(settings, limits, log);
 }

@@ -1,8 +1,9 @@
 /* ndjson.c: see ndjson.h.
  *
- * A line that is cut by the end of a piece waits in request->body, which a line of --max-body bytes
- * bounds. Each line is one change of the engine. Changes that do not end at once are bounded, too:
- * then the rest of the stream waits in the client's socket. */
+ * A line that is cut by the end of a piece waits in request->body, which a line of
+ * --max-body bytes bounds. Each line is one change of the engine. Changes that do not
+ * end at once are bounded, too: then the rest of the stream waits in the client's
+ * socket. */
 #include "ndjson.h"
 
 #include <stdlib.h>
@@ -37,7 +38,8 @@ struct pawl_ndjson {
 static struct pawl_ndjson *
 stream_of(struct pawl_request *request)
 {
-    if (request->ndjson == NULL && (request->ndjson = calloc(1, sizeof *request->ndjson)) != NULL) {
+    if (request->ndjson == NULL &&
+        (request->ndjson = calloc(1, sizeof *request->ndjson)) != NULL) {
         pawl_buffer_init(&request->ndjson->errors);
         request->ndjson->line = 1;
     }
@@ -93,7 +95,8 @@ answer(struct pawl_request *request)
 static void
 line_done(struct pawl_op *op)
 {
-    struct line_op *done = (struct line_op *) ((char *) op - offsetof(struct line_op, op));
+    struct line_op *done =
+        (struct line_op *) ((char *) op - offsetof(struct line_op, op));
     struct pawl_request *request = done->request;
     struct pawl_ndjson *stream = request->ndjson;
 
@@ -102,7 +105,8 @@ line_done(struct pawl_op *op)
     if (op->code == PAWL_OK) {
         stream->accepted++;
     } else {
-        struct pawl_err err = {op->code, NULL, "the store could not keep the task: see the log"};
+        struct pawl_err err = {
+            op->code, NULL, "the store could not keep the task: see the log"};
         struct pawl_problem problem;
 
         pawl_problem_from_err(&problem, &err);
@@ -205,7 +209,8 @@ gather(struct pawl_request *request, const char *data, size_t len)
         pawl_buffer_append(&request->body, data, len);
         return;
     }
-    pawl_problem_set(&problem, 413, NULL, "the line has more than %zu bytes: --max-body", max);
+    pawl_problem_set(
+        &problem, 413, NULL, "the line has more than %zu bytes: --max-body", max);
     reject(stream, stream->line, NULL, 0, &problem);
     stream->skipping = true;
 }

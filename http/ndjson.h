@@ -1,4 +1,5 @@
-/* ndjson.h: many tasks in one request, a JSON document a line, submitted as the lines arrive.
+/* ndjson.h: many tasks in one request, a JSON document a line, submitted as the lines
+ * arrive.
  * Threads: the request's HTTP thread. Blocks: no. */
 #ifndef PAWL_NDJSON_H
 #define PAWL_NDJSON_H

@@ -97,15 +97,16 @@ set_number(const struct pawl_option *option, int64_t *value, const char *text,
     if (number < option->min || number > option->max) {
         format_number(option, option->min, min, sizeof min);
         format_number(option, option->max, max, sizeof max);
-        return pawl_option_fail(err, "%sexpected %s to %s, not '%.40s'", where, min, max, text);
+        return pawl_option_fail(
+            err, "%sexpected %s to %s, not '%.40s'", where, min, max, text);
     }
     *value = number;
     return PAWL_OK;
 }
 
 static int
-set_word(const struct pawl_option *option, int64_t *value, const char *text, const char *where,
-         struct pawl_err *err)
+set_word(const struct pawl_option *option, int64_t *value, const char *text,
+    const char *where, struct pawl_err *err)
 {
     char known[80] = "";
 
@@ -116,7 +117,8 @@ set_word(const struct pawl_option *option, int64_t *value, const char *text, con
             *value = i;
             return PAWL_OK;
         }
-        snprintf(known + len, sizeof known - len, "%s%s", i > 0 ? ", " : "", option->words[i]);
+        snprintf(
+            known + len, sizeof known - len, "%s%s", i > 0 ? ", " : "", option->words[i]);
     }
     return pawl_option_fail(err, "%sexpected one of %s, not '%.40s'", where, known, text);
 }
@@ -126,7 +128,8 @@ set_bool(bool *value, const char *text, const char *where, struct pawl_err *err)
 {
     *value = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
     if (!*value && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-        return pawl_option_fail(err, "%sexpected true or false, not '%.40s'", where, text);
+        return pawl_option_fail(
+            err, "%sexpected true or false, not '%.40s'", where, text);
     return PAWL_OK;
 }
 
@@ -146,7 +149,8 @@ pawl_option_set(const struct pawl_option *option, struct pawl_settings *settings
     switch (option->kind) {
     case PAWL_OPTION_TEXTS:
         if (len == 0 || list->nitems == PAWL_OPTION_LIST) {
-            rc = pawl_option_fail(err, "%s%s", where, len == 0 ? "is empty" : "too many of it");
+            rc = pawl_option_fail(
+                err, "%s%s", where, len == 0 ? "is empty" : "too many of it");
             break;
         }
         list->items[list->nitems++] = copy;
@@ -271,8 +275,9 @@ pawl_option_help(const struct pawl_option *option, struct pawl_buffer *buffer)
     bool has_default = option->fallback != NULL && strcmp(option->fallback, "0") != 0;
 
     snprintf(text, sizeof text, "  --%s%s%s\n        %s%s%s%s\n", option->name,
-        option->argument != NULL ? " " : "", option->argument != NULL ? option->argument : "",
-        option->help, has_default ? " (default " : "", has_default ? option->fallback : "",
+        option->argument != NULL ? " " : "",
+        option->argument != NULL ? option->argument : "", option->help,
+        has_default ? " (default " : "", has_default ? option->fallback : "",
         has_default ? ")" : "");
     pawl_buffer_append_str(buffer, text);
 }

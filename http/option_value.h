@@ -1,5 +1,5 @@
-/* option_value.h: the values of options as text: read, write, describe one. Private to options.c,
- * which owns the table. Used by the main thread only. */
+/* option_value.h: the values of options as text: read, write, describe one. Private to
+ * options.c, which owns the table. Used by the main thread only. */
 #ifndef PAWL_OPTION_VALUE_H
 #define PAWL_OPTION_VALUE_H
 
@@ -16,7 +16,7 @@ enum pawl_option_kind {
     PAWL_OPTION_TEXT,               /* char * */
     PAWL_OPTION_BOOL,               /* bool */
     PAWL_OPTION_WORD,               /* int64_t: which of words */
-    PAWL_OPTION_COUNT,              /* int64_t, from min to max, or 0 where that is the default */
+    PAWL_OPTION_COUNT,              /* int64_t, from min to max */
     PAWL_OPTION_SIZE,               /* the same in bytes: 512k, 8MiB */
     PAWL_OPTION_SPAN,               /* the same in nanoseconds: 30s */
 };
@@ -43,7 +43,8 @@ int
 pawl_option_fail(struct pawl_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Sets a value from text, adds one to a list. where stands in front of what is wrong with it.
+/* Sets a value from text, adds one to a list. where stands in front of what is wrong
+ * with it.
  * Errors: PAWL_EINVAL, PAWL_ENOMEM. */
 int
 pawl_option_set(const struct pawl_option *option, struct pawl_settings *settings,
@@ -53,7 +54,8 @@ pawl_option_set(const struct pawl_option *option, struct pawl_settings *settings
 void
 pawl_option_clear(const struct pawl_option *option, struct pawl_settings *settings);
 
-/* Splits a line of a config file; an empty key for a line that sets nothing. False: malformed. */
+/* Splits a line of a config file; an empty key for a line that sets nothing. False:
+ * malformed. */
 bool
 pawl_option_split(const char *line, struct pawl_text_span *out_key,
                   struct pawl_text_span *out_value);

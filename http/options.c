@@ -1,5 +1,5 @@
-/* options.c: see options.h. The table is the only place that knows the options by name; how a value
- * is read and written is in option_value.c. */
+/* options.c: see options.h. The table is the only place that knows the options by name;
+ * how a value is read and written is in option_value.c. */
 #include "options.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static const char *const format_words[] = {"text", "json", NULL};
 /* In the order of --help. A flag that only asks for something is no key of the file. */
 static const struct pawl_option table[] = {
     {"listen", PAWL_OPTION_TEXTS, AT(listen), .argument = "ADDRESS",
-     .help = "listen on 127.0.0.1:8865 or unix:/path; may be repeated; port 0: any free port"},
+     .help = "listen on 127.0.0.1:8865 or unix:/path; repeatable; port 0: any free one"},
     {"host", PAWL_OPTION_TEXTS, AT(hosts), .argument = "NAME",
      .help = "also serve requests for this Host; may be repeated"},
     {"data", PAWL_OPTION_TEXT, AT(data), .argument = "DIR",
@@ -29,8 +29,8 @@ static const struct pawl_option table[] = {
     {"durability", PAWL_OPTION_WORD, AT(durability), .argument = "sync|process",
      .words = durability_words, .fallback = "sync",
      .help = "an answered change survives: power loss (sync), kill -9 (process)"},
-    {"workers", PAWL_OPTION_COUNT, AT(workers), .argument = "N", .max = 1024, .fallback = "0",
-     .help = "threads that start and watch runs; 0: one a core"},
+    {"workers", PAWL_OPTION_COUNT, AT(workers), .argument = "N", .max = 1024,
+     .fallback = "0", .help = "threads that start and watch runs; 0: one a core"},
     {"http-threads", PAWL_OPTION_COUNT, AT(http_threads), .argument = "N", .max = 64,
      .fallback = "0", .help = "threads that serve HTTP; 0: one for two cores"},
     {"max-running", PAWL_OPTION_COUNT, AT(max_running), .argument = "N", .max = 1000000,
@@ -48,18 +48,19 @@ static const struct pawl_option table[] = {
      .max = 1000000, .fallback = "0",
      .help = "connections at once, more wait; 0: what the limit of open files allows"},
     {"keep-results", PAWL_OPTION_COUNT, AT(keep_results), .argument = "N",
-     .max = PAWL_KEEP_MAX, .fallback = "10", .help = "results kept of a task that does not say"},
+     .max = PAWL_KEEP_MAX, .fallback = "10",
+     .help = "results kept of a task that does not say"},
     {"grace", PAWL_OPTION_SPAN, AT(grace_ns), .argument = "DURATION",
      .max = 366 * 86400 * NANO, .fallback = "30s",
      .help = "how long runs may take to end when the daemon is told to"},
     {"request-timeout", PAWL_OPTION_SPAN, AT(request_timeout_ns), .argument = "DURATION",
      .min = NANO / 100, .max = 86400 * NANO, .fallback = "30s",
-     .help = "for the headers of a request, and for its body (plus 1s a KiB); twice that for "
-             "a connection between requests"},
+     .help = "for the headers of a request, and for its body (plus 1s a KiB); twice that "
+             "for a connection between requests"},
     {"config", PAWL_OPTION_TEXT, AT(config), .argument = "FILE", .no_key = true,
-     .help = "read options from this file: 'key = value' lines, [sections] and # comments"},
-    {"log-level", PAWL_OPTION_WORD, AT(log_level), .argument = "LEVEL", .words = level_words,
-     .fallback = "info", .help = "error, warn, info or debug"},
+     .help = "read options from this file: key = value, [sections], # comments"},
+    {"log-level", PAWL_OPTION_WORD, AT(log_level), .argument = "LEVEL",
+     .words = level_words, .fallback = "info", .help = "error, warn, info or debug"},
     {"log-format", PAWL_OPTION_WORD, AT(log_format), .argument = "text|json",
      .words = format_words, .fallback = "text", .help = "of the log, on stderr"},
     {"print-config", PAWL_OPTION_BOOL, AT(print_config), .no_key = true,
@@ -142,8 +143,8 @@ read_flags(struct reading *reading, int argc, char *const *argv)
         if (value == NULL && table[i].kind == PAWL_OPTION_BOOL)
             value = "true";
         else if (value == NULL && (value = argv[++n]) == NULL)
-            return pawl_option_fail(reading->err, "--%s needs a value: --%s %s", table[i].name,
-                table[i].name, table[i].argument);
+            return pawl_option_fail(reading->err, "--%s needs a value: --%s %s",
+                table[i].name, table[i].name, table[i].argument);
         snprintf(where, sizeof where, "--%s: ", table[i].name);
         if ((rc = set(reading, i, value, strlen(value), where)) != PAWL_OK)
             return rc;
@@ -162,12 +163,15 @@ read_env(struct reading *reading, char *const *envp)
         const char *value = *envp + len + 1;
         int rc = PAWL_OK;
 
-        if (strncmp(*envp, "PAWL_", 5) != 0 || len - 5 >= sizeof name || (*envp)[len] == '\0')
+        if (strncmp(*envp, "PAWL_", 5) != 0 || len - 5 >= sizeof name ||
+            (*envp)[len] == '\0')
             continue;
         for (n = 0; n < len - 5; n++) {
             char c = (*envp)[5 + n];
 
-            name[n] = (char) (c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : '?');
+            name[n] = (char) (c == '_'               ? '-'
+                              : c >= 'A' && c <= 'Z' ? c - 'A' + 'a'
+                                                     : '?');
         }
         i = find(name, n);
         if (i == NOPTIONS || (table[i].no_key && table[i].kind == PAWL_OPTION_BOOL))
@@ -205,7 +209,8 @@ read_line(struct reading *reading, char *line, const char *where)
         return pawl_option_fail(reading->err, "%s'%s' cannot be set in a file", where,
             table[i].name);
     if (reading->now[i] && table[i].kind != PAWL_OPTION_TEXTS)
-        return pawl_option_fail(reading->err, "%s'%s' is set twice", where, table[i].name);
+        return pawl_option_fail(
+            reading->err, "%s'%s' is set twice", where, table[i].name);
     return set(reading, i, value.text, value.len, where);
 }
 
@@ -283,7 +288,8 @@ pawl_settings_help(struct pawl_buffer *buffer)
     for (size_t i = 0; i < NOPTIONS; i++)
         pawl_option_help(&table[i], buffer);
     pawl_buffer_append_str(buffer,
-        "\nEvery option is also a key of the config file (max-pending = 1000) and a variable\n"
+        "\nEvery option is also a key of the config file (max-pending = 1000) and a "
+        "variable\n"
         "(PAWL_MAX_PENDING=1000). A flag wins over the environment, that over the file.\n"
         "Manual: man pawld, and docs/protocol.md for the HTTP interface.\n");
 }

@@ -1,7 +1,8 @@
-/* options.h: what pawld is told, by flags, environment and a config file, from one table.
+/* options.h: what pawld is told, by flags, environment and a config file, from one
+ * table.
  *
- * A flag wins over the environment, that over the file, that over the default; a list is taken
- * whole from the first of them that has it. Used by the main thread only. */
+ * A flag wins over the environment, that over the file, that over the default; a list
+ * is taken whole from the first of them that has it. Used by the main thread only. */
 #ifndef PAWL_OPTIONS_H
 #define PAWL_OPTIONS_H
 
@@ -31,15 +32,16 @@ struct pawl_settings {
     int64_t durability;             /* enum pawl_durability */
     int64_t log_level;              /* enum pawl_log_level */
     int64_t log_format;             /* 0 text, 1 json */
-    int64_t workers, http_threads, max_running, max_pending, max_connections, keep_results;
+    int64_t workers, http_threads, max_running, max_pending, max_connections,
+        keep_results;
     int64_t max_memory_bytes, max_body_bytes;
     int64_t grace_ns, request_timeout_ns;
 };
 
-/* Fills in settings from the arguments, the environment (envp as of environ) and the config file
- * they name. On failure err->text says what is wrong, and where.
- * Threads: main. Blocks: reads a file. Owns: the caller calls pawl_settings_fini(), also on
- * failure. Errors: PAWL_EINVAL, PAWL_ENOMEM. */
+/* Fills in settings from the arguments, the environment (envp as of environ) and the
+ * config file they name. On failure err->text says what is wrong, and where.
+ * Threads: main. Blocks: reads a file. Owns: the caller calls pawl_settings_fini(),
+ * also on failure. Errors: PAWL_EINVAL, PAWL_ENOMEM. */
 int
 pawl_settings_read(int argc, char *const *argv, char *const *envp,
                    struct pawl_settings *out_settings, struct pawl_err *err);

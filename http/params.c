@@ -50,8 +50,8 @@ pawl_param_int(struct pawl_request *request, const char *name, int64_t min, int6
 bool
 pawl_param_bool(struct pawl_request *request, const char *name, bool *out)
 {
-    static const char *const words[2][6] = {
-        {"0", "f", "F", "false", "False", "FALSE"}, {"1", "t", "T", "true", "True", "TRUE"}};
+    static const char *const words[2][6] = {{"0", "f", "F", "false", "False", "FALSE"},
+        {"1", "t", "T", "true", "True", "TRUE"}};
     const struct pawl_text *text = pawl_uri_param(&request->uri, name);
 
     if (text == NULL)
@@ -79,7 +79,8 @@ pawl_param_span(struct pawl_request *request, const char *name, int64_t *out_ns)
             pawl_duration_parse(text->text, text->len, &ns, NULL) != PAWL_OK) ||
         ns < 0) {
         pawl_request_fail(request, 400, name,
-            "%s must be a duration such as 30s or 1m30s, or an integer of nanoseconds, not '%.*s'",
+            "%s must be a duration such as 30s or 1m30s, or an integer of nanoseconds, "
+            "not '%.*s'",
             name, SHOWN(text));
         return false;
     }

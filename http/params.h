@@ -1,5 +1,5 @@
-/* params.h: query parameters as values. Each call refuses a bad one by name and returns false; a
- * parameter that is not there leaves *out as it is. Threads: any. Blocks: no. */
+/* params.h: query parameters as values. Each call refuses a bad one by name and returns
+ * false; a parameter that is not there leaves *out as it is. Threads: any. Blocks: no. */
 #ifndef PAWL_PARAMS_H
 #define PAWL_PARAMS_H
 

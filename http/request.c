@@ -1,5 +1,5 @@
-/* request.c: see request.h. The life of a request without libmicrohttpd: its pool, its answer, its
- * waits. exchange.c connects it with a connection. */
+/* request.c: see request.h. The life of a request without libmicrohttpd: its pool, its
+ * answer, its waits. exchange.c connects it with a connection. */
 #include "request.h"
 
 #include <stdarg.h>
@@ -117,7 +117,8 @@ pawl_request_op_end(struct pawl_request *request)
     return false;
 }
 
-/* Queues the connection to be resumed with others: each resume walks all that are suspended. */
+/* Queues the connection to be resumed with others: each resume walks all that are
+ * suspended. */
 static void
 finish(struct pawl_request *request, enum pawl_request_state state)
 {

@@ -1,9 +1,11 @@
-/* request.h: one request from its first byte to the last byte of its answer, as handlers see it.
+/* request.h: one request from its first byte to the last byte of its answer, as
+ * handlers see it.
  *
- * A request belongs to one HTTP thread and is used by it alone. Requests are kept and used again
- * with their buffers. libmicrohttpd's part is in request.c and server.c; handlers see none of it:
- * they read the request, then answer it with exactly one of the calls below, at once or later. A
- * handler that returns without an answer waits: its connection is suspended until there is one. */
+ * A request belongs to one HTTP thread and is used by it alone. Requests are kept and
+ * used again with their buffers. libmicrohttpd's part is in request.c and server.c;
+ * handlers see none of it: they read the request, then answer it with exactly one of
+ * the calls below, at once or later. A handler that returns without an answer waits:
+ * its connection is suspended until there is one. */
 #ifndef PAWL_REQUEST_H
 #define PAWL_REQUEST_H
 
@@ -48,7 +50,7 @@ struct pawl_service {
     size_t max_body_bytes;
     int64_t request_timeout_ns;
     int64_t started_ns;         /* the monotonic clock */
-    _Atomic bool draining;      /* A: relaxed, only says that answers carry Connection: close */
+    _Atomic bool draining;      /* A: relaxed, answers say Connection: close */
 };
 
 /* One HTTP thread, as far as requests need it. */
@@ -62,7 +64,7 @@ struct pawl_http {
     struct pawl_deadlines deadlines;
     struct pawl_request *pool;  /* unused ones, by next */
     size_t npool;
-    struct pawl_request *resumes, **resumes_end;    /* answered, connection still suspended */
+    struct pawl_request *resumes, **resumes_end;    /* answered, still suspended */
     size_t nresumes;
     size_t nsuspended;
     size_t nactive;             /* requests begun and not completed */
@@ -74,7 +76,8 @@ struct pawl_http {
 
 /* What the headers say. Text lives as long as the request is being read. */
 struct pawl_head {
-    struct pawl_text host, origin, content_type, content_length, transfer_encoding, request_id;
+    struct pawl_text host, origin, content_type, content_length, transfer_encoding,
+        request_id;
     unsigned nhosts, norigins, nlengths, nencodings;
     bool expects_continue, has_bad_name;
 };
@@ -92,7 +95,7 @@ struct pawl_request {
     struct pawl_request *next;              /* in the pool, or in resumes */
     struct pawl_request *wait_next, *wait_prev;
     struct pawl_http *http;
-    struct pawl_conn *conn;                 /* NULL: the client is gone, only ops are left */
+    struct pawl_conn *conn;                 /* NULL: gone, only ops are left */
     struct MHD_Connection *mhd;
     enum pawl_request_state state;
     bool is_head, suspended, resuming;
@@ -102,7 +105,7 @@ struct pawl_request {
     struct pawl_buffer target;              /* as sent, and again, rewritten by uri */
     size_t target_len;                      /* of the first of the two */
     struct pawl_uri uri;
-    struct pawl_buffer body;                /* PAWL_JSON_PADDING bytes more are writable */
+    struct pawl_buffer body;                /* of the request, or a line of it */
     char id[PAWL_REQUEST_ID_MAX + 1];       /* X-Request-ID */
     int64_t begun_ns;
 
@@ -114,14 +117,14 @@ struct pawl_request {
     unsigned allow;                         /* methods of an Allow header, or 0 */
     int retry_after_s;
     bool must_close;
-    /* Gives a long answer, up to max bytes into out at a time, or one of PAWL_READ_...; NULL: the
-     * answer is the buffer above. */
+    /* Gives a long answer, up to max bytes into out at a time, or one of PAWL_READ_...;
+     * NULL: the answer is the buffer above. */
     ssize_t (*read)(struct pawl_request *request, char *out, size_t max);
-    struct pawl_problem refused;            /* status is not 0: said once the body was read */
+    struct pawl_problem refused;            /* status not 0: said after the body */
 
     /* The handler's. */
     struct pawl_op op;
-    size_t nops;                            /* changes under way: the request outlives them */
+    size_t nops;                            /* changes under way: it outlives them */
     struct pawl_watch watch;
     bool watching;
     int64_t wait_ns;                        /* end of the wait, 0: none */
@@ -162,8 +165,9 @@ void
 pawl_request_wait(struct pawl_request *request, int64_t until_ns,
                   void (*wait_over)(struct pawl_request *request));
 
-/* Counts a change of the engine that goes on: begin when it is PAWL_PENDING, end in its done(),
- * which may free the request when the client has gone: false then, and it must not be used. */
+/* Counts a change of the engine that goes on: begin when it is PAWL_PENDING, end in its
+ * done(), which may free the request when the client has gone: false then, and it must
+ * not be used. */
 void
 pawl_request_op_begin(struct pawl_request *request);
 bool

@@ -8,17 +8,19 @@
 
 static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks", pawl_tasks_list, "list tasks in the order of submission",
-     .params = " status type prefix limit after results "},
+        .params = " status type prefix limit after results "},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit, "submit a task", .params = "",
-     .takes_body = true},
+        .takes_body = true},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit_many,
-     "submit many, a line each (Content-Type: application/x-ndjson)", .params = "",
-     .takes_body = true, .is_ndjson = true},
+        "submit many, a line each (Content-Type: application/x-ndjson)", .params = "",
+        .takes_body = true, .is_ndjson = true},
     {PAWL_GET, "/api/tasks/{id}", pawl_tasks_get, "show a task, or wait until it changes",
-     .params = " watch version wait "},
+        .params = " watch version wait "},
     {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = ""},
-    {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task", .params = ""},
-    {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness", .params = ""},
+    {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
+        .params = ""},
+    {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
+        .params = ""},
 };
 #define NROUTES (sizeof routes / sizeof routes[0])
 
@@ -59,7 +61,8 @@ pawl_route_find(enum pawl_method method, const struct pawl_uri *uri, bool is_ndj
             continue;
         *out_allowed |= routes[i].method;
         /* Only where there is a route for streams does the type of the body choose. */
-        if (routes[i].method == method && (!routes[i].takes_body || routes[i].is_ndjson == is_ndjson))
+        if (routes[i].method == method &&
+            (!routes[i].takes_body || routes[i].is_ndjson == is_ndjson))
             return &routes[i];
     }
     if (*out_allowed != 0)
@@ -75,14 +78,16 @@ refuse_param(const struct pawl_route *route, const struct pawl_text *name,
     char known[128];
     size_t len = 0;
 
-    for (const char *p = route->params; *p != '\0' && p[1] != '\0' && len < sizeof known - 3; p++) {
+    for (const char *p = route->params;
+         *p != '\0' && p[1] != '\0' && len < sizeof known - 3; p++) {
         if (*p != ' ')
             known[len++] = *p;
         else if (len > 0)
             len += (size_t) sprintf(known + len, ", ");
     }
     known[len] = '\0';
-    pawl_problem_set(out_problem, 400, NULL, "unknown query parameter '%.*s'; known here: %s",
+    pawl_problem_set(out_problem, 400, NULL,
+        "unknown query parameter '%.*s'; known here: %s",
         (int) (name->len < 64 ? name->len : 64), name->text, len > 0 ? known : "none");
 }
 
@@ -94,7 +99,8 @@ pawl_route_check_params(const struct pawl_route *route, const struct pawl_uri *u
         const struct pawl_text *name = &uri->params[i].name;
         char word[32];
 
-        if (name->len == 0 || name->len > sizeof word - 3 || memchr(name->text, ' ', name->len)) {
+        if (name->len == 0 || name->len > sizeof word - 3 ||
+            memchr(name->text, ' ', name->len)) {
             refuse_param(route, name, out_problem);
             return false;
         }
@@ -106,8 +112,8 @@ pawl_route_check_params(const struct pawl_route *route, const struct pawl_uri *u
         for (size_t j = 0; j < i; j++)
             if (uri->params[j].name.len == name->len && !pawl_text_is(name, "status") &&
                 memcmp(uri->params[j].name.text, name->text, name->len) == 0) {
-                pawl_problem_set(out_problem, 400, NULL, "query parameter '%.*s' is given twice",
-                    (int) name->len, name->text);
+                pawl_problem_set(out_problem, 400, NULL,
+                    "query parameter '%.*s' is given twice", (int) name->len, name->text);
                 return false;
             }
     }

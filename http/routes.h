@@ -9,13 +9,13 @@ struct pawl_route {
     const char *path;                   /* segments; "{id}" is any one, not empty */
     void (*run)(struct pawl_request *request);      /* once the body was read */
     const char *what;                   /* one line, printed at start */
-    const char *params;                 /* query parameters it knows: " name name "; or "" */
+    const char *params;                 /* query parameters: " name name ", or "" */
     bool takes_body;                    /* the others' is read and thrown away */
     bool is_ndjson;                     /* taken line by line, see ndjson.h */
 };
 
-/* The route of a request, or NULL: then out_allowed has the methods of the path, 0 for a path that
- * is none. Threads: any. Blocks: no. */
+/* The route of a request, or NULL: then out_allowed has the methods of the path, 0 for
+ * a path that is none. Threads: any. Blocks: no. */
 const struct pawl_route *
 pawl_route_find(enum pawl_method method, const struct pawl_uri *uri, bool is_ndjson,
                 unsigned *out_allowed);

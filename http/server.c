@@ -12,11 +12,12 @@
 #include "thread.h"
 
 int
-pawl_server_open(const struct pawl_server_options *options, struct pawl_server **out_server,
-                 struct pawl_err *err)
+pawl_server_open(const struct pawl_server_options *options,
+    struct pawl_server **out_server, struct pawl_err *err)
 {
     size_t n = options->nthreads;
-    struct pawl_server *server = calloc(1, sizeof *server + n * sizeof server->threads[0]);
+    struct pawl_server *server =
+        calloc(1, sizeof *server + n * sizeof server->threads[0]);
     bool ok;
 
     if (server == NULL) {

@@ -22,17 +22,16 @@ struct pawl_server_options {
     size_t max_body_bytes;
     int64_t request_timeout_ns;
     void *ctx;
-    void (*failed)(void *ctx, const char *what);    /* a thread cannot go on; on that thread */
+    void (*failed)(void *ctx, const char *what);    /* on the thread that has */
 };
 
 /* Starts the threads. Threads: main, all signals blocked. Blocks: shortly. Owns: gives.
  * Errors: PAWL_ENOMEM, PAWL_ESYS. */
-int
-pawl_server_open(const struct pawl_server_options *options, struct pawl_server **out_server,
-                 struct pawl_err *err);
+int pawl_server_open(const struct pawl_server_options *options,
+    struct pawl_server **out_server, struct pawl_err *err);
 
-/* Whether one more connection may be given. After false, room_fd polls readable once there is
- * room again, until the next true. Blocks: no. */
+/* Whether one more connection may be given. After false, room_fd polls readable once
+ * there is room again, until the next true. Blocks: no. */
 bool
 pawl_server_has_room(struct pawl_server *server);
 int

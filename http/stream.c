@@ -1,5 +1,6 @@
-/* stream.c: see stream.h. The buffer of the request holds the pieces that were written and not yet
- * given to libmicrohttpd. What fits in the first buffer is answered whole, with its length. */
+/* stream.c: see stream.h. The buffer of the request holds the pieces that were written
+ * and not yet given to libmicrohttpd. What fits in the first buffer is answered whole,
+ * with its length. */
 #include "stream.h"
 
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 
 #include "json_write.h"
 
-#define FIRST_BYTES ((size_t) 64 << 10)     /* an answer up to here has a Content-Length */
+#define FIRST_BYTES ((size_t) 64 << 10)     /* up to here it has a length */
 
 struct pawl_stream {
     struct pawl_listing listing;

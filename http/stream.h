@@ -1,5 +1,6 @@
-/* stream.h: long answers written piece by piece: a list of tasks, or one task with much output.
- * Memory is bounded by the largest piece, whatever the number of tasks and results.
+/* stream.h: long answers written piece by piece: a list of tasks, or one task with much
+ * output. Memory is bounded by the largest piece, whatever the number of tasks and
+ * results.
  * Threads: the request's HTTP thread. Blocks: no. */
 #ifndef PAWL_STREAM_H
 #define PAWL_STREAM_H
@@ -11,7 +12,7 @@ struct pawl_listing {
     struct pawl_filter filter;
     struct pawl_cursor cursor;
     size_t newest;                  /* results of each task */
-    struct pawl_view *views;        /* a page: these, from malloc(); NULL: all, as they come */
+    struct pawl_view *views;        /* a page, from malloc(); NULL: all tasks */
     size_t nviews;
 };
 

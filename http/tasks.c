@@ -11,7 +11,8 @@ answer_op(struct pawl_request *request)
     struct pawl_op *op = &request->op;
 
     if (op->code != PAWL_OK) {
-        struct pawl_err err = {op->code, NULL, "the store could not keep the change: see the log"};
+        struct pawl_err err = {
+            op->code, NULL, "the store could not keep the change: see the log"};
 
         pawl_request_fail_err(request, &err);
     } else if (op->has_view) {
@@ -79,13 +80,14 @@ pawl_tasks_submit(struct pawl_request *request)
         pawl_request_fail(request, 503, NULL, "out of memory for the body");
         return;
     }
-    if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap, &spec,
-            &problem) != PAWL_OK) {
+    if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap,
+            &spec, &problem) != PAWL_OK) {
         pawl_request_refuse(request, &problem);
         return;
     }
     begin_op(request);
-    answer_call(request, pawl_submit(request->http->handle, &spec, &request->op, &err), &err);
+    answer_call(
+        request, pawl_submit(request->http->handle, &spec, &request->op, &err), &err);
 }
 
 void

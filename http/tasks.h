@@ -1,5 +1,5 @@
-/* tasks.h: the handlers. Each takes a request whose body was read and answers it, at once or
- * later. Threads: the request's HTTP thread. Blocks: no. */
+/* tasks.h: the handlers. Each takes a request whose body was read and answers it, at
+ * once or later. Threads: the request's HTTP thread. Blocks: no. */
 #ifndef PAWL_TASKS_H
 #define PAWL_TASKS_H
 

@@ -1,9 +1,10 @@
 /* thread.c: see thread.h.
  *
- * libmicrohttpd is driven from outside, by its epoll descriptor inside the thread's own epoll set:
- * its internal epoll thread stops serving when a multiple of 128 events is ready at once. It has no
- * listening socket either: past its limit it would reset connections, while in the backlog they
- * wait. The thread's handle of the engine wakes it through an eventfd. */
+ * libmicrohttpd is driven from outside, by its epoll descriptor inside the thread's own
+ * epoll set: its internal epoll thread stops serving when a multiple of 128 events is
+ * ready at once. It has no listening socket either: past its limit it would reset
+ * connections, while in the backlog they wait. The thread's handle of the engine wakes
+ * it through an eventfd. */
 #include "thread.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@
 
 #define NANO INT64_C(1000000000)
 #define NEVENTS 64
-/* Cleared by libmicrohttpd at every request, so no larger than it must be: 8 KiB of headers, what
- * it keeps of each, and the headers of the answer. */
+/* Cleared by libmicrohttpd at every request, so no larger than it must be: 8 KiB of
+ * headers, what it keeps of each, and the headers of the answer. */
 #define POOL_BYTES ((size_t) 20 << 10)
 #define MANY_SUSPENDED 256      /* from here on resumes are put together, */
 #define RESUME_EVERY_NS 3000000 /* so often at most: each walks all that are suspended */
@@ -93,7 +94,8 @@ connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
         conn = *context = calloc(1, sizeof *conn);
         if (conn == NULL)
             return;
-        conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        conn->fd =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         conn->is_unix = thread->adding_unix;
         pawl_conn_begin(&thread->http.deadlines, conn, thread->http.now_ns);
         return;
@@ -203,7 +205,8 @@ next_timeout(struct pawl_thread *thread)
         next = thread->stop_ns;
     if (next != PAWL_NO_DEADLINE)
         ms = next <= http->now_ns ? 0 : (next - http->now_ns + 999999) / 1000000;
-    if (MHD_get_timeout(thread->mhd, &mhd_ms) == MHD_YES && (ms < 0 || (int64_t) mhd_ms < ms))
+    if (MHD_get_timeout(thread->mhd, &mhd_ms) == MHD_YES &&
+        (ms < 0 || (int64_t) mhd_ms < ms))
         ms = (int64_t) mhd_ms;
     if (ms != 0 && pawl_rest(http->handle) && (ms < 0 || ms > REST_MS))
         ms = REST_MS;
@@ -241,7 +244,8 @@ thread_main(void *arg)
         if (!turn(thread)) {
             char text[96];
 
-            snprintf(text, sizeof text, "an HTTP thread cannot go on: %s", strerror(errno));
+            snprintf(
+                text, sizeof text, "an HTTP thread cannot go on: %s", strerror(errno));
             thread->server->options.failed(thread->server->options.ctx, text);
             break;
         }
@@ -273,16 +277,14 @@ start_mhd(struct pawl_thread *thread)
     /* Its time-out counts inactivity: it ends clients that stop reading their answers. */
     unsigned idle_s = (unsigned) (2 * options->request_timeout_ns / NANO) + 5;
 
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
-        NULL, NULL, pawl_exchange_handle, &thread->http,
-        MHD_OPTION_NOTIFY_COMPLETED, pawl_exchange_completed, &thread->http,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, thread,
-        MHD_OPTION_URI_LOG_CALLBACK, pawl_exchange_begin, &thread->http,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, options->max_connections + 16,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME |
+                                MHD_USE_NO_LISTEN_SOCKET,
+        0, NULL, NULL, pawl_exchange_handle, &thread->http, MHD_OPTION_NOTIFY_COMPLETED,
+        pawl_exchange_completed, &thread->http, MHD_OPTION_NOTIFY_CONNECTION,
+        connection_changed, thread, MHD_OPTION_URI_LOG_CALLBACK, pawl_exchange_begin,
+        &thread->http, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
+        options->max_connections + 16, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
         MHD_OPTION_END);
 }
 
@@ -308,7 +310,8 @@ pawl_thread_init(struct pawl_thread *thread, struct pawl_server *server)
     http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (http->epoll_fd < 0 || thread->wake_fd < 0 ||
-        pipe2(thread->door, O_CLOEXEC | O_NONBLOCK) < 0 || (thread->mhd = start_mhd(thread)) == NULL)
+        pipe2(thread->door, O_CLOEXEC | O_NONBLOCK) < 0 ||
+        (thread->mhd = start_mhd(thread)) == NULL)
         return false;
     /* A smaller pipe does as well, it only makes main wait sooner. */
     fcntl(thread->door[1], F_SETPIPE_SZ, DOOR_BYTES);
@@ -324,8 +327,8 @@ pawl_thread_start(struct pawl_thread *thread, size_t n)
     char name[16];
 
     if (pawl_json_reader_new(&thread->http.reader) != PAWL_OK ||
-        pawl_attach(thread->server->options.engine, wake_cb, thread, &thread->http.handle) !=
-            PAWL_OK ||
+        pawl_attach(thread->server->options.engine, wake_cb, thread,
+            &thread->http.handle) != PAWL_OK ||
         pthread_create(&thread->id, NULL, thread_main, thread) != 0)
         return false;
     thread->is_started = true;
@@ -334,8 +337,8 @@ pawl_thread_start(struct pawl_thread *thread, size_t n)
     return true;
 }
 
-/* A thread that failed may leave requests that wait: libmicrohttpd must not be stopped with them,
- * nor the handle detached. */
+/* A thread that failed may leave requests that wait: libmicrohttpd must not be stopped
+ * with them, nor the handle detached. */
 static void
 settle(struct pawl_thread *thread)
 {

@@ -1,5 +1,5 @@
-/* thread.h: one HTTP thread: its connections, its handle of the engine, its event loop. Private to
- * server.c, whose main-thread calls are the only way in. */
+/* thread.h: one HTTP thread: its connections, its handle of the engine, its event loop.
+ * Private to server.c, whose main-thread calls are the only way in. */
 #ifndef PAWL_THREAD_H
 #define PAWL_THREAD_H
 
@@ -12,11 +12,11 @@
 struct MHD_Daemon;
 
 struct pawl_thread {
-    struct pawl_http http;          /* the thread's own, and so are the fields without a letter */
+    struct pawl_http http;          /* the thread's own, as all without a letter */
     struct MHD_Daemon *mhd;
     bool adding_unix;               /* of the connection being added */
     int64_t resumed_ns;
-    int64_t stop_ns;                /* when the end is due at the latest, 0: not stopping */
+    int64_t stop_ns;                /* the latest end, 0: not stopping */
     struct pawl_server *server;     /* I */
     int wake_fd;                    /* I: eventfd, rung by any thread */
     int door[2];                    /* I: a pipe of new connections, written by main */
@@ -29,8 +29,9 @@ struct pawl_thread {
 struct pawl_server {
     struct pawl_service service;
     struct pawl_server_options options;     /* I */
-    /* A: both seq_cst. Main sets is_full, then reads nopen; a thread lowers nopen, then reads
-     * is_full: one of them must see the other's, or a place that got free is never told of. */
+    /* A: both seq_cst. Main sets is_full, then reads nopen; a thread lowers nopen, then
+     * reads is_full: one of them must see the other's, or a place that got free is
+     * never told of. */
     _Atomic unsigned nopen;
     _Atomic bool is_full;
     int room_fd;                            /* I */
@@ -38,7 +39,8 @@ struct pawl_server {
     struct pawl_thread threads[];
 };
 
-/* Makes a thread's parts; start runs it; fini, after its end or when it never began, frees them.
+/* Makes a thread's parts; start runs it; fini, after its end or when it never began,
+ * frees them.
  * Threads: main. Blocks: fini while changes of the engine are under way. */
 bool
 pawl_thread_init(struct pawl_thread *thread, struct pawl_server *server);
@@ -47,7 +49,8 @@ pawl_thread_start(struct pawl_thread *thread, size_t n);
 void
 pawl_thread_fini(struct pawl_thread *thread);
 
-/* Hands a connection over; false: the door is full. Tells the thread to stop. Threads: main. */
+/* Hands a connection over; false: the door is full. Tells the thread to stop. Threads:
+ * main. */
 bool
 pawl_thread_give(struct pawl_thread *thread, int fd, bool is_unix);
 void

@@ -62,7 +62,8 @@ parse_path(char *path, size_t len, struct pawl_uri *uri)
             uri->nsegments = PAWL_URI_SEGMENTS + 1;
             return NULL;
         }
-        if (!decode(start, (size_t) (path - start), false, &uri->segments[uri->nsegments++]))
+        if (!decode(
+                start, (size_t) (path - start), false, &uri->segments[uri->nsegments++]))
             return "the path has a '%' that is not followed by two hexadecimal digits: "
                    "write a '%' itself as %25";
     }
@@ -87,7 +88,8 @@ parse_query(char *query, size_t len, struct pawl_uri *uri)
                 return "the query has more than 32 parameters";
             if (!decode(query, (size_t) (name_end - query), true, &param->name) ||
                 !decode(value, (size_t) (stop - value), true, &param->value))
-                return "the query has a '%' that is not followed by two hexadecimal digits: "
+                return "the query has a '%' that is not followed by two hexadecimal "
+                       "digits: "
                        "write a '%' itself as %25";
             uri->nparams++;
         }

@@ -1,8 +1,8 @@
 /* uri.h: the target of a request, taken apart: path segments and query parameters.
  *
- * The path is split at its slashes before it is percent-decoded, so "a%2Frun" is one segment. A
- * trailing slash is dropped. In the query "+" is a space. All of it is done in place, in the
- * caller's copy of the target, and used by one thread. */
+ * The path is split at its slashes before it is percent-decoded, so "a%2Frun" is one
+ * segment. A trailing slash is dropped. In the query "+" is a space. All of it is done
+ * in place, in the caller's copy of the target, and used by one thread. */
 #ifndef PAWL_URI_H
 #define PAWL_URI_H
 
@@ -24,15 +24,17 @@ struct pawl_param {
 };
 
 struct pawl_uri {
-    struct pawl_text authority;     /* of "http://authority/path"; text is NULL without one */
+    struct pawl_text authority;     /* of "http://authority/path", or NULL */
     struct pawl_text segments[PAWL_URI_SEGMENTS];
     size_t nsegments;               /* PAWL_URI_SEGMENTS + 1: more than fit */
     struct pawl_param params[PAWL_URI_PARAMS];
     size_t nparams;
 };
 
-/* Takes a target apart. NULL, or a sentence that says what is wrong with it (a literal).
- * Threads: any. Blocks: no. Locks: none. Owns: out_uri points into target, which is rewritten. */
+/* Takes a target apart. NULL, or a sentence that says what is wrong with it (a
+ * literal).
+ * Threads: any. Blocks: no. Locks: none. Owns: out_uri points into target, which is
+ * rewritten. */
 const char *
 pawl_uri_parse(char *target, size_t len, struct pawl_uri *out_uri);
 
@@ -45,7 +47,8 @@ pawl_uri_param(const struct pawl_uri *uri, const char *name);
 bool
 pawl_text_is(const struct pawl_text *text, const char *str);
 
-/* Appends text percent-encoded: what is not a letter, a digit or one of "-._~" is escaped.
+/* Appends text percent-encoded: what is not a letter, a digit or one of "-._~" is
+ * escaped.
  * Threads: the buffer's. Blocks: no. Locks: none. */
 void
 pawl_uri_encode(struct pawl_buffer *buffer, const char *text, size_t len);

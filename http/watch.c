@@ -9,7 +9,8 @@ answer_gone(struct pawl_request *request)
 {
     const struct pawl_text *id = pawl_tasks_id(request);
 
-    pawl_request_fail(request, 404, NULL, "no task has the id '%.*s'", (int) id->len, id->text);
+    pawl_request_fail(
+        request, 404, NULL, "no task has the id '%.*s'", (int) id->len, id->text);
 }
 
 /* What the task is now. */

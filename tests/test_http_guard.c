@@ -37,9 +37,10 @@ origin(const char *value)
 static void
 test_http_guard_serves_loopback_and_named_hosts(void **state)
 {
-    static const char *const served[] = {"localhost", "LocalHost:1", "localhost:", "127.0.0.1:8865",
-        "127.9.9.9", "[::1]", "[::1]:8865", "[::ffff:127.0.0.1]", "sched.example.org",
-        "SCHED.example.ORG:443", "10.1.2.3", "10.1.2.3:99", "[fe80::1]:1"};
+    static const char *const served[] = {"localhost", "LocalHost:1",
+        "localhost:", "127.0.0.1:8865", "127.9.9.9", "[::1]", "[::1]:8865",
+        "[::ffff:127.0.0.1]", "sched.example.org", "SCHED.example.ORG:443", "10.1.2.3",
+        "10.1.2.3:99", "[fe80::1]:1"};
 
     (void) state;
     for (size_t i = 0; i < sizeof served / sizeof served[0]; i++)
@@ -49,9 +50,9 @@ test_http_guard_serves_loopback_and_named_hosts(void **state)
 static void
 test_http_guard_refuses_other_hosts(void **state)
 {
-    static const char *const foreign[] = {"evil.example", "localhost.evil", "127.0.0.1.evil",
-        "10.1.2.4", "0.0.0.0", "[::2]", "sched.example.org.", "128.0.0.1", "localhos", "localhostx",
-        "127.1", "2130706433"};
+    static const char *const foreign[] = {"evil.example", "localhost.evil",
+        "127.0.0.1.evil", "10.1.2.4", "0.0.0.0", "[::2]", "sched.example.org.",
+        "128.0.0.1", "localhos", "localhostx", "127.1", "2130706433"};
 
     (void) state;
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
@@ -61,9 +62,9 @@ test_http_guard_refuses_other_hosts(void **state)
 static void
 test_http_guard_tells_malformed_hosts(void **state)
 {
-    static const char *const malformed[] = {"", ":80", "[::1", "[]", "localhost:x", "localhost:1:2",
-        "localhost:999999", "a b", "user@localhost", "localhost/x", "[::1]x", "localhost\t",
-        "localhost,evil:1x"};
+    static const char *const malformed[] = {"", ":80", "[::1", "[]", "localhost:x",
+        "localhost:1:2", "localhost:999999", "a b", "user@localhost", "localhost/x",
+        "[::1]x", "localhost\t", "localhost,evil:1x"};
 
     (void) state;
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
@@ -117,7 +118,8 @@ main(void)
         cmocka_unit_test_setup(test_http_guard_serves_loopback_and_named_hosts, setup),
         cmocka_unit_test_setup(test_http_guard_refuses_other_hosts, setup),
         cmocka_unit_test_setup(test_http_guard_tells_malformed_hosts, setup),
-        cmocka_unit_test_setup(test_http_guard_serves_origins_of_served_hosts_only, setup),
+        cmocka_unit_test_setup(
+            test_http_guard_serves_origins_of_served_hosts_only, setup),
         cmocka_unit_test_setup(test_http_guard_takes_names_up_to_its_bound, setup),
     };
 

@@ -46,13 +46,16 @@ write_file(const char *text)
 static int
 read_settings(const char *args, const char *env)
 {
-    char *argv[32] = {"pawld"}, *envp[32] = {NULL}, *rest, *copies[2] = {strdup(args), strdup(env)};
+    char *argv[32] = {"pawld"}, *envp[32] = {NULL}, *rest,
+         *copies[2] = {strdup(args), strdup(env)};
     int argc = 1, nenv = 0, rc;
 
-    for (char *word = strtok_r(copies[0], " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+    for (char *word = strtok_r(copies[0], " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest))
         argv[argc++] = strcmp(word, "FILE") == 0 ? file : word;
     argv[argc] = NULL;
-    for (char *word = strtok_r(copies[1], " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+    for (char *word = strtok_r(copies[1], " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest))
         envp[nenv++] = word;
     rc = pawl_settings_read(argc, argv, envp, &settings, &err);
     free(copies[0]);
@@ -128,7 +131,8 @@ static void
 test_http_options_sizes_and_spans_take_units(void **state)
 {
     (void) state;
-    assert_int_equal(read_settings("--max-body 512k --max-memory 3GiB --grace 1m30s", ""), PAWL_OK);
+    assert_int_equal(
+        read_settings("--max-body 512k --max-memory 3GiB --grace 1m30s", ""), PAWL_OK);
     assert_int_equal(settings.max_body_bytes, 512 << 10);
     assert_true(settings.max_memory_bytes == INT64_C(3) << 30);
     assert_true(settings.grace_ns == 90 * SECOND_NS);
@@ -157,7 +161,8 @@ static void
 test_http_options_unknown_names_get_a_hint(void **state)
 {
     (void) state;
-    assert_refused("--max-bode 1", "", "unknown option 'max-bode'; did you mean 'max-body'?");
+    assert_refused(
+        "--max-bode 1", "", "unknown option 'max-bode'; did you mean 'max-body'?");
     assert_refused("--frobnicate", "", "unknown option 'frobnicate': see pawld --help");
     write_file("\nkeep-result = 4\n");
     assert_refused("--config FILE", "", ":2: unknown option 'keep-result'; did you mean");
@@ -187,8 +192,10 @@ test_http_options_printed_are_read_back(void **state)
     (void) state;
     pawl_buffer_init(&first);
     pawl_buffer_init(&second);
-    assert_int_equal(read_settings("--listen unix:/a --host h1 --host h2 --ephemeral --max-body "
-                                   "1025 --max-memory 5G --grace 1.5s --log-format json", ""),
+    assert_int_equal(
+        read_settings("--listen unix:/a --host h1 --host h2 --ephemeral --max-body "
+                      "1025 --max-memory 5G --grace 1.5s --log-format json",
+            ""),
         PAWL_OK);
     pawl_settings_print(&settings, &first);
     pawl_buffer_append(&first, "", 1);
@@ -226,9 +233,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_http_options_have_the_documented_defaults, teardown),
-        cmocka_unit_test_teardown(test_http_options_flag_wins_over_env_over_file, teardown),
-        cmocka_unit_test_teardown(test_http_options_list_is_taken_whole_from_one_source, teardown),
+        cmocka_unit_test_teardown(
+            test_http_options_have_the_documented_defaults, teardown),
+        cmocka_unit_test_teardown(
+            test_http_options_flag_wins_over_env_over_file, teardown),
+        cmocka_unit_test_teardown(
+            test_http_options_list_is_taken_whole_from_one_source, teardown),
         cmocka_unit_test_teardown(test_http_options_sizes_and_spans_take_units, teardown),
         cmocka_unit_test(test_http_options_wrong_values_are_named),
         cmocka_unit_test(test_http_options_unknown_names_get_a_hint),
