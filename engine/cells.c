@@ -1,6 +1,6 @@
-/* cells.c: pages from the system, and cells out of pages.
- * Used by the wheel only, on the ticker's thread. What a cell holds is its owner's affair,
- * and so is the decision when an empty page has been kept long enough. */
+/* cells.c: pages from the system, and cells out of pages. Used by the wheel only, on the
+ * ticker's thread. What a cell holds is its owner's affair, and so is the decision when
+ * an empty page has been kept long enough. */
 #include "cells.h"
 
 #include <assert.h>
@@ -17,8 +17,8 @@ map_anywhere(size_t bytes)
 }
 
 /* Maps one page more than asked for and cuts off what lies outside the aligned part. The
- * first attempt is the exact size: the kernel stacks mappings, so after one aligned page the
- * next one usually is aligned too. */
+ * first attempt is the exact size: the kernel stacks mappings, so after one aligned page
+ * the next one usually is aligned too. */
 static void *
 system_map(void *context, size_t bytes)
 {
@@ -83,15 +83,12 @@ fill_of(const struct pawl_cells *cells, uint32_t nused)
     return nused < cells->per_page ? PAWL_PAGE_PARTIAL : PAWL_PAGE_FULL;
 }
 
-/* Changes the number of cells taken from a page, and its list if need be. A page that ceases
- * to be full comes first, so the fullest pages are taken from before the others. */
-static void
-set_nused(struct pawl_cells *cells, struct pawl_page *page, uint32_t nused)
+void
+pawl_cells_relist(struct pawl_cells *cells, struct pawl_page *page, uint32_t nused_before)
 {
-    enum pawl_page_fill before = fill_of(cells, page->nused);
-    enum pawl_page_fill after = fill_of(cells, nused);
+    enum pawl_page_fill before = fill_of(cells, nused_before);
+    enum pawl_page_fill after = fill_of(cells, page->nused);
 
-    page->nused = nused;
     if (after != before) {
         list_remove(cells, page, before);
         list_add(cells, page, after);
@@ -137,37 +134,6 @@ pawl_cells_grow(struct pawl_cells *cells)
     cells->npages++;
     cells->ncells += cells->per_page;
     return page;
-}
-
-void *
-pawl_cells_take(struct pawl_cells *cells)
-{
-    struct pawl_page *page = cells->pages[PAWL_PAGE_PARTIAL];
-    void *cell;
-
-    if (page == NULL)
-        page = cells->pages[PAWL_PAGE_EMPTY];
-    assert(page != NULL);
-    cell = page->free;
-    if (cell != NULL)
-        memcpy(&page->free, cell, sizeof(page->free));
-    else
-        cell = (char *)page + cells->offset + page->nfresh++ * cells->cell_bytes;
-    set_nused(cells, page, page->nused + 1);
-    cells->nused++;
-    return cell;
-}
-
-void
-pawl_cells_give(struct pawl_cells *cells, void *cell)
-{
-    struct pawl_page *page = pawl_page_of(cell);
-
-    assert(page->nused > 0);
-    memcpy(cell, &page->free, sizeof(page->free));
-    page->free = cell;
-    set_nused(cells, page, page->nused - 1);
-    cells->nused--;
 }
 
 void

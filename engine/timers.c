@@ -1,6 +1,6 @@
-/* timers.c: the wheel's table of timer records.
- * Used by the wheel only, on the ticker's thread. The table knows nothing of time; pages and
- * the cells in them are the business of cells.c. */
+/* timers.c: the wheel's table of timer records. Used by the wheel only, on the ticker's
+ * thread. The table knows nothing of time; pages and the cells in them are the business
+ * of cells.c. */
 #include "timers.h"
 
 #include <assert.h>
@@ -63,7 +63,7 @@ pawl_timers_take(struct pawl_timers *timers, void *item, uint32_t *out_number)
     timer->item = item;
     timer->is_pending = true;
     *out_number = page->index << PAWL_TIMER_BITS |
-        (uint32_t)(timer - (struct pawl_timer *)(void *)((char *)page + PAWL_TIMER_OFFSET));
+        (uint32_t)(timer - pawl_timers_first(page));
     return true;
 }
 
@@ -79,7 +79,7 @@ pawl_timers_give(struct pawl_timers *timers, uint32_t number)
     item = timer->item;
     timer->is_pending = false;
     if (++timer->generation == UINT32_MAX)
-        return item;    /* retired: used up, so neither the record nor its page comes back */
+        return item;    /* retired: neither the record nor its page comes back */
     if (timer->generation > page->newest)
         page->newest = timer->generation;
     pawl_cells_give(&timers->cells, timer);

@@ -1,10 +1,11 @@
 /* timers.h: the wheel's table of timer records, number -> {item, generation}.
  *
  * Records lie in pages of cells.h, found through a directory, so that the table grows and
- * shrinks a page at a time and a record never moves. A record's generation goes up when its
- * timer ends; an entry of the wheel that names an older one is dead. No pair of number and
- * generation is ever handed out twice: a page that is mapped anew goes on from the latest
- * generation that it had, and a record that has used up its generations is retired.
+ * shrinks a page at a time and a record never moves. A record's generation goes up when
+ * its timer ends; an entry of the wheel that names an older one is dead. No pair of
+ * number and generation is ever handed out twice: a page that is mapped anew goes on from
+ * the latest generation that it had, and a record that has used up its generations is
+ * retired.
  *
  * Threads: the wheel's. */
 #ifndef PAWL_TIMERS_H
@@ -31,7 +32,7 @@ enum {
 struct pawl_timer_page {
     struct pawl_page *page; /* NULL: not mapped */
     uint32_t newest;        /* generation of its records when they are used first */
-    uint32_t next;          /* while not mapped: the next such place, or PAWL_TIMER_PAGES */
+    uint32_t next;          /* while not mapped: the next such, or PAWL_TIMER_PAGES */
 };
 
 struct pawl_timers {
@@ -39,7 +40,7 @@ struct pawl_timers {
     uint32_t first_generation;
     uint32_t vacant;        /* the first place whose page was dropped */
     uint32_t nplaces;       /* places of the directory ever used */
-    struct pawl_timer_page directory[PAWL_TIMER_PAGES]; /* 4 MiB, touched as far as used */
+    struct pawl_timer_page directory[PAWL_TIMER_PAGES]; /* 4 MiB, touched as used */
 };
 
 /* Starts an empty table in zeroed memory. */
@@ -58,8 +59,8 @@ pawl_timers_take(struct pawl_timers *timers, void *item, uint32_t *out_number);
 void *
 pawl_timers_give(struct pawl_timers *timers, uint32_t number);
 
-/* Whether an empty page can go. One is kept, lest a count that goes up and down by one maps a
- * page each time. */
+/* Whether an empty page can go. One is kept, lest a count that goes up and down by one
+ * maps a page each time. */
 static inline bool
 pawl_timers_has_surplus(const struct pawl_timers *timers)
 {
@@ -72,6 +73,13 @@ pawl_timers_has_surplus(const struct pawl_timers *timers)
 void
 pawl_timers_drop(struct pawl_timers *timers);
 
+/* Private: the records of a page. */
+static inline struct pawl_timer *
+pawl_timers_first(struct pawl_page *page)
+{
+    return (struct pawl_timer *)(void *)((char *)page + PAWL_TIMER_OFFSET);
+}
+
 /* The record of a number that was handed out; NULL if its page is gone. */
 static inline struct pawl_timer *
 pawl_timers_at(const struct pawl_timers *timers, uint32_t number)
@@ -81,11 +89,12 @@ pawl_timers_at(const struct pawl_timers *timers, uint32_t number)
 
     if (!page)
         return NULL;
-    return (struct pawl_timer *)(void *)((char *)page + PAWL_TIMER_OFFSET) + place;
+    return pawl_timers_first(page) + place;
 }
 
 static inline bool
-pawl_timers_is_live(const struct pawl_timers *timers, uint32_t number, uint32_t generation)
+pawl_timers_is_live(const struct pawl_timers *timers, uint32_t number,
+    uint32_t generation)
 {
     const struct pawl_timer *timer = pawl_timers_at(timers, number);
 

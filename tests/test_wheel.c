@@ -1,6 +1,6 @@
-/* test_wheel.c: the timing wheel on a clock that is a number.
- * The random test compares it with an array that is searched from end to end. It prints its
- * seed; PAWL_TEST_SEED repeats a run and PAWL_TEST_OPS sets its length. */
+/* test_wheel.c: the timing wheel on a clock that is a number. The random test compares it
+ * with an array that is searched from end to end. It prints its seed; PAWL_TEST_SEED
+ * repeats a run and PAWL_TEST_OPS sets its length. */
 #include "cells.h"
 #include "wheel.h"
 
@@ -35,7 +35,8 @@
 #define IS_SLOW 0
 #endif
 
-/* Pages from the C heap, where the address sanitizer watches over them; refused on demand. */
+/* Pages from the C heap, where the address sanitizer watches over them; refused on
+ * demand. */
 struct pages {
     size_t nleft;   /* pages still granted */
     size_t bytes;   /* mapped now */
@@ -342,8 +343,8 @@ test_wheel_many_due_at_once_come_in_batches_without_moves(void **state)
     pawl_wheel_free(wheel);
 }
 
-/* 200,000 timers in one slot of 68 s: the wake-ups before it move a portion each, and the call at
- * its start has little left to do. */
+/* 200,000 timers in one slot of 68 s: the wake-ups before it move a portion each, and the
+ * call at its start has little left to do. */
 static void
 test_wheel_crowded_slot_is_moved_ahead_in_portions(void **state)
 {
@@ -367,14 +368,15 @@ test_wheel_crowded_slot_is_moved_ahead_in_portions(void **state)
         if (nwakes % 64 == 0)
             pawl_wheel_check(wheel);
     }
-    assert_true(nwakes <= 3 * N / PAWL_WHEEL_CROWD);
-    assert_true(most <= 3 * PAWL_WHEEL_CROWD);
+    assert_true(nwakes <= 3 * N / PAWL_WHEEL_PORTION);
+    assert_true(most <= 3 * PAWL_WHEEL_PORTION);
     assert_true(before > N - N / 100);
     assert_int_equal(expire_all(wheel, INT64_MAX), N);
     pawl_wheel_free(wheel);
 }
 
-/* The same without a call in the meantime: each call is bounded, the last one told by next(). */
+/* The same without a call in the meantime: each call is bounded, the last one told by
+ * next(). */
 static void
 test_wheel_jump_into_a_crowded_slot_is_cut_into_bounded_calls(void **state)
 {
@@ -508,7 +510,8 @@ test_wheel_out_of_memory_changes_nothing_and_expire_needs_none(void **state)
 
             if (pawl_wheel_insert(wheel, due, item_of(n), &timer) == 0)
                 continue;
-            assert_int_equal(pawl_wheel_insert(wheel, due, item_of(n), &timer), PAWL_ENOMEM);
+            assert_int_equal(pawl_wheel_insert(wheel, due, item_of(n), &timer),
+                PAWL_ENOMEM);
             assert_int_equal(timer, 12345);
             assert_int_equal(pawl_wheel_count(wheel), n);
             assert_int_equal(pawl_wheel_next(wheel), next);
@@ -527,8 +530,8 @@ test_wheel_out_of_memory_changes_nothing_and_expire_needs_none(void **state)
     }
 }
 
-/* A record two uses before its generation would be used up: its dead entries must not come to
- * life when the number is used again, or when its page is. */
+/* A record two uses before its generation would be used up: its dead entries must not
+ * come to life when the number is used again, or when its page is. */
 static void
 test_wheel_worn_out_timer_is_never_reused(void **state)
 {
@@ -553,6 +556,38 @@ test_wheel_worn_out_timer_is_never_reused(void **state)
     assert_int_equal(pages.bytes, 0);
 }
 
+/* Eight pages of timers; two are cancelled, so one goes back, and filled anew. The dead
+ * entries of before name the same numbers and are due first. */
+static void
+test_wheel_records_of_a_page_mapped_again_are_new(void **state)
+{
+    enum { PAGE = PAWL_PAGE_BYTES / 16, N = 8 * PAGE, KEPT = 6 * PAGE };
+    static uint32_t timers[N];
+    struct pages pages = {.nleft = SIZE_MAX};
+    const struct pawl_page_source source = {pages_map, pages_unmap, &pages};
+    struct pawl_wheel_stats stats;
+    struct pawl_wheel *wheel;
+    size_t before;
+
+    (void)state;
+    assert_int_equal(pawl_wheel_new_from(0, &source, 1, &wheel), 0);
+    for (size_t i = 0; i < N; i++)
+        timers[i] = insert(wheel, HOUR, i);
+    before = pages.bytes;
+    for (size_t i = KEPT; i < N; i++)
+        pawl_wheel_cancel(wheel, timers[i]);
+    assert_true(pages.bytes < before);
+    pawl_wheel_stats(wheel, &stats);
+    assert_int_equal(stats.ndead, N - KEPT);
+    for (size_t i = KEPT; i < N; i++)
+        insert(wheel, 2 * HOUR, i);
+    pawl_wheel_check(wheel);
+    assert_int_equal(expire_all(wheel, HOUR), KEPT);
+    assert_int_equal(expire_all(wheel, 2 * HOUR), N - KEPT);
+    pawl_wheel_free(wheel);
+    assert_int_equal(pages.bytes, 0);
+}
+
 /* The reference: live timers in any order, and the number of each timer's place. */
 struct model {
     struct {
@@ -564,6 +599,7 @@ struct model {
     size_t n;
     size_t place[1 << 16];      /* of number % 65536 in live[] */
     size_t ninserted;
+    unsigned bits;              /* of the longest distance; a long one soon ends time */
 };
 
 static void
@@ -587,7 +623,8 @@ model_earliest(const struct model *model)
 }
 
 static void
-random_insert(struct pawl_wheel *wheel, struct model *model, int64_t now, uint64_t *random)
+random_insert(struct pawl_wheel *wheel, struct model *model, int64_t now,
+    uint64_t *random)
 {
     size_t number = model->ninserted;
     size_t at = model->n;
@@ -606,7 +643,7 @@ random_insert(struct pawl_wheel *wheel, struct model *model, int64_t now, uint64
         model->live[at].due = at > 0 ? model->live[0].due : now;
         break;
     default:
-        model->live[at].due = add_time(now, random_distance(random, 63));
+        model->live[at].due = add_time(now, random_distance(random, model->bits));
     }
     model->live[at].is_late = model->live[at].due <= now;
     model->live[at].number = number;
@@ -626,9 +663,11 @@ random_cancel(struct pawl_wheel *wheel, struct model *model, uint64_t *random)
     model_remove(model, number);
 }
 
-/* Expires to the end of it, or leaves off after a batch. Returns true if it was the end. */
+/* Expires to the end of it, or leaves off after a batch. Returns true if it was the end.
+ * */
 static bool
-random_expire(struct pawl_wheel *wheel, struct model *model, int64_t now, uint64_t *random)
+random_expire(struct pawl_wheel *wheel, struct model *model, int64_t now,
+    uint64_t *random)
 {
     void *items[300];
     size_t max = 1 + random_next(random) % 300;
@@ -656,7 +695,8 @@ random_expire(struct pawl_wheel *wheel, struct model *model, int64_t now, uint64
 }
 
 static int64_t
-random_step(const struct pawl_wheel *wheel, int64_t now, uint64_t *random)
+random_step(const struct pawl_wheel *wheel, const struct model *model, int64_t now,
+    uint64_t *random)
 {
     int64_t next = pawl_wheel_next(wheel);
 
@@ -665,14 +705,16 @@ random_step(const struct pawl_wheel *wheel, int64_t now, uint64_t *random)
         return now;
     case 1:
     case 2:
-        return next > now ? next - (int64_t)(random_next(random) % 2) : now;
+        if (next <= now || next == INT64_MAX)
+            return now;
+        return next - (int64_t)(random_next(random) % 2);
     case 3:
-        return add_time(now, random_distance(random, 50));
+        return add_time(now, random_distance(random, model->bits - 4));
     case 4:
-        return add_time(now, random_next(random) % 4096 == 0 ?
-            random_distance(random, 63) : 1);
+        return add_time(now, random_next(random) % 64 == 0 ?
+            random_distance(random, model->bits) : 1);
     default:
-        return add_time(now, random_distance(random, 30));
+        return add_time(now, random_distance(random, model->bits / 2 + 8));
     }
 }
 
@@ -685,6 +727,7 @@ random_life(struct model *model, uint64_t *random, size_t nlive_max, size_t nops
     size_t op;
 
     model->n = 0;
+    model->bits = 24 + (unsigned)(random_next(random) % 40);
     for (op = 0; op < nops && now < INT64_MAX; op++) {
         uint64_t dice = random_next(random) % (16 + nlive_max / 16);
         bool is_growing = op / nlive_max % 2 == 0;
@@ -692,7 +735,7 @@ random_life(struct model *model, uint64_t *random, size_t nlive_max, size_t nops
         if (dice == 0) {
             bool is_all;
 
-            now = random_step(wheel, now, random);
+            now = random_step(wheel, model, now, random);
             is_all = random_expire(wheel, model, now, random);
             if (is_all || pawl_wheel_next(wheel) == INT64_MAX) {
                 int64_t earliest = model_earliest(model);
@@ -757,6 +800,7 @@ main(void)
         cmocka_unit_test(test_wheel_gives_memory_back_after_a_peak),
         cmocka_unit_test(test_wheel_out_of_memory_changes_nothing_and_expire_needs_none),
         cmocka_unit_test(test_wheel_worn_out_timer_is_never_reused),
+        cmocka_unit_test(test_wheel_records_of_a_page_mapped_again_are_new),
         cmocka_unit_test(test_wheel_agrees_with_a_linear_search),
     };
 
