@@ -345,7 +345,9 @@ static void
 log_request(const struct pawl_request *request, enum MHD_RequestTerminationCode code)
 {
     const struct pawl_log *log = request->http->service->log;
-    enum pawl_log_level level = request->status >= 500 ? PAWL_LOG_WARN : PAWL_LOG_DEBUG;
+    /* Those sent away at the end are no news. */
+    bool is_bad = request->status >= 500 && !request->http->stopping;
+    enum pawl_log_level level = is_bad ? PAWL_LOG_WARN : PAWL_LOG_DEBUG;
     char status[16], took[24], target[256];
     struct pawl_log_field fields[] = {
         {"request", request->id}, {"method", request->method_name}, {"target", target},

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define RESERVED 96             /* our own: standard ones, sockets, libraries */
+#define RESERVED 48             /* our own: standard ones, sockets, libraries */
 #define PER_THREAD 8            /* of an HTTP thread or a worker */
 #define PER_RUN 4               /* pidfd, two pipes, and one for a long script */
 #define CONNECTIONS 16384       /* by default at most: each costs 16 KiB of memory */
