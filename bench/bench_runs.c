@@ -147,12 +147,12 @@ note_round(struct rounds *rounds, size_t round, size_t n, int64_t begin_ns, int6
 }
 
 static void
-add(struct pawl_report *report, unsigned concurrency, const char *what, const char *unit,
+add(struct pawl_report *report, const char *what, unsigned concurrency, const char *unit,
     const double *values, size_t n, double at_least)
 {
     char name[96];
 
-    snprintf(name, sizeof name, "%u at once: %s", concurrency, what);
+    snprintf(name, sizeof name, "%s, %u at once", what, concurrency);
     pawl_report_add(report, &(struct pawl_figure) {name, unit, values, n, 0, at_least});
 }
 
@@ -178,12 +178,12 @@ compare(struct pawl_report *report, unsigned concurrency, size_t nrounds, size_t
         costs[round] = engine.cpu_us[round] / bare.cpu_us[round];
     }
     client_close(&client);
-    add(report, concurrency, "engine", "runs/s", engine.rate, nrounds, 0);
-    add(report, concurrency, "bare loop", "runs/s", bare.rate, nrounds, 0);
-    add(report, concurrency, "engine / bare loop", "", rates, nrounds, 0.8);
-    add(report, concurrency, "engine, CPU a run", "us", engine.cpu_us, nrounds, 0);
-    add(report, concurrency, "bare loop, CPU a run", "us", bare.cpu_us, nrounds, 0);
-    add(report, concurrency, "CPU, engine / bare loop", "", costs, nrounds, 0);
+    add(report, "rate: engine", concurrency, "runs/s", engine.rate, nrounds, 0);
+    add(report, "rate: bare loop", concurrency, "runs/s", bare.rate, nrounds, 0);
+    add(report, "ratio: rate, engine / bare loop", concurrency, "", rates, nrounds, 0.8);
+    add(report, "CPU: engine", concurrency, "us/run", engine.cpu_us, nrounds, 0);
+    add(report, "CPU: bare loop", concurrency, "us/run", bare.cpu_us, nrounds, 0);
+    add(report, "ratio: CPU, engine / bare loop", concurrency, "", costs, nrounds, 0);
 }
 
 int

@@ -174,11 +174,9 @@ class Run:
             if lines and any(len(points) > 1 for points in lines.values()):
                 picture = svg.lines(title, GOOGLE[name]["x"], unit, lines)
             else:
-                rows = [(what, figure["median"], min(figure["values"]), max(figure["values"]))
-                        for what, figure in members]
-                targets = [figure["at_most"] or figure["at_least"] for _, figure in members]
-                picture = svg.bars(title, unit, rows,
-                                   next((target for target in targets if target), None))
+                picture = svg.bars(title, unit, [
+                    (what, figure["median"], min(figure["values"]), max(figure["values"]),
+                     figure["at_most"] or figure["at_least"]) for what, figure in members])
             file_name = re.sub(r"[^a-z0-9]+", "-", ("%s %s %s" % (name, group, unit)).lower())
             file_name = file_name.strip("-") + ".svg"
             with open(self.path(file_name), "w", encoding="utf-8") as file:

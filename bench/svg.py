@@ -7,10 +7,11 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH = 800
+RIGHT = 130         # for the words behind a bar
 COLOURS = ["#1f6f8b", "#d1603d", "#6a994e", "#8d6a9f", "#b8860b", "#555555"]
 STYLE = ("<style>text{font:13px sans-serif;fill:#222}.title{font-size:16px;font-weight:bold}"
          ".small{font-size:11px;fill:#555}.grid{stroke:#ddd}.axis{stroke:#444}"
-         ".target{stroke:#b00020;stroke-dasharray:6 4;stroke-width:1.5}</style>")
+         ".target{stroke:#b00020;stroke-width:3}</style>")
 
 
 def number(value):
@@ -72,18 +73,19 @@ def spans_much(values):
     return bool(values) and max(values) / min(values) > 50
 
 
-def bars(title, unit, rows, target=None):
-    """rows: (name, median, least, greatest). A whisker goes from the least to the greatest."""
+def bars(title, unit, rows):
+    """rows: (name, median, least, greatest, target or 0). A whisker goes from the least to the
+    greatest; a red line across the bar is the target."""
     left, top, pitch = 330, 48, 26
     bottom = top + pitch * len(rows)
-    values = [row[i] for row in rows for i in (1, 3)] + ([target] if target else [])
-    scale = Scale(values, left, WIDTH - 80, spans_much([row[1] for row in rows]))
+    values = [row[i] for row in rows for i in (1, 3, 4)]
+    scale = Scale(values, left, WIDTH - RIGHT, spans_much([row[1] for row in rows]))
     parts = []
     for tick in scale.ticks:
         x = scale.at(tick)
         parts += [line(x, top, x, bottom, "grid"),
                   text(x, bottom + 16, number(tick), "middle", "small")]
-    for i, (name, median, least, greatest) in enumerate(rows):
+    for i, (name, median, least, greatest, target) in enumerate(rows):
         y = top + pitch * i
         middle = y + pitch / 2
         parts += ['<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>' % (
@@ -96,13 +98,15 @@ def bars(title, unit, rows, target=None):
                       line(scale.at(least), middle - 4, scale.at(least), middle + 4, "axis"),
                       line(scale.at(greatest), middle - 4, scale.at(greatest), middle + 4,
                            "axis")]
-        parts.append(text(end + 6, middle + 4, number(median)))
-    if target:
-        x = scale.at(target)
-        parts += [line(x, top - 6, x, bottom, "target"),
-                  text(x, top - 9, "target " + number(target), "middle", "small")]
-    parts += [line(left, top, left, bottom, "axis"), line(left, bottom, WIDTH - 80, bottom, "axis"),
-              text((left + WIDTH - 80) / 2, bottom + 34,
+        words = number(median)
+        if target:
+            x = scale.at(target)
+            parts.append(line(x, y, x, y + pitch, "target"))
+            words += " (target %s)" % number(target)
+            end = max(end, x)
+        parts.append(text(end + 6, middle + 4, words))
+    parts += [line(left, top, left, bottom, "axis"), line(left, bottom, WIDTH - RIGHT, bottom, "axis"),
+              text((left + WIDTH - RIGHT) / 2, bottom + 34,
                    unit + (", logarithmic" if scale.is_log else ""), "middle")]
     return document(bottom + 48, title, parts)
 
