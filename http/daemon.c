@@ -146,6 +146,17 @@ open_engine(struct pawl_daemon *daemon, struct pawl_err *err)
     return pawl_open(&options, &daemon->engine, err);
 }
 
+/* Bodies that are being received may take a sixteenth of what tasks may, but a few of
+ * the largest always. */
+static size_t
+held_bytes(const struct pawl_settings *settings)
+{
+    int64_t share = settings->max_memory_bytes / 16 / settings->http_threads;
+    int64_t least = 4 * settings->max_body_bytes;
+
+    return (size_t) (share > least ? share : least);
+}
+
 static int
 open_server(struct pawl_daemon *daemon, struct pawl_err *err)
 {
@@ -157,6 +168,7 @@ open_server(struct pawl_daemon *daemon, struct pawl_err *err)
         .nthreads = (unsigned) settings->http_threads,
         .max_connections = (unsigned) settings->max_connections,
         .max_body_bytes = (size_t) settings->max_body_bytes,
+        .max_held_bytes = held_bytes(settings),
         .request_timeout_ns = settings->request_timeout_ns,
         .ctx = daemon,
         .failed = component_failed,

@@ -159,14 +159,16 @@ queue_answer(struct pawl_request *request)
 static void
 refuse_by_hand(struct pawl_request *request, const struct pawl_problem *problem)
 {
-    char head[384];
+    char head[400], retry[32] = "";
     int len;
 
+    if (problem->retry_after_s > 0)
+        snprintf(retry, sizeof retry, "Retry-After: %d\r\n", problem->retry_after_s);
     pawl_request_refuse(request, problem);
     len = snprintf(head, sizeof head,
         "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"
-        "Content-Length: %zu\r\nX-Request-ID: %s\r\nConnection: close\r\n\r\n",
-        problem->status, problem->title, request->answer.len, request->id);
+        "Content-Length: %zu\r\n%sX-Request-ID: %s\r\nConnection: close\r\n\r\n",
+        problem->status, problem->title, request->answer.len, retry, request->id);
     if (send(request->conn->fd, head, (size_t) len,
             MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE) == len &&
         send(request->conn->fd, request->answer.data, request->answer.len,
@@ -253,6 +255,7 @@ on_body(struct pawl_request *request, const char *data, size_t *size)
 {
     const struct pawl_route *route = request->route;
     size_t max = request->http->service->max_body_bytes;
+    struct pawl_problem problem;
 
     /* Pieces of one read follow each other whether we are suspended or not. */
     if (request->suspended)
@@ -267,14 +270,13 @@ on_body(struct pawl_request *request, const char *data, size_t *size)
     }
     request->conn->body_bytes += *size;
     if (request->state == PAWL_REQUEST_BODY && request->conn->body_bytes > max) {
-        struct pawl_problem problem;
-
         pawl_problem_set(
             &problem, 413, NULL, "the body has more than %zu bytes: --max-body", max);
         refuse_by_hand(request, &problem);
     } else if (request->state == PAWL_REQUEST_BODY && request->refused.status == 0 &&
-        route != NULL && route->takes_body) {
-        pawl_buffer_append(&request->body, data, *size);
+        route != NULL && route->takes_body &&
+        !pawl_request_gather(request, data, *size, &problem)) {
+        refuse_by_hand(request, &problem);
     }
     *size = 0;
     return MHD_YES;

@@ -174,7 +174,7 @@ take_line(struct pawl_request *request)
     const char *id;
     int code;
 
-    if (stream->skipping || (!line->failed && is_blank(line->data, line->len)))
+    if (stream->skipping || is_blank(line->data, line->len))
         return;
     if (pawl_buffer_reserve(line, PAWL_JSON_PADDING) == NULL) {
         pawl_problem_set(&problem, 503, NULL, "out of memory for the line");
@@ -187,12 +187,14 @@ take_line(struct pawl_request *request)
         if (code < 0)
             pawl_problem_from_err(&problem, &err);
     }
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
         stream->accepted++;
-    if (code >= 0)
-        return;
-    id = pawl_json_last_id(reader, &id_len);
-    reject(stream, stream->line, id, id_len, &problem);
+    } else if (code < 0) {
+        id = pawl_json_last_id(reader, &id_len);
+        reject(stream, stream->line, id, id_len, &problem);
+    }
+    if (line->len > PAWL_BUFFER_KEEP)
+        pawl_json_reader_trim(reader);
 }
 
 /* Adds to the line being read; one that gets too long is told of once and skipped. */
@@ -205,12 +207,11 @@ gather(struct pawl_request *request, const char *data, size_t len)
 
     if (stream->skipping)
         return;
-    if (len <= max - request->body.len) {
-        pawl_buffer_append(&request->body, data, len);
+    if (len > max - request->body.len)
+        pawl_problem_set(
+            &problem, 413, NULL, "the line has more than %zu bytes: --max-body", max);
+    else if (pawl_request_gather(request, data, len, &problem))
         return;
-    }
-    pawl_problem_set(
-        &problem, 413, NULL, "the line has more than %zu bytes: --max-body", max);
     reject(stream, stream->line, NULL, 0, &problem);
     stream->skipping = true;
 }

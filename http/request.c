@@ -9,7 +9,8 @@
 #include "ndjson.h"
 #include "stream.h"
 
-#define POOL_MAX 256            /* unused requests that a thread keeps */
+#define POOL_MAX 64             /* unused requests that a thread keeps, */
+#define KEEP_BYTES ((size_t) 32 << 10)  /* with buffers no larger than this */
 
 struct pawl_request *
 pawl_request_take(struct pawl_http *http)
@@ -44,14 +45,23 @@ free_request(struct pawl_request *request)
     free(request);
 }
 
+static void
+reset_buffer(struct pawl_buffer *buffer)
+{
+    if (buffer->cap > KEEP_BYTES)
+        pawl_buffer_fini(buffer);
+    else
+        pawl_buffer_reset(buffer);
+}
+
 /* As calloc() left it, but for the buffers. */
 static void
 reset(struct pawl_request *request)
 {
-    pawl_buffer_reset(&request->target);
-    pawl_buffer_reset(&request->body);
-    pawl_buffer_reset(&request->answer);
-    pawl_buffer_reset(&request->link);
+    reset_buffer(&request->target);
+    reset_buffer(&request->body);
+    reset_buffer(&request->answer);
+    reset_buffer(&request->link);
     request->conn = NULL;
     request->mhd = NULL;
     request->state = PAWL_REQUEST_BEGUN;
@@ -77,6 +87,8 @@ pawl_request_release(struct pawl_request *request)
     pawl_stream_free(request);
     pawl_ndjson_free(request);
     http->nactive--;
+    http->held_bytes -= request->held_bytes;
+    request->held_bytes = 0;
     if (http->npool >= POOL_MAX) {
         free_request(request);
         return;
@@ -115,6 +127,27 @@ pawl_request_op_end(struct pawl_request *request)
         return true;
     pawl_request_release(request);
     return false;
+}
+
+bool
+pawl_request_gather(struct pawl_request *request, const char *data, size_t len,
+    struct pawl_problem *out_problem)
+{
+    struct pawl_http *http = request->http;
+    size_t max = http->service->max_held_bytes;
+
+    if (request->body.len + len > PAWL_BODY_SMALL && http->held_bytes + len > max) {
+        pawl_problem_set(out_problem, 503, NULL,
+            "the bodies of all requests together fill %zu bytes", max);
+        out_problem->retry_after_s = 1;
+        return false;
+    }
+    pawl_buffer_append(&request->body, data, len);
+    http->held_bytes += request->body.cap - request->held_bytes;
+    request->held_bytes = request->body.cap;
+    if (request->body.failed)
+        pawl_problem_set(out_problem, 503, NULL, "out of memory for the body");
+    return !request->body.failed;
 }
 
 /* Queues the connection to be resumed with others: each resume walks all that are

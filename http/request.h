@@ -25,6 +25,7 @@
 
 #define PAWL_VERSION "0.1.0"
 #define PAWL_REQUEST_ID_MAX 128
+#define PAWL_BODY_SMALL ((size_t) 32 << 10)
 
 #define PAWL_READ_END (-1)
 #define PAWL_READ_FAILED (-2)
@@ -48,6 +49,7 @@ struct pawl_service {
     const struct pawl_log *log;
     const struct pawl_guard *guard;
     size_t max_body_bytes;
+    size_t max_held_bytes;      /* of bodies that one thread holds */
     int64_t request_timeout_ns;
     int64_t started_ns;         /* the monotonic clock */
     _Atomic bool draining;      /* A: relaxed, answers say Connection: close */
@@ -69,6 +71,7 @@ struct pawl_http {
     size_t nsuspended;
     size_t nactive;             /* requests begun and not completed */
     size_t nops;                /* changes of the engine under way */
+    size_t held_bytes;          /* of bodies: what all requests hold together */
     struct pawl_request *waits; /* by wait_ns, soonest first */
     struct pawl_request *waits_last;
     bool stopping;              /* waiters are sent away */
@@ -106,6 +109,7 @@ struct pawl_request {
     size_t target_len;                      /* of the first of the two */
     struct pawl_uri uri;
     struct pawl_buffer body;                /* of the request, or a line of it */
+    size_t held_bytes;                      /* of it, as counted in http */
     char id[PAWL_REQUEST_ID_MAX + 1];       /* X-Request-ID */
     int64_t begun_ns;
 
@@ -159,6 +163,13 @@ pawl_request_cut(struct pawl_request *request);
 /* Goes on reading the body of a request whose handler took less than it was given. */
 void
 pawl_request_continue(struct pawl_request *request);
+
+/* Appends to the body. False: no memory, or too much is held by all requests together; a
+ * body of PAWL_BODY_SMALL bytes always has its place. out_problem says what to answer.
+ * Threads: its HTTP thread. Blocks: no. Owns: copies. */
+bool
+pawl_request_gather(struct pawl_request *request, const char *data, size_t len,
+    struct pawl_problem *out_problem);
 
 /* Calls wait_over once this time has come, unless it is answered before. */
 void

@@ -30,6 +30,7 @@ pawl_server_open(const struct pawl_server_options *options,
     server->service.log = options->log;
     server->service.guard = options->guard;
     server->service.max_body_bytes = options->max_body_bytes;
+    server->service.max_held_bytes = options->max_held_bytes;
     server->service.request_timeout_ns = options->request_timeout_ns;
     server->service.started_ns = pawl_thread_clock();
     server->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

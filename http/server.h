@@ -20,6 +20,7 @@ struct pawl_server_options {
     unsigned nthreads;
     unsigned max_connections;
     size_t max_body_bytes;
+    size_t max_held_bytes;              /* of bodies that one thread holds */
     int64_t request_timeout_ns;
     void *ctx;
     void (*failed)(void *ctx, const char *what);    /* on the thread that has */

@@ -8,7 +8,7 @@
 
 #include "json_write.h"
 
-#define FIRST_BYTES ((size_t) 64 << 10)     /* up to here it has a length */
+#define FIRST_BYTES ((size_t) 32 << 10)     /* up to here it has a length */
 
 struct pawl_stream {
     struct pawl_listing listing;

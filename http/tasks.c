@@ -81,13 +81,15 @@ pawl_tasks_submit(struct pawl_request *request)
         return;
     }
     if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap,
-            &spec, &problem) != PAWL_OK) {
+            &spec, &problem) == PAWL_OK) {
+        begin_op(request);
+        answer_call(
+            request, pawl_submit(request->http->handle, &spec, &request->op, &err), &err);
+    } else {
         pawl_request_refuse(request, &problem);
-        return;
     }
-    begin_op(request);
-    answer_call(
-        request, pawl_submit(request->http->handle, &spec, &request->op, &err), &err);
+    if (body->len > PAWL_BUFFER_KEEP)
+        pawl_json_reader_trim(request->http->reader);
 }
 
 void
