@@ -2,7 +2,7 @@
 # processes that a test starts and ends itself by the report files (see sanitizer_reports).
 
 set(PAWL_REPORTS ${CMAKE_BINARY_DIR}/reports)
-set(asan_options exitcode=66:detect_stack_use_after_return=1:strict_string_checks=1)
+set(asan_options exitcode=66:detect_stack_use_after_return=1)
 set(ubsan_options print_stacktrace=1:halt_on_error=1)
 set(tsan_options exitcode=66:halt_on_error=0:second_deadlock_stack=1:history_size=4)
 set(PAWL_TEST_ENV
