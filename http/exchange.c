@@ -176,6 +176,7 @@ refuse_by_hand(struct pawl_request *request, const struct pawl_problem *problem)
         /* The client is gone, or does not read: the connection ends all the same. */
     }
     shutdown(request->conn->fd, SHUT_WR);
+    pawl_request_drop_body(request);
     request->state = PAWL_REQUEST_LINGERING;
     pawl_conn_enter(&request->http->deadlines, request->conn, PAWL_PHASE_LINGER,
         request->http->now_ns);

@@ -150,6 +150,14 @@ pawl_request_gather(struct pawl_request *request, const char *data, size_t len,
     return !request->body.failed;
 }
 
+void
+pawl_request_drop_body(struct pawl_request *request)
+{
+    pawl_buffer_fini(&request->body);
+    request->http->held_bytes -= request->held_bytes;
+    request->held_bytes = 0;
+}
+
 /* Queues the connection to be resumed with others: each resume walks all that are
  * suspended. */
 static void

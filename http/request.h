@@ -171,6 +171,10 @@ bool
 pawl_request_gather(struct pawl_request *request, const char *data, size_t len,
     struct pawl_problem *out_problem);
 
+/* Frees the body of a request that was refused, so that others have the room. */
+void
+pawl_request_drop_body(struct pawl_request *request);
+
 /* Calls wait_over once this time has come, unless it is answered before. */
 void
 pawl_request_wait(struct pawl_request *request, int64_t until_ns,
