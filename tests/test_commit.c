@@ -1,0 +1,356 @@
+/* test_commit.c: changes that take their time to become durable, and waits for changes: what
+ * comes back to a handle later. The store of this test commits from a thread of its own, when the
+ * test opens a gate; a change can be told to fail. */
+#include "engine_fixture.h"
+#include "engine.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+struct gated {
+    struct pawl_store store;            /* first */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    struct pawl_op *ops[64];            /* L */
+    unsigned nops;                      /* L */
+    sem_t gate;                         /* one post, one commit of all that wait */
+    struct pawl *engine;                /* set before the first post */
+    int code;                           /* of the next commit; set before the post */
+    bool is_over;
+};
+
+static int
+gated_commit(struct pawl_store *store, struct pawl_op *op)
+{
+    struct gated *gated = (struct gated *) store;
+
+    pthread_mutex_lock(&gated->lock);
+    gated->ops[gated->nops++] = op;
+    pthread_mutex_unlock(&gated->lock);
+    return PAWL_PENDING;
+}
+
+static void *
+gated_run(void *arg)
+{
+    struct gated *gated = arg;
+    struct pawl_handle *handle = NULL;
+
+    for (;;) {
+        struct pawl_op *ops[64];
+        unsigned n;
+
+        while (sem_wait(&gated->gate) != 0)
+            ;
+        if (gated->is_over)
+            break;
+        if (!handle)
+            assert_int_equal(pawl_attach(gated->engine, NULL, NULL, &handle), PAWL_OK);
+        pthread_mutex_lock(&gated->lock);
+        n = gated->nops;
+        memcpy(ops, gated->ops, n * sizeof ops[0]);
+        gated->nops = 0;
+        pthread_mutex_unlock(&gated->lock);
+        for (unsigned i = 0; i < n; i++)
+            pawl_op_committed(handle, ops[i], gated->code);
+        pawl_rest(handle);
+    }
+    pawl_detach(handle);
+    return NULL;
+}
+
+static void
+gated_close(struct pawl_store *store)
+{
+    struct gated *gated = (struct gated *) store;
+
+    gated->is_over = true;
+    sem_post(&gated->gate);
+    pthread_join(gated->thread, NULL);
+}
+
+static void
+open_gated(struct fixture *f, struct gated *gated)
+{
+    struct pawl_options options;
+
+    *gated = (struct gated) {.store = {"gated", gated_commit, gated_close}};
+    pthread_mutex_init(&gated->lock, NULL);
+    sem_init(&gated->gate, 0, 0);
+    pthread_create(&gated->thread, NULL, gated_run, gated);
+    pawl_options_init(&options);
+    options.store = &gated->store;
+    options.nworkers = 2;
+    fixture_open_with(f, &options);
+    gated->engine = f->engine;
+}
+
+struct asked {
+    struct pawl_op op;
+    bool is_done;
+};
+
+static void
+done_cb(struct pawl_op *op)
+{
+    ((struct asked *) op)->is_done = true;
+}
+
+static int
+ask(struct fixture *f, struct asked *asked, const char *id, int64_t time_ns)
+{
+    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, time_ns, "echo ran", 8, -1};
+
+    *asked = (struct asked) {.op.done = done_cb};
+    return pawl_submit(f->handle, &spec, &asked->op, NULL);
+}
+
+static void
+commit_all(struct fixture *f, struct gated *gated, int code, struct asked *last)
+{
+    gated->code = code;
+    sem_post(&gated->gate);
+    while (!last->is_done)
+        fixture_deliver(f);
+}
+
+static void
+test_task_is_reserved_but_unseen_until_it_is_committed(void **state)
+{
+    struct gated gated;
+    struct fixture f;
+    struct asked first, second, third;
+    struct pawl_cursor cursor = {0};
+    struct pawl_view view;
+
+    (void) state;
+    open_gated(&f, &gated);
+    assert_int_equal(ask(&f, &first, "a", 0), PAWL_PENDING);
+    assert_true(first.op.has_view);
+    assert_int_equal(ask(&f, &second, "a", 0), PAWL_EEXIST);
+    assert_int_equal(pawl_get(f.handle, "a", 1, &view), PAWL_ENOENT);
+    assert_int_equal(pawl_list_next(f.handle, NULL, &cursor, &view), PAWL_ENOENT);
+    assert_int_equal(delete(&f, "a"), PAWL_ENOENT);
+    assert_int_equal(stop(&f, "a"), PAWL_ENOENT);
+    commit_all(&f, &gated, PAWL_OK, &first);
+    assert_int_equal(first.op.code, PAWL_OK);
+    assert_int_equal(first.op.view.version, 0);
+    pawl_view_release(&first.op.view);
+    view = await_version(&f, "a", 2);           /* armed by the commit, on the store's thread */
+    assert_int_equal(view.results[0]->outcome, PAWL_SUCCESS);
+    pawl_view_release(&view);
+    assert_int_equal(ask(&f, &third, "b", 0), PAWL_PENDING);
+    commit_all(&f, &gated, PAWL_OK, &third);
+    pawl_view_release(&third.op.view);
+    fixture_close(&f);
+}
+
+static void
+test_commit_that_fails_leaves_no_trace_of_the_task(void **state)
+{
+    struct gated gated;
+    struct fixture f;
+    struct asked asked;
+    struct pawl_stats stats;
+    struct pawl_view view;
+
+    (void) state;
+    open_gated(&f, &gated);
+    assert_int_equal(ask(&f, &asked, "a", 0), PAWL_PENDING);
+    commit_all(&f, &gated, PAWL_ESTORE, &asked);
+    assert_int_equal(asked.op.code, PAWL_ESTORE);
+    assert_false(asked.op.has_view);
+    assert_int_equal(pawl_get(f.handle, "a", 1, &view), PAWL_ENOENT);
+    pawl_stats(f.engine, &stats);
+    assert_int_equal(stats.tasks, 0);
+    assert_int_equal(stats.pending, 0);
+    assert_int_equal(stats.memory_bytes, 0);
+    assert_int_equal(ask(&f, &asked, "a", 0), PAWL_PENDING);    /* the id is free */
+    commit_all(&f, &gated, PAWL_OK, &asked);
+    pawl_view_release(&asked.op.view);
+    fixture_close(&f);
+}
+
+static void
+test_many_commits_come_back_each_once(void **state)
+{
+    struct gated gated;
+    struct fixture f;
+    struct asked asked[50];
+    char id[16];
+
+    (void) state;
+    open_gated(&f, &gated);
+    for (int round = 0; round < 200; round++) {
+        for (int i = 0; i < 50; i++) {
+            snprintf(id, sizeof id, "m%d", i);
+            assert_int_equal(ask(&f, &asked[i], id, 3600 * SECOND), PAWL_PENDING);
+        }
+        gated.code = PAWL_OK;
+        sem_post(&gated.gate);
+        for (int i = 0; i < 50; i++) {
+            while (!asked[i].is_done)
+                fixture_deliver(&f);
+            pawl_view_release(&asked[i].op.view);
+            asked[i] = (struct asked) {.op.done = done_cb};
+        }
+        for (int i = 0; i < 50; i++) {
+            snprintf(id, sizeof id, "m%d", i);
+            assert_int_equal(pawl_delete(f.handle, id, strlen(id), &asked[i].op, NULL),
+                             PAWL_PENDING);
+        }
+        sem_post(&gated.gate);
+        for (int i = 0; i < 50; i++) {
+            while (!asked[i].is_done)
+                fixture_deliver(&f);
+        }
+    }
+    fixture_close(&f);
+}
+
+/* --- Watches --- */
+
+static void
+test_thousands_of_watches_of_one_task_end_at_its_next_change(void **state)
+{
+    static struct awaited awaited[5000];
+    struct fixture f;
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "w", PAWL_CRON, SECOND, "true");
+    for (int i = 0; i < 5000; i++) {
+        awaited[i] = (struct awaited) {.watch.changed = awaited_cb};
+        assert_int_equal(pawl_watch(f.handle, "w", 1, 0, &awaited[i].watch, &view), PAWL_PENDING);
+    }
+    for (int i = 0; i < 5000; i += 2)
+        pawl_unwatch(f.handle, &awaited[i].watch);
+    assert_int_equal(stop(&f, "w"), PAWL_OK);
+    while (!awaited[4999].is_over || !awaited[1].is_over)
+        fixture_deliver(&f);
+    for (int i = 0; i < 5000; i++) {
+        assert_int_equal(awaited[i].is_over, i % 2);
+        if (i % 2)
+            assert_int_equal(awaited[i].version, 1);
+    }
+    fixture_close(&f);
+}
+
+static void
+test_watch_of_another_version_ends_at_once(void **state)
+{
+    struct fixture f;
+    struct awaited awaited = {.watch.changed = awaited_cb};
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "w", PAWL_CRON, SECOND, "true");
+    assert_int_equal(pawl_watch(f.handle, "w", 1, 7, &awaited.watch, &view), PAWL_OK);
+    assert_int_equal(view.version, 0);
+    pawl_view_release(&view);
+    assert_int_equal(pawl_watch(f.handle, "none", 4, 0, &awaited.watch, &view), PAWL_ENOENT);
+    fixture_close(&f);
+}
+
+static void
+test_watchers_that_come_and_go_leave_one_post(void **state)
+{
+    struct fixture f;
+    struct awaited awaited = {.watch.changed = awaited_cb};
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "w", PAWL_CRON, SECOND, "true");
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(pawl_watch(f.handle, "w", 1, 0, &awaited.watch, &view), PAWL_PENDING);
+        pawl_unwatch(f.handle, &awaited.watch);
+    }
+    assert_int_equal(((struct pawl_handle *) f.handle)->nposts, 1);
+    assert_int_equal(delete(&f, "w"), PAWL_OK);
+    fixture_deliver(&f);
+    assert_int_equal(((struct pawl_handle *) f.handle)->nposts, 0);
+    fixture_close(&f);
+}
+
+static void
+test_detach_with_open_watches_forgets_them(void **state)
+{
+    struct fixture f, other = {0};
+    struct awaited awaited[2] = {{.watch.changed = awaited_cb}, {.watch.changed = awaited_cb}};
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    other.engine = f.engine;
+    fixture_attach(&other);
+    submit(&f, "w", PAWL_CRON, SECOND, "true");
+    assert_int_equal(pawl_watch(f.handle, "w", 1, 0, &awaited[0].watch, &view), PAWL_PENDING);
+    assert_int_equal(pawl_watch(other.handle, "w", 1, 0, &awaited[1].watch, &view), PAWL_PENDING);
+    pawl_detach(other.handle);
+    close(other.wake_fd);
+    assert_int_equal(stop(&f, "w"), PAWL_OK);
+    while (!awaited[0].is_over)
+        fixture_deliver(&f);
+    assert_false(awaited[1].is_over);
+    fixture_close(&f);
+}
+
+static void
+test_memory_bound_drops_the_oldest_output_first(void **state)
+{
+    struct pawl_options options;
+    struct fixture f;
+    struct pawl_stats stats;
+    struct pawl_view view;
+    char id[16];
+    int dropped = 0;
+
+    (void) state;
+    pawl_options_init(&options);
+    options.max_memory_bytes = 1 << 20;         /* sixteen full outputs */
+    fixture_open_with(&f, &options);
+    for (int i = 0; i < 40; i++) {
+        snprintf(id, sizeof id, "o%02d", i);
+        submit(&f, id, PAWL_DELAY, 0, "head -c 60000 /dev/zero | tr '\\0' x");
+        view = await_version(&f, id, 2);
+        pawl_view_release(&view);
+        fixture_advance(&f, SECOND);
+        do
+            pawl_stats(f.engine, &stats);       /* the keeper has its say before the next */
+        while (stats.memory_bytes > options.max_memory_bytes / 16 * 15);
+    }
+    for (int i = 0; i < 40; i++) {
+        snprintf(id, sizeof id, "o%02d", i);
+        view = get(&f, id);
+        assert_int_equal(view.nresults, 1);
+        assert_int_equal(view.version, 2);      /* dropping output is no change of the task */
+        if (view.results[0]->out_len == 0) {
+            assert_int_equal(dropped, i);       /* all older ones were dropped before */
+            assert_true(view.results[0]->truncated);
+            dropped++;
+        }
+        pawl_view_release(&view);
+    }
+    assert_true(dropped >= 24 && dropped < 40);
+    fixture_close(&f);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_task_is_reserved_but_unseen_until_it_is_committed),
+        cmocka_unit_test(test_commit_that_fails_leaves_no_trace_of_the_task),
+        cmocka_unit_test(test_many_commits_come_back_each_once),
+        cmocka_unit_test(test_thousands_of_watches_of_one_task_end_at_its_next_change),
+        cmocka_unit_test(test_watch_of_another_version_ends_at_once),
+        cmocka_unit_test(test_watchers_that_come_and_go_leave_one_post),
+        cmocka_unit_test(test_detach_with_open_watches_forgets_them),
+        cmocka_unit_test(test_memory_bound_drops_the_oldest_output_first),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
