@@ -59,7 +59,7 @@ delete(struct pawl_handle *handle, uint64_t number)
     char id[32];
 
     make_id(number, id);
-    if (pawl_delete(handle, id, 20, &op, &err) != PAWL_OK)
+    if (pawl_delete(handle, id, 20, false, &op, &err) != PAWL_OK)
         pawl_bench_die("delete: %s", err.text);
 }
 

@@ -135,7 +135,7 @@ delete_all(struct client *client, size_t n)
         char id[32];
         struct pawl_op op = {0};
 
-        pawl_delete(client->handle, id, make_id(i, id), &op, NULL);
+        pawl_delete(client->handle, id, make_id(i, id), false, &op, NULL);
     }
 }
 

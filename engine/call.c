@@ -9,7 +9,9 @@
 #include "spec.h"
 #include "ticker.h"
 #include "watch.h"
+#include "worker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PASS_MAX 4096       /* tasks that one pawl_list_next() passes over */
@@ -38,9 +40,14 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
         return code;
     if (event->delta_pending)
         pawl_count(&engine->pending, event->delta_pending);
-    if (event->delta_memory &&
-        pawl_count(&engine->memory, event->delta_memory) > pawl_keeper_starts_at(engine))
-        pawl_keeper_wake(engine->keeper);
+    if (event->delta_output)
+        pawl_count(&engine->output, event->delta_output);
+    if (event->delta_memory) {
+        int64_t bytes = pawl_count(&engine->memory, event->delta_memory);
+
+        if (event->delta_memory > 0)
+            pawl_keeper_added(engine->keeper, bytes);
+    }
     pawl_watch_wake(task);
     if (event->rearm)
         pawl_ticker_arm(engine->ticker, task, event->next_due_ns);
@@ -94,17 +101,17 @@ settle(struct pawl_handle *handle, struct pawl_op *op, int code)
     struct pawl *engine = handle->engine;
 
     op->code = code;
-    if (op->kind != PAWL_OP_SUBMIT)
-        return;
-    if (code == PAWL_OK) {
+    if (op->kind == PAWL_OP_SUBMIT && code == PAWL_OK) {
         int64_t due_ns = ((struct pawl_snapshot *) op->first)->due_ns;
 
         pawl_count(&engine->tasks, 1);
         pawl_count(&engine->submitted, 1);
         pawl_task_publish(op->task, op->first);
         pawl_ticker_arm(engine->ticker, op->task, due_ns);
-    } else {
+    } else if (op->kind == PAWL_OP_SUBMIT) {
         undo_submit(handle, op, true);
+    }
+    if (code != PAWL_OK && op->has_view) {
         op->has_view = false;
         pawl_view_release(&op->view);
     }
@@ -138,7 +145,7 @@ static int
 admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
 {
     const struct pawl_options *options = &engine->options;
-    int64_t script_len = (int64_t) spec->script_len;
+    int64_t script_len = (int64_t) spec->script_len, bytes;
 
     if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
         return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
@@ -148,14 +155,16 @@ admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
                             "%llu tasks are pending, the limit of max-pending: try again later",
                             (unsigned long long) options->max_pending);
     }
-    if (pawl_count(&engine->memory, script_len) > (int64_t) options->max_memory_bytes) {
+    bytes = pawl_count(&engine->memory, script_len);
+    if (bytes > (int64_t) options->max_memory_bytes) {
         pawl_count(&engine->memory, -script_len);
         pawl_count(&engine->pending, -1);
-        pawl_keeper_wake(engine->keeper);
+        pawl_keeper_want(engine->keeper, script_len);
         return pawl_err_set(err, PAWL_EBUDGET, NULL,
                             "scripts and kept output fill max-memory (%llu bytes): delete tasks, "
                             "or try again later", (unsigned long long) options->max_memory_bytes);
     }
+    pawl_keeper_added(engine->keeper, bytes);
     return PAWL_OK;
 }
 
@@ -224,27 +233,64 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl
     return commit(handle, op, err);
 }
 
+/* Requests to end a run, one for each worker, made before anything is changed. */
+struct kills {
+    struct pawl_kill **kills;
+    unsigned n;
+};
+
+static int
+make_kills(struct pawl *engine, struct kills *kills)
+{
+    kills->n = 0;
+    kills->kills = malloc(engine->nworkers * sizeof kills->kills[0]);
+    while (kills->kills && kills->n < engine->nworkers &&
+           (kills->kills[kills->n] = pawl_kill_new()))
+        kills->n++;
+    return kills->n == engine->nworkers ? PAWL_OK : PAWL_ENOMEM;
+}
+
+/* Sends them for the task, or frees them if there is none. */
+static void
+use_kills(struct pawl *engine, struct kills *kills, struct pawl_task *task)
+{
+    for (unsigned i = 0; i < kills->n; i++) {
+        if (task)
+            pawl_worker_kill(engine->workers[i], kills->kills[i], task);
+        else
+            pawl_kill_free(kills->kills[i]);
+    }
+    free(kills->kills);
+}
+
 int
-pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
-            struct pawl_err *err)
+pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
+            struct pawl_op *op, struct pawl_err *err)
 {
     struct pawl *engine = handle->engine;
     struct pawl_task *task = pawl_handle_find(handle, id, id_len);
     struct pawl_event event = {.kind = PAWL_EVENT_DELETE};
+    struct kills kills = {0};
+    int code = task ? PAWL_OK : PAWL_ENOENT;
 
-    if (!task)
-        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
     op_init(op, handle, PAWL_OP_DELETE);
-    if (pawl_change(handle, task, &event, err) != PAWL_OK) {
-        pawl_task_unref(task);
-        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+    if (code == PAWL_OK && kill)
+        code = make_kills(engine, &kills);
+    if (code == PAWL_OK)
+        code = pawl_change(handle, task, &event, err);
+    use_kills(engine, &kills, code == PAWL_OK && event.was_running ? task : NULL);
+    if (code == PAWL_OK) {
+        pawl_count(&engine->tasks, -1);
+        pawl_index_remove(engine->index, handle->epoch, &task->key);
+        pawl_order_remove(engine->order, handle->epoch, task->seq);
+        pawl_task_unref_later(task, handle->epoch);
     }
-    pawl_count(&engine->tasks, -1);
-    pawl_index_remove(engine->index, handle->epoch, &task->key);
-    pawl_order_remove(engine->order, handle->epoch, task->seq);
-    pawl_task_unref_later(task, handle->epoch);
-    pawl_task_unref(task);
+    if (task)
+        pawl_task_unref(task);
     pawl_epoch_tidy(handle->epoch);
+    if (code != PAWL_OK)
+        return pawl_err_set(err, code, NULL,
+                            code == PAWL_ENOENT ? "no task has this id" : "out of memory");
     return commit(handle, op, err);
 }
 

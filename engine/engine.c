@@ -153,8 +153,10 @@ pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(out_thread, NULL, body, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
+    if (error) {
+        errno = error;
         return PAWL_ESYS;
+    }
     pthread_setname_np(*out_thread, name);
     return PAWL_OK;
 }
@@ -208,6 +210,10 @@ fill_in(struct pawl_options *options, struct pawl_err *err)
     if (options->keep_results < 0 || options->keep_results > PAWL_KEEP_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "keep_results", "keep_results is %d: give 0 to %d",
                             options->keep_results, PAWL_KEEP_MAX);
+    if (options->max_pending > INT64_MAX)
+        options->max_pending = INT64_MAX;
+    if (options->max_memory_bytes > INT64_MAX)
+        options->max_memory_bytes = INT64_MAX;
     if (options->nworkers == 0)
         options->nworkers = cores > 0 ? (unsigned) cores : 1;
     if (options->max_running == 0) {

@@ -41,6 +41,7 @@ struct pawl {
     struct pawl_counter tasks;
     struct pawl_counter pending;
     struct pawl_counter memory;             /* bytes: scripts and kept output */
+    struct pawl_counter output;             /* bytes: kept output alone */
     struct pawl_counter submitted, started, finished;
     struct pawl_counter running;            /* seq_cst: C1 in engine.c */
     _Alignas(64) _Atomic bool is_closing;   /* A: seq_cst: C1 in engine.c */
@@ -53,6 +54,7 @@ struct pawl_handle {
     struct pawl_epoch_thread *epoch;        /* I */
     struct pawl_inbox inbox;                /* any thread puts links */
     _Atomic bool is_told;                   /* A: wake() was called since the last delivery */
+    _Atomic unsigned nsenders;              /* A: D1 in handle.c: threads that are just sending */
     void (*wake)(void *ctx);                /* I */
     void *wake_ctx;                         /* I */
     struct pawl_post **posts;               /* by task: see watch.c */

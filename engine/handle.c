@@ -2,10 +2,13 @@
  *
  * Anybody sends; the owner delivers. R1: pawl_inbox_put() publishes the link and what it belongs
  * to; pairs with A1, pawl_inbox_take(). T1: a sender that finds is_told clear wakes the owner; the
- * owner clears it before it takes, so a link that it does not take finds it clear. */
+ * owner clears it before it takes, so a link that it does not take finds it clear. D1: a sender
+ * uses the handle and wake_ctx behind its put, so it counts itself in before and out after; the put
+ * (R1) makes the count visible to the owner that takes the link, which waits for zero at the end. */
 #include "engine.h"
 #include "watch.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 int
@@ -15,6 +18,7 @@ pawl_handle_init(struct pawl_handle *handle, struct pawl *engine, void (*wake)(v
     *handle = (struct pawl_handle) {.engine = engine, .wake = wake, .wake_ctx = wake_ctx};
     pawl_inbox_init(&handle->inbox);
     atomic_init(&handle->is_told, false);
+    atomic_init(&handle->nsenders, 0);
     handle->epoch = pawl_epoch_register(&engine->epoch);
     return handle->epoch ? PAWL_OK : PAWL_ENOMEM;
 }
@@ -25,6 +29,8 @@ pawl_handle_fini(struct pawl_handle *handle)
     if (!handle->epoch)
         return;
     pawl_watch_fini(handle);
+    while (atomic_load_explicit(&handle->nsenders, memory_order_acquire) > 0)  /* D1 */
+        sched_yield();
     pawl_epoch_unregister(&handle->engine->epoch, handle->epoch);
     handle->epoch = NULL;
 }
@@ -57,12 +63,12 @@ pawl_detach(struct pawl_handle *handle)
 void
 pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link)
 {
-    void (*wake)(void *) = handle->wake;
-    void *wake_ctx = handle->wake_ctx;
-
+    atomic_fetch_add_explicit(&handle->nsenders, 1, memory_order_relaxed);     /* D1 */
     pawl_inbox_put(&handle->inbox, (ck_stack_entry_t *) &link->entry);         /* R1 */
-    if (!atomic_exchange_explicit(&handle->is_told, true, memory_order_seq_cst) && wake)  /* T1 */
-        wake(wake_ctx);
+    if (!atomic_exchange_explicit(&handle->is_told, true, memory_order_seq_cst) &&   /* T1 */
+        handle->wake)
+        handle->wake(handle->wake_ctx);
+    atomic_fetch_sub_explicit(&handle->nsenders, 1, memory_order_release);     /* D1 */
 }
 
 void

@@ -1,8 +1,9 @@
 /* keeper.c: the one thread that keeps scripts and output within max_memory_bytes ("pawl-keeper").
  *
- * It sleeps until the bytes pass fifteen sixteenths of the bound; then it walks all tasks twice:
- * once to sum up the output by its age, once to drop the oldest down to fourteen sixteenths, of
- * whichever task. Memory passes the bound at most by what runs bring in while it walks. */
+ * It sleeps until the bytes pass fifteen sixteenths of the bound, or a submit had no room; then it
+ * walks all tasks three times: to find the span of the kept output's ages, to sum it up by age, and
+ * to drop the oldest of whichever task, down to fourteen sixteenths. Memory passes the bound at
+ * most by what runs bring in while it walks. */
 #include "keeper.h"
 
 #include "engine.h"
@@ -13,14 +14,17 @@
 #include <unistd.h>
 
 #define AGES 4096u
-#define PAUSE_MIN_US 1000
-#define PAUSE_MAX_US 200000 /* between two walks that freed nothing: it was all scripts */
+#define PAUSE_US 1000
+#define PAUSE_SHARE 4           /* a walk is followed by so many times its length of rest, */
+#define PAUSE_MAX_NS 200000000  /* at most this */
 
 struct pawl_keeper {
     struct pawl_handle handle;
     struct pawl *engine;                /* I */
     pthread_t thread;                   /* I */
     int wake_fd;                        /* I: blocking */
+    int64_t starts_at;                  /* I: bytes from which on it is woken */
+    _Atomic int64_t wanted;             /* A: relaxed: the largest script that had no room */
     _Atomic bool is_ending;             /* A: set once; R1/A1 */
 };
 
@@ -85,6 +89,8 @@ find_span(struct pawl_keeper *keeper, struct pawl_task *task, const struct pawl_
     for (uint32_t i = 0; i < results->n; i++) {
         int64_t ended_ns = results->items[i]->ended_ns;
 
+        if (results->items[i]->out_len + results->items[i]->err_len == 0)
+            continue;
         if (ended_ns < ages->oldest_ns)
             ages->oldest_ns = ended_ns;
         if (ended_ns > ages->newest_ns)
@@ -113,7 +119,7 @@ drop(struct pawl_keeper *keeper, struct pawl_task *task, const struct pawl_resul
 {
     struct pawl_event event = {.kind = PAWL_EVENT_TRIM, .cutoff_ns = *(const int64_t *) arg};
 
-    if (results->bytes > 0 && results->items[0]->ended_ns <= event.cutoff_ns)
+    if (results->bytes > 0)
         pawl_change(&keeper->handle, task, &event, NULL);
     pawl_snapshot_free_unused(event.spare);
 }
@@ -144,18 +150,50 @@ free_output(struct pawl_keeper *keeper, uint64_t want)
     free(ages);
 }
 
-int64_t
-pawl_keeper_starts_at(const struct pawl *engine)
+static void
+wake(struct pawl_keeper *keeper)
 {
-    uint64_t bound = engine->options.max_memory_bytes;
-
-    return (int64_t) (bound - bound / 16);
+    eventfd_write(keeper->wake_fd, 1);
 }
 
 void
-pawl_keeper_wake(struct pawl_keeper *keeper)
+pawl_keeper_want(struct pawl_keeper *keeper, int64_t wanted)
 {
-    eventfd_write(keeper->wake_fd, 1);
+    int64_t before = atomic_load_explicit(&keeper->wanted, memory_order_relaxed);
+
+    while (before < wanted &&
+           !atomic_compare_exchange_weak_explicit(&keeper->wanted, &before, wanted,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+    wake(keeper);
+}
+
+void
+pawl_keeper_added(struct pawl_keeper *keeper, int64_t bytes)
+{
+    if (bytes > keeper->starts_at)
+        wake(keeper);
+}
+
+/* How many bytes of output are to go: above the mark, down to fourteen sixteenths; and what a
+ * refused submit wanted. */
+static int64_t
+surplus(struct pawl_keeper *keeper)
+{
+    int64_t bound = (int64_t) keeper->engine->options.max_memory_bytes;
+    int64_t bytes = pawl_count(&keeper->engine->memory, 0);
+    int64_t wanted = atomic_exchange_explicit(&keeper->wanted, 0, memory_order_relaxed);
+    int64_t by_mark = bytes > keeper->starts_at ? bytes - (bound - bound / 8) : 0;
+    int64_t by_want = wanted > 0 ? bytes - (bound - wanted) : 0;
+
+    return by_want > by_mark ? by_want : by_mark;
+}
+
+/* Between two walks: where scripts fill the bound, each output that comes would cause one. */
+static void
+pause_for(int64_t ns)
+{
+    usleep(ns < PAUSE_MAX_NS ? (useconds_t) (ns / 1000) : PAUSE_MAX_NS / 1000);
 }
 
 static void *
@@ -163,20 +201,19 @@ keep(void *arg)
 {
     struct pawl_keeper *keeper = arg;
     struct pawl *engine = keeper->engine;
-    uint64_t bound = engine->options.max_memory_bytes;
-    useconds_t pause_us = PAUSE_MIN_US;
 
     while (!is_ending(keeper)) {
-        int64_t bytes = pawl_count(&engine->memory, 0);
+        int64_t bytes = surplus(keeper);
         eventfd_t ignored;
 
-        if (bytes > pawl_keeper_starts_at(engine)) {
-            free_output(keeper, (uint64_t) bytes - (bound - bound / 8));
-            pause_us = pawl_count(&engine->memory, 0) < bytes ? PAUSE_MIN_US : pause_us * 2;
-            usleep(pause_us < PAUSE_MAX_US ? pause_us : (pause_us = PAUSE_MAX_US));
+        if (bytes > 0 && pawl_count(&engine->output, 0) > 0) {
+            int64_t began_ns = pawl_now(engine).elapsed_ns;
+
+            free_output(keeper, (uint64_t) bytes);
+            pause_for(PAUSE_SHARE * (pawl_now(engine).elapsed_ns - began_ns));
         }
         while (pawl_epoch_rest(keeper->handle.epoch) && !is_ending(keeper))
-            usleep(PAUSE_MIN_US);       /* a reader is in a section: what was dropped waits */
+            usleep(PAUSE_US);       /* a reader is in a section: what was dropped waits */
         if (eventfd_read(keeper->wake_fd, &ignored) != 0 && errno != EINTR) {
             pawl_engine_failed(engine, "the keeper cannot sleep: read of its eventfd failed");
             break;
@@ -205,6 +242,9 @@ pawl_keeper_open(struct pawl *engine, struct pawl_keeper **out_keeper)
     if (!keeper)
         return PAWL_ENOMEM;
     keeper->engine = engine;
+    keeper->starts_at = (int64_t) (engine->options.max_memory_bytes -
+                                   engine->options.max_memory_bytes / 16);
+    atomic_init(&keeper->wanted, 0);
     atomic_init(&keeper->is_ending, false);
     keeper->wake_fd = eventfd(0, EFD_CLOEXEC);
     if (keeper->wake_fd >= 0)
@@ -224,6 +264,6 @@ pawl_keeper_stop(struct pawl_keeper *keeper)
     if (!keeper)
         return;
     atomic_store_explicit(&keeper->is_ending, true, memory_order_release);     /* R1 */
-    pawl_keeper_wake(keeper);
+    wake(keeper);
     pthread_join(keeper->thread, NULL);
 }

@@ -17,12 +17,14 @@ pawl_keeper_stop(struct pawl_keeper *keeper);
 void
 pawl_keeper_free(struct pawl_keeper *keeper);
 
-/* The number of bytes from which on the keeper is to be woken: fifteen sixteenths of the bound. */
-int64_t
-pawl_keeper_starts_at(const struct pawl *engine);
-
-/* Lets it look whether output is to be dropped. Threads: any. Blocks: no. */
+/* Has output dropped until there is room for wanted bytes more, if there is output.
+ * Threads: any. Blocks: no. */
 void
-pawl_keeper_wake(struct pawl_keeper *keeper);
+pawl_keeper_want(struct pawl_keeper *keeper, int64_t wanted);
+
+/* Called when bytes were added and there are now so many in all: wakes the keeper when they pass
+ * fifteen sixteenths of the bound. Threads: any. Blocks: no. */
+void
+pawl_keeper_added(struct pawl_keeper *keeper, int64_t bytes);
 
 #endif

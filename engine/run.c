@@ -80,7 +80,7 @@ pawl_run_start(struct pawl_run *run, const struct pawl_spawner *spawner, void *s
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, run->sources[kind].fd, &event) != 0) {
             pawl_err_set(&run->error, PAWL_ESYS, NULL, "could not be watched: %s",
                          strerror(errno));
-            kill(-run->pid, SIGKILL);
+            kill(run->pid, SIGKILL);
             waitid(P_PIDFD, (id_t) child.pidfd, &end, WEXITED);
             run->pid = 0;
             return PAWL_ESYS;

@@ -24,10 +24,7 @@ pawl_schedule_skip(int64_t *due, int64_t interval, int64_t now)
     if (*due > now)
         return 0;
     passed = ((uint64_t) now - (uint64_t) *due) / (uint64_t) interval + 1;
-    if (passed > (uint64_t) ((INT64_MAX - now) / interval) + 1)
-        *due = INT64_MAX;
-    else
-        *due = pawl_schedule_after(*due + (int64_t) (passed - 1) * interval, interval);
+    *due = pawl_schedule_after(*due + (int64_t) (passed - 1) * interval, interval);
     return passed;
 }
 

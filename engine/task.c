@@ -232,10 +232,10 @@ is_pending(const struct pawl_snapshot *snapshot)
     return snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED;
 }
 
-static uint64_t
-memory_of(const struct pawl_snapshot *snapshot)
+static int64_t
+output_of(const struct pawl_snapshot *snapshot)
 {
-    return snapshot->def->script_len + (snapshot->results ? snapshot->results->bytes : 0);
+    return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
 }
 
 static int
@@ -324,7 +324,9 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
        struct pawl_event *event)
 {
     event->delta_pending = (next && is_pending(next)) - is_pending(old);
-    event->delta_memory = (int64_t) (next ? memory_of(next) : 0) - (int64_t) memory_of(old);
+    event->was_running = old->running;
+    event->delta_output = output_of(next) - output_of(old);
+    event->delta_memory = event->delta_output - (next ? 0 : (int64_t) old->def->script_len);
     event->next_due_ns = next && next->status != PAWL_EXECUTING ? next->due_ns : PAWL_NO_TIME;
     event->rearm = event->kind != PAWL_EVENT_START && event->kind != PAWL_EVENT_TRIM &&
                    (old->status == PAWL_EXECUTING ? event->next_due_ns != PAWL_NO_TIME

@@ -95,10 +95,11 @@ struct pawl_event {
     int64_t due_ns;                     /* START: the due time that is run (elapsed) */
     uint64_t run;                       /* START: the number of the run */
     struct pawl_def *def;               /* START: given, counted */
+    uint32_t was_running;               /* runs in progress before */
     bool rearm;                         /* the due time changed: the ticker must look */
     int64_t next_due_ns;                /* the new one */
     int64_t delta_pending;              /* what the change means for the engine's counters */
-    int64_t delta_memory;
+    int64_t delta_memory, delta_output;
     struct pawl_view *view;             /* in: NULL or storage; the new state is given */
 };
 

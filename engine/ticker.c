@@ -8,6 +8,8 @@
  * W1: an armed task is not overslept. The armer puts the task, then reads wakes_at; the ticker
  * writes wakes_at, then looks into the inbox; a full fence stands between on both sides. While the
  * ticker is up wakes_at is the far past, so nobody wakes it in vain.
+ * An armer that finds is_queued set may come before the first armer's put; that is no harm as long
+ * as no event brings the due time of an armed task nearer.
  * Q1: is_queued lets a task be in the inbox once. The armer sets it after the snapshot changed and
  * the ticker clears it before it reads the snapshot, both by acq_rel exchanges: an armer that finds
  * it set knows that its snapshot will be seen. */
@@ -182,7 +184,7 @@ rest(struct pawl_ticker *ticker, bool is_full)
         return 0;
     atomic_store_explicit(&ticker->wakes_at, next_ns, memory_order_seq_cst);        /* W1 */
     ck_pr_fence_memory();
-    if (pawl_inbox_is_empty(&ticker->inbox)) {
+    if (ticker->short_of_memory || pawl_inbox_is_empty(&ticker->inbox)) {
         clock->timer_set(clock, ticker->timer_fd, next_ns);
         if (poll(fds, 2, is_pending || ticker->short_of_memory ? RETRY_MS : -1) < 0 &&
             errno != EINTR)

@@ -8,6 +8,7 @@
 
 #include "engine.h"
 #include "run.h"
+#include "ticker.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,10 +35,11 @@ struct pawl_worker {
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
     struct pawl_run *live;              /* W: processes that run */
+    unsigned nkilling;                  /* W: of the live ones, those with kill_at_ns */
     struct pawl_run *lingering;         /* W: ended, pipes open; the newest first */
     struct pawl_run *over;              /* W: to be freed when no event of this batch is left */
     struct pawl_lateness lateness;      /* W writes, any reads */
-    _Alignas(64) _Atomic int wanted_signal;     /* A: R1/A1: behind the eventfd */
+    _Alignas(64) _Atomic uint64_t signals;      /* A: R1/A1: bit n - 1: signal n is asked for */
     _Atomic bool is_ending;             /* A: R1/A1 */
 };
 
@@ -113,6 +115,7 @@ on_event(struct pawl_worker *worker, struct pawl_source *source)
         run->linger_until_ns = run->ended_ns + LINGER_NS;
         pawl_run_read(run, PAWL_SOURCE_OUT, worker->epoll_fd, worker->buffer);
         pawl_run_read(run, PAWL_SOURCE_ERR, worker->epoll_fd, worker->buffer);
+        worker->nkilling -= run->kill_at_ns != 0;
         unlink_run(run);
         push(&worker->lingering, run);
     }
@@ -133,12 +136,101 @@ end_lingering(struct pawl_worker *worker)
     now_ns = pawl_now(worker->engine).elapsed_ns;
     for (run = worker->lingering; run; run = next) {
         next = run->next;
-        if (run->linger_until_ns <= now_ns)
+        if (run->linger_until_ns <= now_ns) {
+            pawl_run_read(run, PAWL_SOURCE_OUT, worker->epoll_fd, worker->buffer);
+            pawl_run_read(run, PAWL_SOURCE_ERR, worker->epoll_fd, worker->buffer);
             finish(worker, run);
-        else if (run->linger_until_ns < next_ns)
+        } else if (run->linger_until_ns < next_ns) {
             next_ns = run->linger_until_ns;
+        }
     }
     return next_ns == INT64_MAX ? -1 : (int) ((next_ns - now_ns) / 1000000) + 1;
+}
+
+/* --- Ending runs --- */
+
+struct pawl_kill {
+    struct pawl_link link;              /* in the worker's handle */
+    struct pawl_worker *worker;
+    struct pawl_task *task;             /* counted */
+};
+
+struct pawl_kill *
+pawl_kill_new(void)
+{
+    return malloc(sizeof(struct pawl_kill));
+}
+
+void
+pawl_kill_free(struct pawl_kill *kill)
+{
+    free(kill);
+}
+
+/* Sends a signal to the group of a run that is not reaped yet, so that its number is not used
+ * again. A script may have left the group that it was started in: a KILL finds it all the same. */
+static void
+signal_run(struct pawl_run *run, int sig)
+{
+    kill(-run->pid, sig);
+    if (sig == SIGKILL)
+        kill(run->pid, sig);
+}
+
+static void
+signal_runs(struct pawl_worker *worker, uint64_t signals)
+{
+    for (int sig = 1; sig <= 64 && signals; sig++, signals >>= 1) {
+        for (struct pawl_run *run = worker->live; run && signals & 1; run = run->next)
+            signal_run(run, sig);
+    }
+}
+
+static void
+kill_deliver(struct pawl_link *link)
+{
+    struct pawl_kill *asked = (struct pawl_kill *) link;     /* its first member */
+    struct pawl_worker *worker = asked->worker;
+
+    for (struct pawl_run *run = worker->live; run; run = run->next) {
+        if (run->task == asked->task && run->kill_at_ns == 0) {
+            signal_run(run, SIGTERM);
+            run->kill_at_ns = pawl_now(worker->engine).elapsed_ns + PAWL_KILL_GRACE_NS;
+            worker->nkilling++;
+        }
+    }
+    pawl_task_unref(asked->task);
+    free(asked);
+}
+
+void
+pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *asked, struct pawl_task *task)
+{
+    *asked = (struct pawl_kill) {.link.deliver = kill_deliver, .worker = worker, .task = task};
+    pawl_task_ref(task);
+    pawl_handle_send(&worker->handle, &asked->link);
+}
+
+/* Sends KILL to those that had their grace. Gives the time in ms until the next, -1 if none. */
+static int
+kill_overdue(struct pawl_worker *worker)
+{
+    int64_t now_ns, next_ns = INT64_MAX;
+
+    if (worker->nkilling == 0)
+        return -1;
+    now_ns = pawl_now(worker->engine).elapsed_ns;
+    for (struct pawl_run *run = worker->live; run; run = run->next) {
+        if (run->kill_at_ns == 0)
+            continue;
+        if (run->kill_at_ns <= now_ns) {
+            signal_run(run, SIGKILL);
+            run->kill_at_ns = now_ns + PAWL_KILL_GRACE_NS;
+        }
+        if (run->kill_at_ns < next_ns)
+            next_ns = run->kill_at_ns;
+    }
+    return (int) ((next_ns - now_ns) / 1000000) + 1;
 }
 
 /* --- The start of a run --- */
@@ -188,7 +280,8 @@ take(struct pawl_worker *worker)
         run->spares[0] = NULL;
         pawl_histogram_record(&worker->lateness.due_to_worker, event.now_ns - event.due_ns);
         start(worker, run, &event);
-    } else {            /* stopped, deleted or moved meanwhile */
+    } else {            /* stopped, deleted or moved meanwhile; if moved, to be armed again */
+        pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
         run->spares[0] = event.spare;
         pawl_task_unref(run->task);
         run->task = NULL;
@@ -199,19 +292,14 @@ take(struct pawl_worker *worker)
 
 /* --- The loop --- */
 
-static void
-signal_runs(struct pawl_worker *worker, int sig)
-{
-    for (struct pawl_run *run = worker->live; run; run = run->next)
-        kill(-run->pid, sig);   /* not reaped yet, so the number is not used again */
-}
-
 /* How long to sleep, and whether the ring may wake us. */
 static int
 sleep_ms(struct pawl_worker *worker, enum taken taken)
 {
-    int ms = end_lingering(worker);
+    int ms = end_lingering(worker), kill_ms = kill_overdue(worker);
 
+    if (kill_ms >= 0 && (ms < 0 || ms > kill_ms))
+        ms = kill_ms;
     free_over(worker);
     if (taken == STARTED)
         return 0;
@@ -227,7 +315,7 @@ static int
 look_around(struct pawl_worker *worker, int ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, ms), sig;
+    int n = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, ms);
 
     pawl_ready_rise(&worker->engine->ready, worker->number);
     if (n < 0)
@@ -241,9 +329,8 @@ look_around(struct pawl_worker *worker, int ms)
             eventfd_read(worker->wake_fd, &ignored);
     }
     free_over(worker);
-    sig = atomic_exchange_explicit(&worker->wanted_signal, 0, memory_order_acquire);   /* A1 */
-    if (sig)
-        signal_runs(worker, sig);
+    pawl_deliver(&worker->handle);
+    signal_runs(worker, atomic_exchange_explicit(&worker->signals, 0, memory_order_acquire)); /* A1 */
     return 0;
 }
 
@@ -271,6 +358,12 @@ work(void *arg)
 
 /* --- Life --- */
 
+static void
+wake(void *ctx)
+{
+    pawl_worker_wake(ctx);
+}
+
 static int
 open_loop(struct pawl_worker *worker)
 {
@@ -289,6 +382,8 @@ open_loop(struct pawl_worker *worker)
 void
 pawl_worker_free(struct pawl_worker *worker)
 {
+    if (worker->handle.epoch)
+        pawl_deliver(&worker->handle);      /* what came too late */
     pawl_handle_fini(&worker->handle);
     pawl_run_free(worker->spare, -1);
     pawl_spawn_stack_free(worker->stack);
@@ -317,7 +412,7 @@ pawl_worker_open(struct pawl *engine, unsigned i, const struct pawl_spawner *spa
     worker->number = i;
     code = open_loop(worker);
     if (code == PAWL_OK)
-        code = pawl_handle_init(&worker->handle, engine, NULL, NULL);
+        code = pawl_handle_init(&worker->handle, engine, wake, worker);
     if (code == PAWL_OK) {
         engine->ready.sleepers[i].fd = worker->wake_fd;
         snprintf(name, sizeof name, "pawl-worker-%u", i % 100);
@@ -348,7 +443,8 @@ pawl_worker_wake(struct pawl_worker *worker)
 void
 pawl_worker_signal(struct pawl_worker *worker, int sig)
 {
-    atomic_store_explicit(&worker->wanted_signal, sig, memory_order_release);  /* R1 */
+    atomic_fetch_or_explicit(&worker->signals, UINT64_C(1) << (sig - 1),
+                             memory_order_release);                            /* R1 */
     pawl_worker_wake(worker);
 }
 

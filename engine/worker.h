@@ -7,6 +7,7 @@
 
 #include <pawl.h>
 
+struct pawl_task;
 struct pawl_worker;
 
 /* How late a worker's runs were; see pawl_stats(). */
@@ -30,6 +31,18 @@ pawl_worker_free(struct pawl_worker *worker);
  * Threads: any. Blocks: no. */
 void
 pawl_worker_wake(struct pawl_worker *worker);
+
+/* One request to end the run of a task, for one worker; freed by it. NULL: out of memory. */
+struct pawl_kill;
+
+struct pawl_kill *
+pawl_kill_new(void);
+/* NULL is accepted. */
+void
+pawl_kill_free(struct pawl_kill *kill);
+/* Threads: any. Blocks: no. Owns: takes kill, borrows the task. */
+void
+pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *kill, struct pawl_task *task);
 
 /* Has the worker send a signal to the groups of its runs. Threads: any. Blocks: no. */
 void

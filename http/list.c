@@ -2,7 +2,8 @@
  *
  * A page is taken before the answer begins, because only then it is known whether
  * another follows (Link); so its length is bounded. Its cursor is the place of its last
- * task in the order, which stays right when that task is deleted. */
+ * task in the order, which stays right when that task is deleted. A filter that few tasks
+ * pass may give a short page, even an empty one, with a Link to go on. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "tasks.h"
 
 #define LIMIT_MAX 10000
+#define PATIENCE 256    /* fruitless looks, of some thousand tasks each, until a page is given as it is */
 
 /* A state by its number or its name. */
 static bool
@@ -114,15 +116,17 @@ take_page(struct pawl_request *request, struct pawl_listing *listing, size_t lim
 {
     struct pawl_cursor *cursor = &listing->cursor;
     size_t cap = 0;
-    int code;
+    int patience = PATIENCE;
 
     for (;;) {
         struct pawl_view view;
+        int code = pawl_list_next(request->http->handle, &listing->filter, cursor, &view);
 
-        code = pawl_list_next(request->http->handle, &listing->filter, cursor, &view);
-        *out_more = code == PAWL_OK;
-        if (code != PAWL_OK)
-            return code == PAWL_ENOENT ? PAWL_OK : code;
+        *out_more = code != PAWL_ENOENT;
+        if (code == PAWL_ENOENT || (code == PAWL_PENDING && --patience == 0))
+            return PAWL_OK;
+        if (code == PAWL_PENDING)
+            continue;
         if (listing->nviews == limit) {
             pawl_view_release(&view);
             return PAWL_OK;
@@ -179,7 +183,9 @@ answer_page(struct pawl_request *request, struct pawl_listing *listing, size_t l
         return;
     }
     if (more)
-        link_next(request, listing->views[listing->nviews - 1].seq);
+        link_next(request, listing->nviews == limit
+                               ? listing->views[limit - 1].seq
+                               : listing->cursor.after);
     if (listing->nviews == 0) {
         pawl_buffer_append_str(&request->answer, "[]");
         pawl_request_answer(request, 200);

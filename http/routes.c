@@ -18,7 +18,7 @@ static const struct pawl_route routes[] = {
         .params = " watch version wait "},
     {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = ""},
     {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
-        .params = ""},
+        .params = " kill "},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
         .params = ""},
 };

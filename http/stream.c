@@ -10,6 +10,10 @@
 
 #define FIRST_BYTES ((size_t) 32 << 10)     /* up to here it has a length */
 
+/* A filter that few tasks pass must not hold up the thread's other connections: after so many
+ * fruitless looks a newline, which JSON allows, is all that this turn gives. */
+#define PATIENCE 16
+
 struct pawl_stream {
     struct pawl_listing listing;
     bool is_list;
@@ -20,22 +24,23 @@ struct pawl_stream {
     bool has_view;
     size_t next_result;
     size_t sent;                /* of the buffer, by read() */
+    int patience;               /* looks for a task that passes the filter, in this turn */
 };
 
-/* The next task of a list, or none. */
-static bool
+/* The next task of a list: PAWL_OK, PAWL_ENOENT at the end, PAWL_PENDING as of the engine. */
+static int
 next_task(struct pawl_request *request, struct pawl_stream *stream)
 {
     struct pawl_listing *listing = &stream->listing;
 
     if (listing->views != NULL) {
         if (stream->next_view == listing->nviews)
-            return false;
+            return PAWL_ENOENT;
         stream->view = listing->views[stream->next_view++];
-        return true;
+        return PAWL_OK;
     }
-    return pawl_list_next(request->http->handle, &listing->filter, &listing->cursor,
-               &stream->view) == PAWL_OK;
+    return pawl_list_next(
+        request->http->handle, &listing->filter, &listing->cursor, &stream->view);
 }
 
 static void
@@ -56,7 +61,14 @@ write_piece(struct pawl_request *request, struct pawl_stream *stream)
     struct pawl_view *view = &stream->view;
 
     if (!stream->has_view) {
-        if (next_task(request, stream)) {
+        int code = next_task(request, stream);
+
+        if (code == PAWL_PENDING) {
+            if (--stream->patience == 0)
+                pawl_buffer_append_char(out, '\n');
+            return;
+        }
+        if (code == PAWL_OK) {
             pawl_buffer_append_char(out, stream->is_open ? ',' : '[');
             begin_task(request, stream);
         } else {
@@ -81,7 +93,9 @@ write_up_to(struct pawl_request *request, size_t len)
 {
     struct pawl_stream *stream = request->stream;
 
-    while (!stream->is_over && !request->answer.failed && request->answer.len < len)
+    stream->patience = PATIENCE;
+    while (!stream->is_over && !request->answer.failed && request->answer.len < len &&
+           stream->patience > 0)
         write_piece(request, stream);
 }
 

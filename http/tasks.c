@@ -2,6 +2,7 @@
 #include "tasks.h"
 
 #include "json_write.h"
+#include "params.h"
 #include "stream.h"
 
 /* The engine's last word on a change. */
@@ -108,8 +109,12 @@ pawl_tasks_delete(struct pawl_request *request)
 {
     const struct pawl_text *id = pawl_tasks_id(request);
     struct pawl_err err;
+    bool kill = false;
 
+    if (!pawl_param_bool(request, "kill", &kill))
+        return;
     begin_op(request);
     answer_call(request,
-        pawl_delete(request->http->handle, id->text, id->len, &request->op, &err), &err);
+        pawl_delete(request->http->handle, id->text, id->len, kill, &request->op, &err),
+        &err);
 }

@@ -81,6 +81,7 @@ enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEB
 #define PAWL_KEEP_MAX 10000                      /* results kept by a task */
 #define PAWL_OUTPUT_MAX ((size_t) 64 << 10)      /* bytes kept of stdout, and of stderr */
 #define PAWL_INTERVAL_MIN_NS INT64_C(1000000)    /* the shortest interval: 1 ms */
+#define PAWL_KILL_GRACE_NS INT64_C(5000000000)   /* from SIGTERM to SIGKILL */
 
 /* One finished run, immutable. Times are wall times. */
 struct pawl_result {
@@ -213,7 +214,8 @@ pawl_options_init(struct pawl_options *options);
 
 /* --- The engine --- */
 
-/* Starts an engine and its threads.
+/* Starts an engine and its threads. Runs get default dispositions for the signals that are not at
+ * theirs now, so set handlers before.
  * Threads: any. Blocks: shortly. Owns: gives; takes options->store, also on failure.
  * Errors: PAWL_ENOMEM, PAWL_ESYS, PAWL_EINVAL. */
 int
@@ -238,7 +240,8 @@ pawl_signal_runs(struct pawl *engine, int signal);
 void
 pawl_close(struct pawl *engine);
 
-/* Counters and lateness since the start; each is exact, together they are not one moment.
+/* Counters and lateness since the start. They are not all of one moment, and running counts a
+ * worker that is just looking for room.
  * Threads: any. Blocks: no. */
 void
 pawl_stats(struct pawl *engine, struct pawl_stats *out_stats);
@@ -285,11 +288,12 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl
           struct pawl_err *err);
 
 /* Deletes a task at once, in whatever state; its id is free. A run in progress is left to end, its
- * result is dropped. No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the
- * index. Errors: PAWL_ENOENT, PAWL_ENOMEM; PAWL_PENDING as above. */
+ * result is dropped; with kill its process group gets SIGTERM, and SIGKILL PAWL_KILL_GRACE_NS
+ * later. No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the index.
+ * Errors: PAWL_ENOENT, PAWL_ENOMEM; PAWL_PENDING as above. */
 int
-pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
-            struct pawl_err *err);
+pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
+            struct pawl_op *op, struct pawl_err *err);
 
 /* Gives one task. Threads: the handle's. Blocks: no. Locks: none. Owns: gives the view.
  * Errors: PAWL_ENOENT. */
@@ -305,7 +309,8 @@ pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
                struct pawl_cursor *cursor, struct pawl_view *out_view);
 
 /* Waits for the task's version to differ from version: PAWL_OK and the view if it does already,
- * else PAWL_PENDING, and watch->changed is called once. Threads: the handle's. Blocks: no.
+ * else PAWL_PENDING, and watch->changed is called once (out of memory it may be called early, at the
+ * same version). Threads: the handle's. Blocks: no.
  * Locks: none. Errors: PAWL_ENOENT, PAWL_ENOMEM. */
 int
 pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t version,

@@ -121,7 +121,7 @@ delete(struct fixture *f, const char *id)
 {
     struct pawl_op op = {0};
 
-    return pawl_delete(f->handle, id, strlen(id), &op, NULL);
+    return pawl_delete(f->handle, id, strlen(id), false, &op, NULL);
 }
 
 static inline struct pawl_view

@@ -322,7 +322,7 @@ static int
 delete(struct worker *worker, const char *id, size_t len)
 {
     struct pawl_op op = {0};
-    int code = pawl_delete(worker->handle, id, len, &op, NULL);
+    int code = pawl_delete(worker->handle, id, len, false, &op, NULL);
 
     if (code != PAWL_OK && code != PAWL_ENOENT)
         violated("delete: %d", code);

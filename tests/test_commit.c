@@ -196,7 +196,7 @@ test_many_commits_come_back_each_once(void **state)
         }
         for (int i = 0; i < 50; i++) {
             snprintf(id, sizeof id, "m%d", i);
-            assert_int_equal(pawl_delete(f.handle, id, strlen(id), &asked[i].op, NULL),
+            assert_int_equal(pawl_delete(f.handle, id, strlen(id), false, &asked[i].op, NULL),
                              PAWL_PENDING);
         }
         sem_post(&gated.gate);
@@ -338,6 +338,73 @@ test_memory_bound_drops_the_oldest_output_first(void **state)
     fixture_close(&f);
 }
 
+static void
+test_old_run_without_output_does_not_cost_the_others_theirs(void **state)
+{
+    struct pawl_options options;
+    struct fixture f;
+    struct pawl_stats stats;
+    struct pawl_view view;
+    char id[16];
+    int kept = 0;
+
+    (void) state;
+    pawl_options_init(&options);
+    options.max_memory_bytes = 1 << 20;
+    fixture_open_with(&f, &options);
+    submit(&f, "silent", PAWL_DELAY, 0, ":");
+    view = await_version(&f, "silent", 2);
+    pawl_view_release(&view);
+    fixture_advance(&f, 30 * 86400 * SECOND);
+    for (int i = 0; i < 17; i++) {
+        snprintf(id, sizeof id, "o%02d", i);
+        submit(&f, id, PAWL_DELAY, 0, "head -c 60000 /dev/zero | tr '\\0' x");
+        view = await_version(&f, id, 2);
+        pawl_view_release(&view);
+        fixture_advance(&f, 20 * SECOND);
+        do
+            pawl_stats(f.engine, &stats);
+        while (stats.memory_bytes > options.max_memory_bytes / 16 * 15);
+    }
+    for (int i = 0; i < 17; i++) {
+        snprintf(id, sizeof id, "o%02d", i);
+        view = get(&f, id);
+        kept += view.results[0]->out_len > 0;
+        pawl_view_release(&view);
+    }
+    assert_true(kept >= 13);        /* was 1 */
+    fixture_close(&f);
+}
+
+static void
+test_script_that_has_no_room_gets_the_room_of_old_output(void **state)
+{
+    static char big[200001];
+    struct pawl_options options;
+    struct fixture f;
+    struct pawl_view view;
+    char id[16];
+    int code;
+
+    (void) state;
+    memset(big, ' ', sizeof big - 1);
+    big[0] = ':';
+    pawl_options_init(&options);
+    options.max_memory_bytes = 1 << 20;
+    fixture_open_with(&f, &options);
+    for (int i = 0; i < 15; i++) {
+        snprintf(id, sizeof id, "o%02d", i);
+        submit(&f, id, PAWL_DELAY, 0, "head -c 60000 /dev/zero | tr '\\0' x");
+        view = await_version(&f, id, 2);
+        pawl_view_release(&view);
+    }
+    do                              /* was refused for ever */
+        code = try_submit(&f, "big", PAWL_DELAY, SECOND, big, NULL);
+    while (code == PAWL_EBUDGET);
+    assert_int_equal(code, PAWL_OK);
+    fixture_close(&f);
+}
+
 int
 main(void)
 {
@@ -350,6 +417,8 @@ main(void)
         cmocka_unit_test(test_watchers_that_come_and_go_leave_one_post),
         cmocka_unit_test(test_detach_with_open_watches_forgets_them),
         cmocka_unit_test(test_memory_bound_drops_the_oldest_output_first),
+        cmocka_unit_test(test_old_run_without_output_does_not_cost_the_others_theirs),
+        cmocka_unit_test(test_script_that_has_no_room_gets_the_room_of_old_output),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

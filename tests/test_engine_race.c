@@ -104,7 +104,7 @@ do_delete(struct side *side)
 {
     struct pawl_op op = {0};
 
-    side->code = pawl_delete(side->handle, "id", 2, &op, NULL);
+    side->code = pawl_delete(side->handle, "id", 2, false, &op, NULL);
 }
 
 static void

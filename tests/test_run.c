@@ -411,6 +411,89 @@ test_close_kills_what_still_runs_and_tells_when_idle(void **state)
     fixture_close(&f);
 }
 
+static void
+test_delete_with_kill_ends_the_run(void **state)
+{
+    /* The first ends by TERM; the second ignores it, and gets KILL after its grace. */
+    static const char *const scripts[] = {
+        "exec sleep 1000",
+        "trap '' TERM; echo x > %s; while :; do read -t 1000 x <> %s.none; done",
+    };
+    char gate[] = "/tmp/pawl-gate-XXXXXX", path[64], script[256];
+
+    (void) state;
+    assert_non_null(mkdtemp(gate));
+    snprintf(path, sizeof path, "%s/g", gate);
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        struct pawl_op op;
+        struct pawl_view view;
+        char none[72], line[8];
+        struct pollfd idle;
+        FILE *ready;
+
+        assert_int_equal(mkfifo(path, 0600), 0);
+        snprintf(none, sizeof none, "%s.none", path);
+        assert_int_equal(mkfifo(none, 0600), 0);
+        snprintf(script, sizeof script, scripts[i], path, path);
+        fixture_open(&f);
+        submit(&f, "t", PAWL_DELAY, 0, script);
+        view = await_version(&f, "t", 1);
+        pawl_view_release(&view);
+        if (i == 1) {       /* until it ignores TERM */
+            ready = fopen(path, "r");
+            assert_non_null(fgets(line, sizeof line, ready));
+            fclose(ready);
+        }
+        assert_int_equal(pawl_delete(f.handle, "t", 1, true, &op, NULL), PAWL_OK);
+        pawl_close_begin(f.engine);
+        idle = (struct pollfd) {.fd = pawl_idle_fd(f.engine), .events = POLLIN};
+        while (poll(&idle, 1, 1) == 0) {    /* the worker looks at the clock when it is woken */
+            fixture_advance(&f, PAWL_KILL_GRACE_NS);
+            pawl_signal_runs(f.engine, SIGCONT);
+        }
+        fixture_close(&f);
+        unlink(path);
+        unlink(none);
+    }
+    rmdir(gate);
+}
+
+static void
+test_close_kills_a_run_that_left_its_group(void **state)
+{
+    struct fixture f;
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "t", PAWL_DELAY, 0, "exec perl -e 'setpgrp(0, getpgrp(getppid())); sleep 1000'");
+    view = await_version(&f, "t", 1);
+    pawl_view_release(&view);
+    fixture_close(&f);      /* was as long as the sleep */
+}
+
+static void
+test_a_later_signal_does_not_replace_an_earlier_one(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 20; i++) {
+        struct fixture f;
+        struct pawl_view view;
+
+        fixture_open(&f);
+        submit(&f, "t", PAWL_DELAY, 0, "trap '' CONT; exec sleep 1000");
+        view = await_version(&f, "t", 1);
+        pawl_view_release(&view);
+        pawl_signal_runs(f.engine, SIGKILL);
+        pawl_signal_runs(f.engine, SIGCONT);
+        view = await_version(&f, "t", 2);
+        assert_int_equal(view.results[0]->signal, SIGKILL);
+        pawl_view_release(&view);
+        fixture_close(&f);
+    }
+}
+
 int
 main(void)
 {
@@ -430,6 +513,9 @@ main(void)
         cmocka_unit_test(test_run_that_cannot_be_started_says_why),
         cmocka_unit_test(test_run_without_free_descriptors_ends_in_error),
         cmocka_unit_test(test_close_kills_what_still_runs_and_tells_when_idle),
+        cmocka_unit_test(test_delete_with_kill_ends_the_run),
+        cmocka_unit_test(test_close_kills_a_run_that_left_its_group),
+        cmocka_unit_test(test_a_later_signal_does_not_replace_an_earlier_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#define MS INT64_C(1000000)
+
 static void
 test_skip_stays_on_the_grid_and_counts_each_due_time(void **state)
 {
@@ -42,6 +44,9 @@ test_due_times_saturate_at_never(void **state)
     due = 0;
     assert_true(pawl_schedule_skip(&due, 1, INT64_MAX - 1) == (uint64_t) INT64_MAX);
     assert_true(due == INT64_MAX);
+    due = 5;        /* was taken for never once */
+    assert_true(pawl_schedule_skip(&due, MS, INT64_C(6000000000000000000)) == 6000000000000);
+    assert_true(due == INT64_C(6000000000000000000) + 5);
     due = INT64_MAX - 10;
     assert_int_equal(pawl_schedule_skip(&due, 7, INT64_MAX - 10), 1);
     assert_true(due == INT64_MAX - 3);
