@@ -3,9 +3,9 @@
 //
 // Names are Case<Rival>/tasks. Put goes from empty to full; Get, Miss and Remove go through all in
 // scattered order. WorstPut times each put on the way to full, WorstChurn each put of a new id and
-// each removal of the oldest at a million live ones. Counters: ns per operation by the wall clock;
-// worst_us the longest one in processor time of the thread, so that a busy machine does not spoil
-// it, and wall_us the same by the wall clock.
+// each removal of the oldest at a million live ones. All times are processor time of the thread, so
+// that a busy machine does not spoil them. Counters: ns per operation, worst_us the longest one,
+// and wall_us the same by the wall clock.
 #include "index_cover.h"
 
 #include <benchmark/benchmark.h>
@@ -118,6 +118,12 @@ clock_ns(clockid_t clock)
     return at.tv_sec * std::int64_t{1000000000} + at.tv_nsec;
 }
 
+std::int64_t
+cpu_ns()
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 std::size_t
 rounds(std::size_t n)
 {
@@ -129,11 +135,11 @@ template <typename Op>
 std::int64_t
 each(std::size_t n, bool is_scattered, Op op)
 {
-    std::int64_t begin = clock_ns(CLOCK_MONOTONIC);
+    std::int64_t begin = cpu_ns();
 
     for (std::size_t i = 0; i < n; i++)
         op(is_scattered ? i * kStride % n : i);
-    return clock_ns(CLOCK_MONOTONIC) - begin;
+    return cpu_ns() - begin;
 }
 
 template <typename Rival>
@@ -164,10 +170,10 @@ BM_Put(benchmark::State &state)
 
         for (std::size_t round = 0; round < rounds(n); round++) {
             Rival rival(n);
-            std::int64_t begin = clock_ns(CLOCK_MONOTONIC);
+            std::int64_t begin = cpu_ns();
 
             fill(rival, n);
-            elapsed += clock_ns(CLOCK_MONOTONIC) - begin;
+            elapsed += cpu_ns() - begin;
         }
         report(state, elapsed, n * rounds(n));
     }
@@ -237,10 +243,10 @@ struct Worst {
     void time(Op op)
     {
         std::int64_t wall_begin = clock_ns(CLOCK_MONOTONIC);
-        std::int64_t cpu_begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        std::int64_t cpu_begin = cpu_ns();
 
         op();
-        cpu = std::max(cpu, clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_begin);
+        cpu = std::max(cpu, cpu_ns() - cpu_begin);
         wall = std::max(wall, clock_ns(CLOCK_MONOTONIC) - wall_begin);
     }
     void report(benchmark::State &state, const std::string &what) const
@@ -286,13 +292,13 @@ BM_WorstChurn(benchmark::State &state)
 
         fill(rival, n);
         before = each(n, true, miss);
-        elapsed = clock_ns(CLOCK_MONOTONIC);
+        elapsed = cpu_ns();
         for (std::uint64_t number = n; number < 4 * n; number++) {
             if (!rival.put(number))
                 std::abort();
             rival.remove(number - n);
         }
-        middle = clock_ns(CLOCK_MONOTONIC);
+        middle = cpu_ns();
         for (std::uint64_t number = 4 * n; number < 6 * n; number++) {
             put.time([&] { rival.put(number); });
             removal.time([&] { rival.remove(number - n); });

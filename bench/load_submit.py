@@ -33,8 +33,8 @@ SETTLE = 0.3        # seconds after the load in which the server finishes what i
 def server(command, pattern):
     """A server on loopback; gives its process and port. Ended by its own process id, and with us
     if we are killed."""
-    process = subprocess.Popen(figures.bound_to_us(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                               text=True)
+    process = subprocess.Popen(figures.bound_to_us(command), stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
     try:
         port = None
         for line in process.stdout:

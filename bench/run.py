@@ -5,7 +5,7 @@ Every figure is a median of several values, the least and the greatest beside it
 that measured it. In the output directory: report.md with all tables, a picture (SVG) of each
 group, NAME.json with the values and NAME.txt with what the program printed.
 
-    run.py [--build DIR] [--out DIR] [--repeat N] [--smoke] [--list] [NAME...]
+    run.py [--build DIR] [--out DIR] [--repeat N] [--filter REGEX] [--smoke] [--list] [NAME...]
 
 --smoke runs each for a moment, to see that it works: its figures mean nothing. The exit status is 1
 if a program failed. A missed target is shown, and fails nothing. Needs only Python's standard
@@ -97,6 +97,8 @@ class Run:
                    "--benchmark_out_format=json",
                    "--benchmark_min_time=%s" % ("0.001" if smoke else "0.2")]
         repeat = self.options.repeat or GOOGLE[name]["repeat"]
+        if self.options.filter:
+            command.append("--benchmark_filter=" + self.options.filter)
         if not smoke:
             command.append("--benchmark_repetitions=%d" % repeat)
         return command
@@ -107,8 +109,8 @@ class Run:
         if self.options.smoke:
             env["PAWL_BENCH_SMOKE"] = "1"
         with open(self.path(name + ".txt"), "w", encoding="utf-8") as out:
-            process = subprocess.Popen(figures.bound_to_us(command), env=env, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, text=True)
+            process = subprocess.Popen(figures.bound_to_us(command), env=env, text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             deadline = time.monotonic() + (SMOKE_LIMIT if self.options.smoke else LIMIT)
             try:
                 for text in process.stdout:
@@ -239,6 +241,7 @@ def main():
     parser.add_argument("--build", default=os.path.join(HERE, "../build/release"))
     parser.add_argument("--out", default=os.path.join(HERE, "../build/bench"))
     parser.add_argument("--repeat", type=int, help="repetitions of the google-benchmark programs")
+    parser.add_argument("--filter", metavar="REGEX", help="only these of their cases")
     parser.add_argument("--smoke", action="store_true", help="run each for a moment only")
     parser.add_argument("--list", action="store_true", help="print the names, and exit")
     options = parser.parse_args()

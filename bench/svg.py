@@ -79,7 +79,8 @@ def bars(title, unit, rows):
     left, top, pitch = 330, 48, 26
     bottom = top + pitch * len(rows)
     values = [row[i] for row in rows for i in (1, 3, 4)]
-    scale = Scale(values, left, WIDTH - RIGHT, spans_much([row[1] for row in rows]))
+    scale = Scale(values, left, WIDTH - RIGHT,
+                  spans_much([value for row in rows for value in (row[1], row[3])]))
     parts = []
     for tick in scale.ticks:
         x = scale.at(tick)
@@ -105,7 +106,8 @@ def bars(title, unit, rows):
             words += " (target %s)" % number(target)
             end = max(end, x)
         parts.append(text(end + 6, middle + 4, words))
-    parts += [line(left, top, left, bottom, "axis"), line(left, bottom, WIDTH - RIGHT, bottom, "axis"),
+    parts += [line(left, top, left, bottom, "axis"),
+              line(left, bottom, WIDTH - RIGHT, bottom, "axis"),
               text((left + WIDTH - RIGHT) / 2, bottom + 34,
                    unit + (", logarithmic" if scale.is_log else ""), "middle")]
     return document(bottom + 48, title, parts)
