@@ -215,7 +215,8 @@ def refuse(*options, env=None, timeout=LIMIT):
 
 
 class Daemon:
-    """pawld with these options; listens on a free port unless they say otherwise."""
+    """pawld with these options; listens on a free port unless they say otherwise. FOLDER in an
+    option is a folder of its own, which is its working directory, too."""
 
     def __init__(self, *options, env=None, fault=None, nofile=None):
         self.mark = uuid.uuid4().hex
@@ -224,6 +225,7 @@ class Daemon:
         self.fault_path = os.path.join(self.folder.name, "fault")
         if not any(option.startswith("--listen") for option in options):
             options = ("--listen", "127.0.0.1:0", *options)
+        options = [option.replace("FOLDER", self.folder.name) for option in options]
         env = environment(**{MARK: self.mark}, **(env or {}))
         if fault:
             env["LD_PRELOAD"] = os.path.join(FAULTS, f"lib{fault}.so")
