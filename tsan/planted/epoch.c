@@ -1,53 +1,34 @@
-/* Epoch reclamation: what a reader may still hold is freed after a grace period.
- * PLANT 1: freed at once, without ck_epoch_call.
- * PLANT 2: the reader uses its pointer after its section. */
-#include <ck_epoch.h>
+/* Reclamation: a task that left the index is freed after the sections that may hold it.
+ * PLANT 1: the index's reference is given up at once, not by pawl_task_unref_later().
+ * PLANT 2: the reader uses its task behind its section. */
+#include "room.h"
 
-#include "plant.h"
-
-struct object {
-    ck_epoch_entry_t reclaim;
-    unsigned value;
-};
-
-static ck_epoch_t epoch;
-static ck_epoch_record_t records[2];
-static struct object *current; /* through ck_pr only */
-static plant_gate seen;
-static plant_gate gone;
-
-CK_EPOCH_CONTAINER(struct object, reclaim, object_of)
-
-static void
-reclaim_cb(ck_epoch_entry_t *entry)
-{
-    free(object_of(entry));
-}
-
-static struct object *
-object_new(unsigned value)
-{
-    struct object *object = must_alloc(sizeof *object);
-
-    object->value = value;
-    return object;
-}
+static plant_gate put;      /* task i is in the index */
+static plant_gate seen;     /* the reader holds it */
+static plant_gate gone;     /* it left the index */
 
 static void *
 writer(void *unused)
 {
+    struct pawl_epoch_thread *epoch = handles[0]->epoch;
+
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        struct object *fresh = object_new(i);
+        struct pawl_snapshot *first;
+        struct pawl_task *task = room_task(i, &first);
+
+        must(pawl_index_put(engine->index, epoch, &task->key, pawl_task_is_live));
+        gate_open(&put, i);
         gate_wait(&seen, i);
-        struct object *old = ck_pr_fas_ptr(&current, fresh);
+        pawl_index_remove(engine->index, epoch, &task->key);
+        pawl_task_mark_gone(task, epoch, first);
         if (PLANT == 1)
-            free(old);
+            pawl_task_unref(task);
         else
-            ck_epoch_call(&records[0], &old->reclaim, reclaim_cb);
-        if (PLANT == 2)
-            ck_epoch_barrier(&records[0]);
+            pawl_task_unref_later(task, epoch);
+        while (PLANT == 2 && pawl_epoch_rest(epoch))
+            sched_yield();
         gate_open(&gone, i);
-        ck_epoch_poll(&records[0]);
+        pawl_epoch_rest(epoch);
     }
     return unused;
 }
@@ -56,15 +37,20 @@ static void *
 reader(void *unused)
 {
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        ck_epoch_begin(&records[1], NULL);
-        struct object *object = ck_pr_load_ptr(&current);
+        union pawl_key_probe probe;
+        struct pawl_task *task;
+
+        gate_wait(&put, i);
+        pawl_index_key(engine->index, room_id(i), strlen(room_id(i)), &probe.key);
+        pawl_epoch_begin(handles[1]->epoch);
+        task = pawl_task_of_key(pawl_index_find(engine->index, &probe.key));
         if (PLANT == 2)
-            ck_epoch_end(&records[1], NULL);
+            pawl_epoch_end(handles[1]->epoch);
         gate_open(&seen, i);
         gate_wait(&gone, i);
-        look(object->value);
+        look((unsigned) task->created_ns);
         if (PLANT != 2)
-            ck_epoch_end(&records[1], NULL);
+            pawl_epoch_end(handles[1]->epoch);
     }
     return unused;
 }
@@ -72,14 +58,8 @@ reader(void *unused)
 int
 main(void)
 {
-    ck_epoch_init(&epoch);
-    ck_epoch_register(&epoch, &records[0], NULL);
-    ck_epoch_register(&epoch, &records[1], NULL);
-    ck_pr_store_ptr(&current, object_new(0));
-    pthread_t threads[] = {thread_start(writer), thread_start(reader)};
-    thread_join(threads[0]);
-    thread_join(threads[1]);
-    ck_epoch_barrier(&records[0]);
-    free(current);
+    room_open(NULL, NULL);
+    room_race(writer, reader);
+    room_close();
     return 0;
 }

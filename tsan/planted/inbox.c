@@ -1,50 +1,58 @@
-/* Stack inbox: any thread pushes, one thread takes all that is there.
- * PLANT 1: the message is written after the push. */
-#include <ck_stack.h>
+/* Inbox of a handle: any thread sends a link, the owner delivers it.
+ * PLANT 1: the sender writes to what it sent.
+ * PLANT 2: the sender frees what it sent: it is the receiver's. */
+#include "room.h"
 
-#include "plant.h"
+struct message {
+    struct pawl_link link;  /* first */
+    unsigned number;
+};
 
-static ck_stack_t inbox = CK_STACK_INITIALIZER;
-static struct message {
-    ck_stack_entry_t entry;
-    unsigned payload;
-} messages[PLANT_ROUNDS + 1];
-static plant_gate taken;
+static plant_gate delivered;
+static struct message *last;    /* the owner's */
+
+static void
+deliver_cb(struct pawl_link *link)
+{
+    free(last);
+    last = (struct message *) link;
+    gate_open(&delivered, atomic_load_explicit(&delivered, memory_order_relaxed) + 1);
+    look(last->number);
+}
 
 static void *
 sender(void *unused)
 {
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        messages[i].payload = i;
-        ck_stack_push_upmc(&inbox, &messages[i].entry);
-        gate_wait(&taken, i);
+        struct message *message = must_alloc(sizeof *message);
+
+        *message = (struct message) {.link.deliver = deliver_cb, .number = i};
+        pawl_handle_send(handles[0], &message->link);
+        gate_wait(&delivered, i);
         if (PLANT == 1)
-            messages[i].payload = 0;
+            message->number = 0;
+        if (PLANT == 2)
+            free(message);
     }
     return unused;
 }
 
-CK_STACK_CONTAINER(struct message, entry, message_of)
-
 static void *
-receiver(void *unused)
+owner(void *unused)
 {
-    for (unsigned i = 1; i <= PLANT_ROUNDS;) {
-        ck_stack_entry_t *next;
-        for (ck_stack_entry_t *e = ck_stack_batch_pop_upmc(&inbox); e != NULL; e = next) {
-            next = CK_STACK_NEXT(e);
-            gate_open(&taken, i++);
-            look(message_of(e)->payload);
-        }
+    while (atomic_load_explicit(&delivered, memory_order_relaxed) < PLANT_ROUNDS) {
+        pawl_deliver(handles[0]);
+        sched_yield();
     }
+    free(last);
     return unused;
 }
 
 int
 main(void)
 {
-    pthread_t threads[] = {thread_start(sender), thread_start(receiver)};
-    thread_join(threads[0]);
-    thread_join(threads[1]);
+    room_open(NULL, NULL);
+    room_race(sender, owner);
+    room_close();
     return 0;
 }

@@ -1,118 +1,54 @@
-/* Index: a ck_hs with one writer; readers get in an epoch section and look into what they got.
- * PLANT 1: the object is initialised after its put.
- * PLANT 2: a removed object is freed at once.
- * PLANT 3: the table itself is freed at once when it grows. */
-#include <ck_epoch.h>
-#include <ck_hs.h>
+/* Index: a submitter puts a task, readers find it in a section.
+ * PLANT 1: the task is written to after its put.
+ * PLANT 2: the set's table is freed at once when it is rebuilt, under a reader. */
+#include "room.h"
 
-#include "plant.h"
+#define REMOVALS 256    /* after which a shard is rebuilt, see index.c */
 
-struct object {
-    ck_epoch_entry_t reclaim;
-    unsigned key;
-    unsigned value;
-};
+static plant_gate put, seen, turned;    /* task i; by the reader; the table under it */
 
-static ck_epoch_t epoch;
-static ck_epoch_record_t records[2];
-static ck_hs_t index_set;
-static plant_gate put;    /* the writer has put object i */
-static plant_gate seen;   /* the reader holds object i */
-static plant_gate turned; /* the writer has removed it, and rebuilt the table */
-static _Thread_local bool is_reader;
-
-CK_EPOCH_CONTAINER(struct object, reclaim, object_of)
-
-static void
-reclaim_cb(ck_epoch_entry_t *entry)
+/* All keys are in shard 0. */
+static struct pawl_key *
+key_of(unsigned i, union pawl_key_probe *probe)
 {
-    free(object_of(entry));
-}
-
-/* A block of the table: an epoch entry in front of what ck_hs gets. */
-struct block {
-    ck_epoch_entry_t reclaim;
-    _Alignas(max_align_t) char bytes[];
-};
-CK_EPOCH_CONTAINER(struct block, reclaim, block_of)
-
-static void
-block_cb(ck_epoch_entry_t *entry)
-{
-    free(block_of(entry));
-}
-
-static void *
-hs_malloc(size_t bytes)
-{
-    struct block *block = must_alloc(sizeof *block + bytes);
-
-    return block->bytes;
+    pawl_index_key(engine->index, room_id(i), strlen(room_id(i)), &probe->key);
+    probe->key.hash = i;
+    return &probe->key;
 }
 
 static void
-hs_free(void *p, size_t bytes, bool defer)
+rebuild(struct pawl_epoch_thread *epoch)
 {
-    struct block *block = (void *)((char *)p - offsetof(struct block, bytes));
+    static union pawl_key_probe other;
+    struct pawl_key *key = other.key.len ? &other.key : key_of(PLANT_ROUNDS + 1, &other);
 
-    (void)bytes;
-    if (PLANT == 3)
-        defer = false;
-    if (!defer) {
-        free(block);
-        return;
+    for (unsigned n = 0; n < REMOVALS; n++) {
+        must(pawl_index_put(engine->index, epoch, key, pawl_task_is_live));
+        pawl_index_remove(engine->index, epoch, key);
     }
-    ck_pr_fence_memory();
-    ck_epoch_call(&records[0], &block->reclaim, block_cb);
-}
-
-static unsigned long
-hash_cb(const void *object, unsigned long seed)
-{
-    return ((const struct object *)object)->key * 0x9e3779b97f4a7c15UL + seed;
-}
-
-/* The reader is held here, in the middle of its get, with a pointer into the old table. */
-static bool
-equal_cb(const void *a, const void *b)
-{
-    const struct object *x = a;
-    const struct object *y = b;
-
-    if (x->key != y->key)
-        return false;
-    if (is_reader) {
-        gate_open(&seen, y->key);
-        gate_wait(&turned, y->key);
-    }
-    return true;
 }
 
 static void *
 writer(void *unused)
 {
+    struct pawl_epoch_thread *epoch = handles[0]->epoch;
+
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        struct object *object = must_alloc(sizeof *object);
-        object->key = i;
-        object->value = i;
-        unsigned long h = CK_HS_HASH(&index_set, hash_cb, object);
-        if (!ck_hs_put(&index_set, h, object))
-            abort();
+        struct pawl_snapshot *first;
+        struct pawl_task *task = room_task(i, &first);
+
+        task->key.hash = i;
+        must(pawl_index_put(engine->index, epoch, &task->key, pawl_task_is_live));
         gate_open(&put, i);
         gate_wait(&seen, i);
         if (PLANT == 1)
-            object->value = 0;
-        if (ck_hs_remove(&index_set, h, object) != object)
-            abort();
-        ck_pr_fence_memory();
-        if (PLANT == 2)
-            free(object);
-        else
-            ck_epoch_call(&records[0], &object->reclaim, reclaim_cb);
-        if (!ck_hs_grow(&index_set, 2UL << (i % 4 + 4)) && !ck_hs_rebuild(&index_set))
-            abort();
+            task->created_ns = 0;
+        rebuild(PLANT == 2 ? NULL : epoch);     /* what defers it */
+        pawl_index_remove(engine->index, epoch, &task->key);
+        pawl_task_mark_gone(task, epoch, first);
+        pawl_task_unref_later(task, epoch);
         gate_open(&turned, i);
-        ck_epoch_poll(&records[0]);
+        pawl_epoch_rest(epoch);
     }
     return unused;
 }
@@ -120,15 +56,16 @@ writer(void *unused)
 static void *
 reader(void *unused)
 {
-    is_reader = true;
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        struct object like = {.key = i};
+        union pawl_key_probe probe;
+
         gate_wait(&put, i);
-        ck_epoch_begin(&records[1], NULL);
-        struct object *object =
-            ck_hs_get(&index_set, CK_HS_HASH(&index_set, hash_cb, &like), &like);
-        look(object->value);
-        ck_epoch_end(&records[1], NULL);
+        pawl_epoch_begin(handles[1]->epoch);
+        struct pawl_key *key = pawl_index_find(engine->index, key_of(i, &probe));
+        gate_open(&seen, i);
+        look((unsigned) pawl_task_of_key(key)->created_ns);
+        gate_wait(&turned, i);
+        pawl_epoch_end(handles[1]->epoch);
     }
     return unused;
 }
@@ -136,18 +73,8 @@ reader(void *unused)
 int
 main(void)
 {
-    static struct ck_malloc allocator = {.malloc = hs_malloc, .free = hs_free};
-
-    ck_epoch_init(&epoch);
-    ck_epoch_register(&epoch, &records[0], NULL);
-    ck_epoch_register(&epoch, &records[1], NULL);
-    if (!ck_hs_init(&index_set, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT, hash_cb, equal_cb,
-            &allocator, 16, 1))
-        abort();
-    pthread_t threads[] = {thread_start(writer), thread_start(reader)};
-    thread_join(threads[0]);
-    thread_join(threads[1]);
-    ck_epoch_barrier(&records[0]);
-    ck_hs_destroy(&index_set);
+    room_open(NULL, NULL);
+    room_race(writer, reader);
+    room_close();
     return 0;
 }

@@ -1,26 +1,27 @@
-/* Ring hand-over: the wheel gives items to a worker through an spmc ring.
- * PLANT 1: the payload is written after the enqueue. */
-#include <ck_ring.h>
+/* Ready ring: the ticker gives a due task to a worker.
+ * PLANT 1: the ticker writes into the task after its put.
+ * PLANT 2: the ticker gives up the reference that went with the task. */
+#include "room.h"
 
-#include "plant.h"
-
-static ck_ring_t ring;
-static ck_ring_buffer_t slots[8];
-static struct item {
-    unsigned payload;
-} items[PLANT_ROUNDS + 1];
+static struct pawl_ready ready;
 static plant_gate taken;
 
 static void *
-wheel(void *unused)
+ticker(void *unused)
 {
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        items[i].payload = i;
-        while (!ck_ring_enqueue_spmc(&ring, slots, &items[i]))
+        struct pawl_snapshot *first;
+        struct pawl_task *task = room_task(i, &first);
+
+        pawl_task_publish(task, first);
+        while (!pawl_ready_put(&ready, task))
             sched_yield();
+        pawl_ready_wake(&ready, 1);
         gate_wait(&taken, i);
         if (PLANT == 1)
-            items[i].payload = 0;
+            task->created_ns = 0;
+        if (PLANT == 2)
+            pawl_task_unref(task);
     }
     return unused;
 }
@@ -28,22 +29,26 @@ wheel(void *unused)
 static void *
 worker(void *unused)
 {
+    static struct pawl_task *tasks[PLANT_ROUNDS + 1];
+
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        struct item *item;
-        while (!ck_ring_dequeue_spmc(&ring, slots, &item))
+        while (!(tasks[i] = pawl_ready_take(&ready)))
             sched_yield();
         gate_open(&taken, i);
-        look(item->payload);
+        look((unsigned) tasks[i]->created_ns);
     }
+    for (unsigned i = 1; i <= PLANT_ROUNDS; i++)
+        pawl_task_unref(tasks[i]);
     return unused;
 }
 
 int
 main(void)
 {
-    ck_ring_init(&ring, 8);
-    pthread_t threads[] = {thread_start(wheel), thread_start(worker)};
-    thread_join(threads[0]);
-    thread_join(threads[1]);
+    room_open(NULL, NULL);
+    must(pawl_ready_init(&ready, 1));
+    room_race(ticker, worker);
+    pawl_ready_fini(&ready);
+    room_close();
     return 0;
 }

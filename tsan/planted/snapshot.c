@@ -1,56 +1,34 @@
-/* Snapshot: immutable once published, swapped in whole, read in an epoch section.
- * PLANT 1: a field is written after publication.
- * PLANT 2: published by a relaxed compare-and-swap. */
-#include <ck_epoch.h>
+/* Snapshot: immutable once published, swapped in whole, read in a section.
+ * PLANT 1: a field is written in place after pawl_task_publish().
+ * PLANT 2: published by a relaxed store.
+ * PLANT 3: the reader keeps it behind its section, while an event replaces it. */
+#include "room.h"
 
-#include "plant.h"
-
-struct snapshot {
-    ck_epoch_entry_t reclaim;
-    unsigned version;
-};
-
-static ck_epoch_t epoch;
-static ck_epoch_record_t records[2];
-static _Atomic(struct snapshot *) current;
-static plant_gate seen;
-
-CK_EPOCH_CONTAINER(struct snapshot, reclaim, snapshot_of)
-
-static void
-reclaim_cb(ck_epoch_entry_t *entry)
-{
-    free(snapshot_of(entry));
-}
-
-static struct snapshot *
-snapshot_new(unsigned version)
-{
-    struct snapshot *snapshot = must_alloc(sizeof *snapshot);
-
-    snapshot->version = version;
-    return snapshot;
-}
+static struct pawl_task *tasks[PLANT_ROUNDS + 1];
+static struct pawl_snapshot *firsts[PLANT_ROUNDS + 1];
+static plant_gate seen;     /* the reader has snapshot i */
+static plant_gate replaced; /* by the next one */
 
 static void *
 writer(void *unused)
 {
-    struct snapshot *old = atomic_load_explicit(&current, memory_order_relaxed);
+    for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
+        struct pawl_event stop = {.kind = PAWL_EVENT_STOP};
+        struct pawl_snapshot *first = firsts[i];
 
-    gate_wait(&seen, 1);
-    for (unsigned i = 2; i <= PLANT_ROUNDS; i++) {
-        struct snapshot *fresh = snapshot_new(i);
-        if (!atomic_compare_exchange_strong_explicit(&current, &old, fresh,
-                PLANT == 2 ? memory_order_relaxed : memory_order_acq_rel,
-                memory_order_relaxed))
-            abort();
-        ck_pr_fence_memory();
-        ck_epoch_call(&records[0], &old->reclaim, reclaim_cb);
+        first->updated_ns = i;
+        if (PLANT == 2)
+            atomic_store_explicit(&tasks[i]->snapshot, first, memory_order_relaxed);
+        else
+            pawl_task_publish(tasks[i], first);
         gate_wait(&seen, i);
         if (PLANT == 1)
-            fresh->version = 0;
-        ck_epoch_poll(&records[0]);
-        old = fresh;
+            first->updated_ns = 0;
+        must(pawl_task_apply(tasks[i], handles[0]->epoch, &stop, NULL));
+        while (PLANT == 3 && pawl_epoch_rest(handles[0]->epoch))
+            sched_yield();
+        gate_open(&replaced, i);
+        pawl_epoch_rest(handles[0]->epoch);
     }
     return unused;
 }
@@ -58,17 +36,19 @@ writer(void *unused)
 static void *
 reader(void *unused)
 {
-    struct snapshot *last = NULL;
+    for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
+        const struct pawl_snapshot *snapshot;
 
-    for (unsigned i = 1; i <= PLANT_ROUNDS;) {
-        ck_epoch_begin(&records[1], NULL);
-        struct snapshot *snapshot = atomic_load_explicit(&current, memory_order_acquire);
-        if (snapshot != last) {
-            last = snapshot;
-            gate_open(&seen, i++);
-            look(snapshot->version);
-        }
-        ck_epoch_end(&records[1], NULL);
+        pawl_epoch_begin(handles[1]->epoch);
+        while (!(snapshot = pawl_task_read(tasks[i], NULL)))
+            sched_yield();
+        if (PLANT == 3)
+            pawl_epoch_end(handles[1]->epoch);
+        gate_open(&seen, i);
+        gate_wait(&replaced, i);
+        look((unsigned) snapshot->updated_ns);
+        if (PLANT != 3)
+            pawl_epoch_end(handles[1]->epoch);
     }
     return unused;
 }
@@ -76,15 +56,12 @@ reader(void *unused)
 int
 main(void)
 {
-    ck_epoch_init(&epoch);
-    ck_epoch_register(&epoch, &records[0], NULL);
-    ck_epoch_register(&epoch, &records[1], NULL);
-    atomic_store_explicit(&current, snapshot_new(0), memory_order_release);
-    pthread_t r = thread_start(reader);
-    pthread_t w = thread_start(writer);
-    thread_join(w);
-    thread_join(r);
-    ck_epoch_barrier(&records[0]);
-    free(atomic_load_explicit(&current, memory_order_relaxed));
+    room_open(NULL, NULL);
+    for (unsigned i = 1; i <= PLANT_ROUNDS; i++)
+        tasks[i] = room_task(i, &firsts[i]);
+    room_race(writer, reader);
+    for (unsigned i = 1; i <= PLANT_ROUNDS; i++)
+        pawl_task_unref(tasks[i]);
+    room_close();
     return 0;
 }
