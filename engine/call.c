@@ -1,4 +1,4 @@
-/* call.c: the calls on tasks: submit, stop, delete, get, list; and the one door for changes.
+/* call.c: the calls on tasks: submit, stop, delete, get, list.
  *
  * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
  * into the index first, so that of two submissions of one id one wins; it becomes visible when its
@@ -8,7 +8,6 @@
 #include "keeper.h"
 #include "spec.h"
 #include "ticker.h"
-#include "watch.h"
 #include "worker.h"
 
 #include <stdlib.h>
@@ -16,44 +15,6 @@
 
 #define PASS_MAX 4096       /* tasks that one pawl_list_next() passes over */
 #define SECTION_MAX 128     /* tasks that it looks at in one epoch section */
-
-struct pawl_now
-pawl_now(struct pawl *engine)
-{
-    int64_t elapsed_ns = engine->clock->elapsed_ns(engine->clock);
-
-    return (struct pawl_now) {elapsed_ns, elapsed_ns + engine->clock->offset_ns(engine->clock)};
-}
-
-int
-pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *event,
-            struct pawl_err *err)
-{
-    struct pawl *engine = handle->engine;
-    struct pawl_now now = pawl_now(engine);
-    int code;
-
-    event->now_ns = now.elapsed_ns;
-    event->wall_ns = now.wall_ns;
-    code = pawl_task_apply(task, handle->epoch, event, err);
-    if (code != PAWL_OK)
-        return code;
-    if (event->delta_pending)
-        pawl_count(&engine->pending, event->delta_pending);
-    if (event->delta_output)
-        pawl_count(&engine->output, event->delta_output);
-    if (event->delta_memory) {
-        int64_t bytes = pawl_count(&engine->memory, event->delta_memory);
-
-        if (event->delta_memory > 0)
-            pawl_keeper_added(engine->keeper, bytes);
-    }
-    pawl_watch_wake(task);
-    if (event->rearm)
-        pawl_ticker_arm(engine->ticker, task, event->next_due_ns);
-    pawl_epoch_tidy(handle->epoch);
-    return PAWL_OK;
-}
 
 /* --- Operations: decided now, answered when committed --- */
 

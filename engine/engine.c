@@ -7,10 +7,7 @@
  * closes the store last, so that it can commit what the others left. Only then are rooms freed.
  *
  * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
- * the epoch's list of records, each private to its file.
- *
- * C1: no run starts unnoticed after closing began. A worker counts its run up, then reads
- * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst. */
+ * the epoch's list of records, each private to its file. */
 #include "engine.h"
 
 #include "err.h"
@@ -19,8 +16,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,46 +54,12 @@ pawl_options_init(struct pawl_options *options)
     };
 }
 
-/* --- Runs in progress --- */
-
-bool
-pawl_engine_begin_run(struct pawl *engine)
-{
-    for (;;) {
-        if (atomic_fetch_add_explicit(&engine->running.n, 1, memory_order_seq_cst) <
-            (int64_t) engine->options.max_running) {
-            if (!atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))     /* C1 */
-                return true;
-            pawl_engine_end_run(engine);
-            return false;
-        }
-        /* Say that a worker waits before counting down: a run that ends after that will see it,
-         * and one that ended before left room, which the second look finds. */
-        atomic_store_explicit(&engine->is_starved, true, memory_order_seq_cst);
-        if (atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) >
-            (int64_t) engine->options.max_running)
-            return false;
-    }
-}
-
-void
-pawl_engine_end_run(struct pawl *engine)
-{
-    int64_t left = atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) - 1;
-
-    if (left == 0 && atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))  /* C1 */
-        eventfd_write(engine->idle_fd, 1);
-    if (atomic_load_explicit(&engine->is_starved, memory_order_seq_cst) &&
-        atomic_exchange_explicit(&engine->is_starved, false, memory_order_seq_cst)) {
-        for (unsigned i = 0; i < engine->nworkers; i++)
-            pawl_worker_wake(engine->workers[i]);
-    }
-}
+/* --- The end of firing --- */
 
 void
 pawl_close_begin(struct pawl *engine)
 {
-    atomic_store_explicit(&engine->is_closing, true, memory_order_seq_cst);            /* C1 */
+    atomic_store_explicit(&engine->is_closing, true, memory_order_seq_cst);            /* C1 in shared.c */
     if (atomic_load_explicit(&engine->running.n, memory_order_seq_cst) == 0)
         eventfd_write(engine->idle_fd, 1);
 }
@@ -116,50 +77,7 @@ pawl_signal_runs(struct pawl *engine, int sig)
         pawl_worker_signal(engine->workers[i], sig);
 }
 
-/* --- Telling the caller --- */
-
-void
-pawl_engine_log(struct pawl *engine, enum pawl_log_level level, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-
-    if (!engine->options.log)
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    engine->options.log(engine->options.ctx, level, text);
-}
-
-void
-pawl_engine_failed(struct pawl *engine, const char *what)
-{
-    if (engine->options.failed)
-        engine->options.failed(engine->options.ctx, what);
-    else
-        pawl_engine_log(engine, PAWL_LOG_ERROR, "%s", what);
-}
-
 /* --- Opening --- */
-
-int
-pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *), void *arg)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(out_thread, NULL, body, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error) {
-        errno = error;
-        return PAWL_ESYS;
-    }
-    pthread_setname_np(*out_thread, name);
-    return PAWL_OK;
-}
 
 /* The environment of runs: the process's, less PAWL_*. Strings are borrowed from environ. */
 static char **

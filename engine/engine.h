@@ -43,8 +43,8 @@ struct pawl {
     struct pawl_counter memory;             /* bytes: scripts and kept output */
     struct pawl_counter output;             /* bytes: kept output alone */
     struct pawl_counter submitted, started, finished;
-    struct pawl_counter running;            /* seq_cst: C1 in engine.c */
-    _Alignas(64) _Atomic bool is_closing;   /* A: seq_cst: C1 in engine.c */
+    struct pawl_counter running;            /* seq_cst: C1 in shared.c */
+    _Alignas(64) _Atomic bool is_closing;   /* A: seq_cst: C1 in shared.c */
     _Atomic bool is_starved;                /* A: seq_cst: a worker waits for a run to end */
 };
 

@@ -6,7 +6,6 @@
  * uses the handle and wake_ctx behind its put, so it counts itself in before and out after; the put
  * (R1) makes the count visible to the owner that takes the link, which waits for zero at the end. */
 #include "engine.h"
-#include "watch.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -28,36 +27,10 @@ pawl_handle_fini(struct pawl_handle *handle)
 {
     if (!handle->epoch)
         return;
-    pawl_watch_fini(handle);
     while (atomic_load_explicit(&handle->nsenders, memory_order_acquire) > 0)  /* D1 */
         sched_yield();
     pawl_epoch_unregister(&handle->engine->epoch, handle->epoch);
     handle->epoch = NULL;
-}
-
-int
-pawl_attach(struct pawl *engine, void (*wake)(void *wake_ctx), void *wake_ctx,
-            struct pawl_handle **out_handle)
-{
-    struct pawl_handle *handle = malloc(sizeof *handle);
-
-    if (!handle)
-        return PAWL_ENOMEM;
-    if (pawl_handle_init(handle, engine, wake, wake_ctx) != PAWL_OK) {
-        free(handle);
-        return PAWL_ENOMEM;
-    }
-    *out_handle = handle;
-    return PAWL_OK;
-}
-
-void
-pawl_detach(struct pawl_handle *handle)
-{
-    if (!handle)
-        return;
-    pawl_handle_fini(handle);
-    free(handle);
 }
 
 void

@@ -62,6 +62,13 @@ pawl_ready_wake(struct pawl_ready *ready, size_t n)
     }
 }
 
+void
+pawl_ready_rouse(struct pawl_ready *ready)
+{
+    for (unsigned i = 0; i < ready->nsleepers; i++)
+        eventfd_write(ready->sleepers[i].fd, 1);
+}
+
 bool
 pawl_ready_wait_for_room(struct pawl_ready *ready)
 {

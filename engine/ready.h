@@ -44,6 +44,10 @@ pawl_ready_put(struct pawl_ready *ready, struct pawl_task *task);
 void
 pawl_ready_wake(struct pawl_ready *ready, size_t n);
 
+/* Wakes all workers, also those that do not sleep for want of tasks. Threads: any. Blocks: no. */
+void
+pawl_ready_rouse(struct pawl_ready *ready);
+
 /* The ticker is about to wait for room. False: there is some by now.
  * Threads: ticker. */
 bool

@@ -1,0 +1,99 @@
+/* shared.c: what all rooms of the engine use: the time, the count of runs, the start of a thread,
+ * and telling the caller. It uses no room.
+ *
+ * C1: no run starts unnoticed after closing began. A worker counts its run up, then reads
+ * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst. */
+#include "engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+struct pawl_now
+pawl_now(struct pawl *engine)
+{
+    int64_t elapsed_ns = engine->clock->elapsed_ns(engine->clock);
+
+    return (struct pawl_now) {elapsed_ns, elapsed_ns + engine->clock->offset_ns(engine->clock)};
+}
+
+/* --- Runs in progress --- */
+
+bool
+pawl_engine_begin_run(struct pawl *engine)
+{
+    for (;;) {
+        if (atomic_fetch_add_explicit(&engine->running.n, 1, memory_order_seq_cst) <
+            (int64_t) engine->options.max_running) {
+            if (!atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))     /* C1 */
+                return true;
+            pawl_engine_end_run(engine);
+            return false;
+        }
+        /* Say that a worker waits before counting down: a run that ends after that will see it,
+         * and one that ended before left room, which the second look finds. */
+        atomic_store_explicit(&engine->is_starved, true, memory_order_seq_cst);
+        if (atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) >
+            (int64_t) engine->options.max_running)
+            return false;
+    }
+}
+
+void
+pawl_engine_end_run(struct pawl *engine)
+{
+    int64_t left = atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) - 1;
+
+    if (left == 0 && atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))  /* C1 */
+        eventfd_write(engine->idle_fd, 1);
+    if (atomic_load_explicit(&engine->is_starved, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&engine->is_starved, false, memory_order_seq_cst))
+        pawl_ready_rouse(&engine->ready);
+}
+
+/* --- Telling the caller --- */
+
+void
+pawl_engine_log(struct pawl *engine, enum pawl_log_level level, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    if (!engine->options.log)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    engine->options.log(engine->options.ctx, level, text);
+}
+
+void
+pawl_engine_failed(struct pawl *engine, const char *what)
+{
+    if (engine->options.failed)
+        engine->options.failed(engine->options.ctx, what);
+    else
+        pawl_engine_log(engine, PAWL_LOG_ERROR, "%s", what);
+}
+
+/* --- Threads --- */
+
+int
+pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *), void *arg)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(out_thread, NULL, body, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        errno = error;
+        return PAWL_ESYS;
+    }
+    pthread_setname_np(*out_thread, name);
+    return PAWL_OK;
+}
