@@ -1,0 +1,571 @@
+/* test_engine_nomem.c: the n-th allocation of a call fails, for every n; and memory runs out on
+ * the engine's own threads. A call either succeeds or gives PAWL_ENOMEM and has changed nothing;
+ * what was accepted still runs. Leaks are the address sanitizer's to find.
+ *
+ * The linker puts __wrap_malloc() and its like in the place of malloc() and its like, for the
+ * engine and this program (not for the libraries): see tests/CMakeLists.txt. */
+#include "engine_fixture.h"
+#include "engine.h"
+#include "watch.h"
+
+#include <dirent.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+/* --- The allocator that fails --- */
+
+static _Thread_local bool is_caller;        /* this thread is the test's, not the engine's */
+static _Thread_local long until_failure;    /* of this thread: allocations; below 1: never */
+static _Thread_local unsigned long ncalls;
+static _Atomic long engine_until_failure;   /* of the engine's threads together */
+static _Atomic long engine_nfailures;       /* how many fail from there on */
+
+static bool
+must_fail(void)
+{
+    long n;
+
+    if (is_caller) {
+        ncalls++;
+        return until_failure > 0 && --until_failure == 0;
+    }
+    n = atomic_fetch_sub(&engine_until_failure, 1);
+    return n <= 1 && n > 1 - atomic_load(&engine_nfailures);
+}
+
+/* Both give a pointer, or NULL and ENOMEM. */
+#define FAIL_OR(call) (must_fail() ? (errno = ENOMEM, NULL) : (call))
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+int __wrap_asprintf(char **out_text, const char *format, ...);
+
+void *
+__wrap_malloc(size_t size)
+{
+    return FAIL_OR(__real_malloc(size));
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+    return FAIL_OR(__real_calloc(n, size));
+}
+
+void *
+__wrap_realloc(void *old, size_t size)
+{
+    return FAIL_OR(__real_realloc(old, size));
+}
+
+void *
+__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return FAIL_OR(__real_aligned_alloc(alignment, size));
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+    return FAIL_OR(__real_strdup(text));
+}
+
+void *
+__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    void *start = FAIL_OR(__real_mmap(at, size, protection, flags, fd, offset));
+
+    return start ? start : MAP_FAILED;
+}
+
+int
+__wrap_asprintf(char **out_text, const char *format, ...)
+{
+    va_list args;
+    int len = -1;
+
+    va_start(args, format);
+    if (!must_fail())
+        len = vasprintf(out_text, format, args);
+    va_end(args);
+    return len;
+}
+
+/* --- Failing for every n --- */
+
+/* The next n of each test: the first ones, then every 37th, since an index alone makes a thousand
+ * equal allocations. */
+static long
+next_n(long n)
+{
+    return n < 20 ? n + 1 : n + 37;
+}
+
+static void
+fail_at(long n)
+{
+    until_failure = n;
+}
+
+/* Whether the call since fail_at() came to the allocation that fails. */
+static bool
+has_failed(void)
+{
+    bool failed = until_failure == 0;
+
+    until_failure = 0;
+    return failed;
+}
+
+static unsigned
+count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void
+engine_fails_at(long n, long nfailures)
+{
+    atomic_store(&engine_nfailures, 0);
+    atomic_store(&engine_until_failure, n);
+    atomic_store(&engine_nfailures, nfailures);
+}
+
+/* --- Opening --- */
+
+static unsigned nclosed;
+
+static int
+commit_at_once(struct pawl_store *store, struct pawl_op *op)
+{
+    (void) store;
+    (void) op;
+    return PAWL_OK;
+}
+
+static void
+count_close(struct pawl_store *store)
+{
+    (void) store;
+    nclosed++;
+}
+
+/* Opens an engine whose n-th allocation fails. Gives whether it came to that. */
+static bool
+open_with_failure(long n)
+{
+    struct pawl_store store = {"counted", commit_at_once, count_close};
+    struct pawl_err err = {0};
+    struct pawl_options options;
+    struct pawl *engine = NULL;
+    unsigned nfds = count_fds();
+    bool failed;
+    int code;
+
+    pawl_options_init(&options);
+    options.nworkers = 3;
+    options.store = &store;
+    nclosed = 0;
+    fail_at(n);
+    code = pawl_open(&options, &engine, &err);
+    failed = has_failed();
+    if (code != PAWL_OK) {
+        assert_true(failed);
+        assert_int_equal(code, PAWL_ENOMEM);
+        assert_int_equal(err.code, PAWL_ENOMEM);
+        assert_null(engine);
+    }
+    pawl_close(engine);
+    assert_int_equal(nclosed, 1);
+    assert_int_equal(count_fds(), nfds);
+    return failed;
+}
+
+static void
+test_open_succeeds_or_leaves_nothing(void **state)
+{
+    unsigned long total;
+
+    (void) state;
+    ncalls = 0;
+    open_with_failure(0);
+    total = ncalls;
+    for (long n = 1; n < (long) total; n = next_n(n))
+        open_with_failure(n);
+    for (long n = (long) total - 40; n <= (long) total; n++)    /* rooms and threads come last */
+        open_with_failure(n);
+}
+
+static void
+test_attach_succeeds_or_leaves_nothing(void **state)
+{
+    struct fixture f;
+    struct pawl_handle *handle;
+    bool failed = true;
+
+    (void) state;
+    fixture_open(&f);
+    for (long n = 1; failed; n++) {
+        int code;
+
+        fail_at(n);
+        code = pawl_attach(f.engine, NULL, NULL, &handle);
+        failed = has_failed();
+        assert_int_equal(code, failed ? PAWL_ENOMEM : PAWL_OK);
+    }
+    pawl_detach(handle);
+    fixture_close(&f);
+}
+
+/* --- Calls on tasks --- */
+
+static void
+check_counts(struct fixture *f, uint64_t ntasks, uint64_t script_bytes)
+{
+    struct pawl_stats stats;
+
+    pawl_stats(f->engine, &stats);
+    assert_int_equal(stats.tasks, ntasks);
+    assert_int_equal(stats.pending, ntasks);
+    assert_int_equal(stats.submitted, ntasks);
+    assert_int_equal(stats.memory_bytes, script_bytes);
+}
+
+static void
+test_submit_succeeds_or_leaves_nothing(void **state)
+{
+    struct fixture f;
+    struct pawl_cursor cursor = {0};
+    struct pawl_view view;
+    struct pawl_err err;
+    bool failed = true;
+
+    (void) state;
+    fixture_open(&f);
+    for (long n = 1; failed; n++) {
+        int code;
+
+        err.code = 0;
+        fail_at(n);
+        code = try_submit(&f, "a", PAWL_DELAY, SECOND, "true", &err);
+        failed = has_failed();
+        if (code == PAWL_OK)
+            break;      /* with or without the allocation that failed */
+        assert_int_equal(code, PAWL_ENOMEM);
+        assert_int_equal(err.code, PAWL_ENOMEM);
+        check_counts(&f, 0, 0);
+        assert_int_equal(pawl_get(f.handle, "a", 1, &view), PAWL_ENOENT);
+        cursor = (struct pawl_cursor) {0};
+        assert_int_equal(pawl_list_next(f.handle, NULL, &cursor, &view), PAWL_ENOENT);
+        assert_true(failed);
+    }
+    check_counts(&f, 1, 4);
+    fixture_advance(&f, SECOND);
+    view = await_version(&f, "a", 2);
+    assert_int_equal(view.results[0]->outcome, PAWL_SUCCESS);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+/* The first id from *number on that falls into one shard of the index, see index.c. */
+static void
+next_id(struct fixture *f, unsigned *number, char id[16])
+{
+    union pawl_key_probe probe;
+
+    do {
+        snprintf(id, 16, "m%u", (*number)++);
+        pawl_index_key(((struct pawl *) f->engine)->index, id, strlen(id), &probe.key);
+    } while (probe.key.hash >> 54 != 0);
+}
+
+/* One set of the index grows, and is rebuilt when it has shrunk, and the tree of the order gets
+ * leaves and loses them, while allocations fail. */
+static void
+test_many_submits_are_each_there_or_not(void **state)
+{
+    enum { N = 2000 };
+    static char ids[N][16];
+    static bool is_there[N];
+    struct fixture f;
+    struct pawl_view view;
+    uint64_t ntasks = 0;
+    unsigned number = 0;
+    unsigned long nmore = 0;
+
+    (void) state;
+    fixture_open(&f);
+    for (int i = 0; i < N; i++) {
+        int code;
+
+        next_id(&f, &number, ids[i]);
+        ncalls = 0;
+        fail_at(i % 6 + 1);     /* a submit makes three allocations, and now and then more */
+        code = try_submit(&f, ids[i], PAWL_DELAY, 3600 * SECOND, "true", NULL);
+        nmore += has_failed() && ncalls > 3;
+        if (code != PAWL_OK)
+            assert_int_equal(code, PAWL_ENOMEM);
+        is_there[i] = code == PAWL_OK;
+        ntasks += is_there[i];
+    }
+    check_counts(&f, ntasks, ntasks * 4);
+    assert_true(nmore > 0);
+    assert_true(ntasks > N / 3 && ntasks <= N / 2);
+    nmore = 0;
+    for (int i = 0; i < N; i++) {
+        int code = pawl_get(f.handle, ids[i], strlen(ids[i]), &view);
+
+        assert_int_equal(code, is_there[i] ? PAWL_OK : PAWL_ENOENT);
+        if (code == PAWL_OK)
+            pawl_view_release(&view);
+        fail_at(i < N / 2);     /* the set cannot be rebuilt, at first: no reason to refuse */
+        assert_int_equal(delete(&f, ids[i]), code);
+        nmore += has_failed();
+    }
+    assert_true(nmore > 0);
+    fixture_close(&f);
+}
+
+static void
+test_stop_succeeds_or_leaves_the_task(void **state)
+{
+    struct fixture f;
+    struct pawl_view view;
+    bool failed = true;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "a", PAWL_CRON, SECOND, "true");
+    for (long n = 1; failed; n++) {
+        int code;
+
+        fail_at(n);
+        code = stop(&f, "a");
+        failed = has_failed();
+        assert_int_equal(code, failed ? PAWL_ENOMEM : PAWL_OK);
+        view = get(&f, "a");
+        assert_int_equal(view.status, failed ? PAWL_TO_BE_EXECUTED : PAWL_STOPPED);
+        assert_int_equal(view.version, !failed);
+        pawl_view_release(&view);
+    }
+    fixture_close(&f);
+}
+
+static void
+test_delete_succeeds_or_leaves_the_task(void **state)
+{
+    struct fixture f;
+    struct pawl_view view;
+    bool failed = true;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "a", PAWL_CRON, SECOND, "true");
+    for (long n = 1; failed; n++) {
+        struct pawl_op op = {0};
+        int code;
+
+        fail_at(n);
+        code = pawl_delete(f.handle, "a", 1, true, &op, NULL);
+        failed = has_failed();
+        if (code != PAWL_OK) {
+            assert_true(failed);
+            assert_int_equal(code, PAWL_ENOMEM);
+            view = get(&f, "a");
+            assert_int_equal(view.version, 0);
+            pawl_view_release(&view);
+        } else {
+            assert_int_equal(pawl_get(f.handle, "a", 1, &view), PAWL_ENOENT);
+            break;
+        }
+    }
+    fixture_close(&f);
+}
+
+static void
+test_watch_succeeds_or_is_not_told(void **state)
+{
+    struct fixture f;
+    struct awaited refused = {.watch.changed = awaited_cb};
+    struct awaited taken = {.watch.changed = awaited_cb};
+    struct pawl_view view;
+    bool failed = true;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "a", PAWL_CRON, SECOND, "true");
+    for (long n = 1; failed; n++) {
+        int code;
+
+        fail_at(n);
+        code = pawl_watch(f.handle, "a", 1, 0, failed ? &refused.watch : &taken.watch, &view);
+        failed = has_failed();
+        if (failed)
+            assert_int_equal(code, PAWL_ENOMEM);
+        else
+            break;      /* through `refused`: it is given up, and asked for anew */
+    }
+    pawl_unwatch(f.handle, &refused.watch);
+    assert_int_equal(pawl_watch(f.handle, "a", 1, 0, &taken.watch, &view), PAWL_PENDING);
+    assert_int_equal(stop(&f, "a"), PAWL_OK);
+    while (!taken.is_over)
+        fixture_deliver(&f);
+    assert_int_equal(taken.version, 1);
+    assert_false(refused.is_over);
+    fixture_close(&f);
+}
+
+/* A wait that cannot be put up again ends early, once. */
+static void
+test_wait_without_memory_ends_early_and_once(void **state)
+{
+    struct fixture f;
+    struct awaited awaited[3];
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "a", PAWL_CRON, SECOND, "true");
+    for (int i = 0; i < 3; i++) {
+        awaited[i] = (struct awaited) {.watch.changed = awaited_cb};
+        assert_int_equal(pawl_watch(f.handle, "a", 1, 0, &awaited[i].watch, &view),
+                         PAWL_PENDING);
+    }
+    view = get(&f, "a");
+    pawl_watch_wake(view.private_task);     /* as for a change that leaves the version */
+    pawl_view_release(&view);
+    fail_at(1);
+    fixture_deliver(&f);
+    assert_true(has_failed());
+    assert_int_equal(awaited[0].is_over + awaited[1].is_over + awaited[2].is_over, 1);
+    for (int i = 0; i < 3; i++) {
+        if (awaited[i].is_over)
+            assert_int_equal(awaited[i].version, 0);
+    }
+    assert_int_equal(stop(&f, "a"), PAWL_OK);
+    while (!awaited[0].is_over || !awaited[1].is_over || !awaited[2].is_over)
+        fixture_deliver(&f);
+    fixture_close(&f);
+}
+
+static void
+test_reading_needs_no_memory(void **state)
+{
+    struct fixture f;
+    struct pawl_cursor cursor = {0};
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit(&f, "a", PAWL_CRON, SECOND, "true");
+    ncalls = 0;
+    view = get(&f, "a");
+    pawl_view_release(&view);
+    assert_int_equal(pawl_list_next(f.handle, NULL, &cursor, &view), PAWL_OK);
+    pawl_view_release(&view);
+    assert_int_equal(delete(&f, "a"), PAWL_OK);
+    assert_int_equal(ncalls, 0);
+    fixture_close(&f);
+}
+
+/* --- A run's life, on the engine's threads --- */
+
+/* The n-th allocation of the engine's threads and the nfailures - 1 after it fail: a task that was
+ * accepted runs all the same, once; its result may be lost. Gives whether it came to that. */
+static bool
+run_with_failures(struct fixture *f, long n, long nfailures)
+{
+    struct pawl_view view;
+    char id[32];
+    bool failed;
+
+    snprintf(id, sizeof id, "r%ld", n);
+    engine_fails_at(n, nfailures);
+    submit(f, id, PAWL_DELAY, SECOND, "head -c 5000 /dev/zero | tr '\\0' x; echo e >&2");
+    fixture_advance(f, SECOND);
+    view = await_version(f, id, 2);
+    failed = atomic_load(&engine_until_failure) <= 0;
+    engine_fails_at(0, 0);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.running, 0);
+    assert_true(view.nresults <= 1);
+    if (view.nresults == 1)
+        assert_int_equal(view.results[0]->outcome, PAWL_SUCCESS);
+    if (!failed)
+        assert_int_equal(view.results[0]->out_len, 5000);
+    pawl_view_release(&view);
+    assert_int_equal(delete(f, id), PAWL_OK);
+    return failed;
+}
+
+static void
+test_accepted_task_runs_though_an_allocation_fails(void **state)
+{
+    struct fixture f;
+    long n = 1;
+
+    (void) state;
+    fixture_open(&f);
+    while (run_with_failures(&f, n, 1))
+        n++;
+    assert_true(n > 5);
+    fixture_close(&f);
+}
+
+static void
+test_accepted_task_runs_when_there_is_memory_again(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    for (long n = 1; n <= 12; n++) {    /* each on an engine that has no memory set aside yet */
+        fixture_open(&f);
+        run_with_failures(&f, n, 8);
+        fixture_close(&f);
+    }
+}
+
+static int
+be_the_caller(void **state)
+{
+    (void) state;
+    is_caller = true;
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open_succeeds_or_leaves_nothing),
+        cmocka_unit_test(test_attach_succeeds_or_leaves_nothing),
+        cmocka_unit_test(test_submit_succeeds_or_leaves_nothing),
+        cmocka_unit_test(test_many_submits_are_each_there_or_not),
+        cmocka_unit_test(test_stop_succeeds_or_leaves_the_task),
+        cmocka_unit_test(test_delete_succeeds_or_leaves_the_task),
+        cmocka_unit_test(test_watch_succeeds_or_is_not_told),
+        cmocka_unit_test(test_wait_without_memory_ends_early_and_once),
+        cmocka_unit_test(test_reading_needs_no_memory),
+        cmocka_unit_test(test_accepted_task_runs_though_an_allocation_fails),
+        cmocka_unit_test(test_accepted_task_runs_when_there_is_memory_again),
+    };
+
+    return cmocka_run_group_tests(tests, be_the_caller, NULL);
+}
