@@ -353,9 +353,10 @@ class Slow(Unharmed):
 
 class Vanishing(Case):
     def test_clients_that_vanish_mid_request_leave_nothing_behind(self):
-        d = self.daemon()
-        d.submit("t")
+        # libmicrohttpd does not see an end that comes with the last bytes: then the deadline does.
+        d = self.daemon("--request-timeout", "1s")
         fds = d.fds()
+        d.submit("t")
         whole = request("POST", "/api/tasks", {**DELAY, "id": "x" * 100})
         for data in (b"", b"G", b"GET /api/tasks HTTP/1.1\r\nHo", whole[:-40], whole[:-1],
                      b"POST /api/tasks HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
@@ -368,7 +369,7 @@ class Vanishing(Case):
                         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                                  b"\1\0\0\0\0\0\0\0")
                     client.close()
-        wait_for("all connections to be forgotten", lambda: d.fds() == fds)
+        wait_for("all connections to be forgotten", lambda: d.fds() <= fds)
         self.assertEqual([task["id"] for task in d.call("GET", "/api/tasks").json()], ["t"])
 
 

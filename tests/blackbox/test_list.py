@@ -195,10 +195,11 @@ class Watches(Shared):
 class Bounded(Case):
     def test_a_list_that_nobody_reads_takes_bounded_memory_and_is_cut_off(self):
         d = self.daemon("--request-timeout", "500ms")
+        fds = d.fds()
         lines = b"".join(b'{"id":"%d","taskType":"delay","time":"1h","script":"%s"}\n'
                          % (n, b"x" * 1000) for n in range(2_000 if SANITIZED else 20_000))
         d.call("POST", "/api/tasks", lines, ["Content-Type: application/x-ndjson"])
-        fds, before = d.fds(), d.status("VmRSS")
+        before = d.status("VmRSS")
         clients = [d.connect() for _ in range(50)]
         for client in clients:
             client.ask("GET", "/api/tasks")
