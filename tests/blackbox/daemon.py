@@ -207,10 +207,10 @@ def environment(**more):
     return {**env, "TZ": "Europe/Berlin", **more}
 
 
-def refuse(*options, env=None, timeout=LIMIT):
+def refuse(*options, env=None, **more):
     """Runs a daemon that is expected to end by itself; gives status, stdout, stderr."""
-    done = subprocess.run([PAWLD, *options], env=environment(**(env or {})), timeout=timeout,
-                          capture_output=True, text=True)
+    done = subprocess.run([PAWLD, *options], env=environment(**(env or {})), timeout=LIMIT,
+                          capture_output=True, text=True, **more)
     return done.returncode, done.stdout, done.stderr
 
 
