@@ -10,6 +10,11 @@
 #define EXIT_USAGE 2
 #define USER_ADDRESS "127.0.0.1:8865"
 
+/* Read by jemalloc where it is linked: pages that were freed go back to the system by a thread of
+ * its own, not in the middle of a submit, and also when the daemon idles. */
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true";
+
 static int
 say(int status, const char *text)
 {
