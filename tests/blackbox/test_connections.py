@@ -19,7 +19,7 @@ def cpu_ms(pid):
     return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")
 
 
-class Connections(Case):
+class Many(Case):
     def setUp(self):
         self.limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.limits[1], self.limits[1]))
@@ -40,6 +40,8 @@ class Connections(Case):
         for client in clients:
             check(client.read())
 
+
+class Connections(Many):
     def keep_alive(self, *numbers, options=()):
         d = self.daemon(*options)
         fds = d.fds()
@@ -124,7 +126,7 @@ class Connections(Case):
         self.assertEqual(d.health()["tasks"], 0)
 
 
-class Watchers(Connections):
+class Watchers(Many):
     N = 200 if SANITIZED else 3000
 
     def watchers(self, d, id, query):

@@ -146,9 +146,10 @@ class Components(Case):
     """One component fails: it takes the others down in order, and the exit status is 1."""
 
     def fails(self, thread, *options, poke, what):
-        d = self.daemon("--http-threads", "2", *options, fault="wait_fails")
+        d = self.daemon("--http-threads", "2", *options, "--grace", "1s", fault="wait_fails")
         path = d.folder.name + "/ended"
         d.submit("run", time=0, script=f"sleep 0.5; touch {path}")
+        d.submit("long", time=0, script="exec sleep 1000")      # d.end() looks for it
         d.watch("run", lambda task: task["status"] == 2)
         d.submit("w")
         clients = [d.connect() for _ in range(8)]
@@ -159,7 +160,7 @@ class Components(Case):
         poke(d)
         for client in clients:      # nobody is left waiting
             data = client.rest()
-            self.assertIn(data[9:12], (b"503", b""))
+            self.assertIn(data[9:12], (b"503", b"200", b""))
             client.close()
         self.assertEqual(d.end(), 1)
         self.assertIn(what, d.log())
@@ -195,8 +196,9 @@ class Components(Case):
         self.assertTrue(os.path.exists(path))
 
     def test_a_worker_that_cannot_sleep_ends_the_daemon_in_order(self):
-        self.fails("pawl-worker-0", "--workers", "1", "--grace", "1s", poke=self.run_at_once,
-                   what="a worker cannot sleep")
+        path = self.fails("pawl-worker-0", "--workers", "1", poke=self.run_at_once,
+                          what="a worker cannot sleep")
+        self.assertTrue(os.path.exists(path))
 
 
 class Load(Case):

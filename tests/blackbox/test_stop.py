@@ -237,12 +237,13 @@ class Start(Case):
 
 class Idle(Case):
     def switches(self, d):
-        """Context switches of the daemon's own threads; a sanitizer has threads, too."""
+        """Context switches of the daemon's own threads. A sanitizer has one, too, which bears the
+        name of the main thread."""
         counts = {}
         for task in os.listdir(f"/proc/{d.pid}/task"):
             with open(f"/proc/{d.pid}/task/{task}/comm") as file:
                 name = file.read().strip()
-            if name.startswith("pawl"):
+            if name.startswith("pawl-") or task == str(d.pid):
                 counts[name] = (d.status("voluntary_ctxt_switches", task) +
                                 d.status("nonvoluntary_ctxt_switches", task))
         return counts
