@@ -96,6 +96,13 @@ read_bool(const char *word)
     return NULL;
 }
 
+/* The words that a flag without "=" takes as its value, since hardly an ID is one. */
+static bool
+is_plain_bool(const char *word)
+{
+    return strcmp(word, "true") == 0 || strcmp(word, "false") == 0;
+}
+
 static bool
 read_count(const char *word, int64_t *out_count)
 {
@@ -176,8 +183,10 @@ take_flag(struct pawl_args *args, int argc, char **argv)
         return fail_unknown(args, name, len);
     if (name[len] == '=')
         return give(args, flag, name + len + 1) < 0 ? -1 : 1;
-    if (flag->kind == PAWL_FLAG_BOOL)
-        return give(args, flag, "true") < 0 ? -1 : 1;
+    if (flag->kind == PAWL_FLAG_BOOL) {
+        bool has_value = argc > 1 && is_plain_bool(argv[1]);
+        return give(args, flag, has_value ? argv[1] : "true") < 0 ? -1 : 1 + has_value;
+    }
     if (argc < 2)
         return fail(
             args, "-%s needs a value: -%s=%s", flag->name, flag->name, flag->value);

@@ -200,8 +200,8 @@ run_command(struct pawl_cli *cli)
     int status = check_words(cli);
     if (status || !cli->command->needs_daemon)
         return status ? status : cli->command->run(cli);
-    int64_t seconds =
-        (pawl_flags_number(&cli->args, "timeout", 0) + SECOND_NS - 1) / SECOND_NS;
+    int64_t timeout_ns = pawl_flags_number(&cli->args, "timeout", 0);
+    int64_t seconds = timeout_ns / SECOND_NS + (timeout_ns % SECOND_NS > 0);
     cli->timeout_s = seconds > INT_MAX ? INT_MAX
                      : seconds         ? (long)seconds
                                        : DEFAULT_TIMEOUT_S;

@@ -106,10 +106,27 @@ test_flags_bool_takes_the_words_of_go(void **state)
         assert_int_equal(pawl_flags_is_set(&args, "watch"), i < 6);
         pawl_flags_fini(&args);
     }
-    /* As in Go, a value after a blank is a word of its own. */
+}
+
+static void
+test_flags_bool_takes_only_plain_words_after_a_blank(void **state)
+{
+    (void)state;
+    struct pawl_args args;
     assert_int_equal(PARSE(&args, "-watch", "false"), 2);
+    assert_false(pawl_flags_is_set(&args, "watch"));
+    assert_int_equal(args.nwords, 0);
+    pawl_flags_fini(&args);
+    assert_int_equal(PARSE(&args, "--watch", "true", "id"), 3);
     assert_true(pawl_flags_is_set(&args, "watch"));
     assert_int_equal(args.nwords, 1);
+    pawl_flags_fini(&args);
+    assert_int_equal(PARSE(&args, "-watch", "t", "1"), 3);
+    assert_true(pawl_flags_is_set(&args, "watch"));
+    assert_int_equal(args.nwords, 2);
+    pawl_flags_fini(&args);
+    assert_int_equal(PARSE(&args, "-watch", "--", "true"), 3);
+    assert_string_equal(args.words[0], "true");
     pawl_flags_fini(&args);
 }
 
@@ -230,6 +247,7 @@ main(void)
         cmocka_unit_test(test_flags_two_dashes_end_them),
         cmocka_unit_test(test_flags_one_word_stops_at_the_command),
         cmocka_unit_test(test_flags_bool_takes_the_words_of_go),
+        cmocka_unit_test(test_flags_bool_takes_only_plain_words_after_a_blank),
         cmocka_unit_test(test_flags_repeated_are_all_kept_and_the_last_counts),
         cmocka_unit_test(test_flags_values_keep_what_looks_like_syntax),
         cmocka_unit_test(test_flags_numbers_are_read_by_kind),
