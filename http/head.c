@@ -100,7 +100,7 @@ judge(struct pawl_request *request, enum pawl_verdict verdict, const char *heade
     int shown = (int) (value->len < 128 ? value->len : 128);
 
     if (verdict == PAWL_GUARD_MALFORMED)
-        return refuse(request, 400, "%s '%.*s' is malformed", header, shown, value->text);
+        return refuse(request, 403, "%s '%.*s' is malformed", header, shown, value->text);
     if (verdict == PAWL_GUARD_FOREIGN)
         return refuse(request, 403,
             "%s '%.*s' is not served here, to keep web pages from running "

@@ -14,6 +14,7 @@
 #include "tasks.h"
 
 #define LIMIT_MAX 10000
+#define CURSOR_MARK '\x1f'  /* as no id has: ids hold no control characters */
 #define PATIENCE 256    /* fruitless looks, of some thousand tasks each, until a page is given as it is */
 
 /* A state by its number or its name. */
@@ -78,7 +79,7 @@ read_type(struct pawl_request *request, unsigned *mask)
     return *mask != 0;
 }
 
-/* "@SEQ" from a Link of ours, or the id of a task. */
+/* A cursor from a Link of ours, or the id of a task. */
 static bool
 read_after(struct pawl_request *request, struct pawl_cursor *cursor)
 {
@@ -89,7 +90,7 @@ read_after(struct pawl_request *request, struct pawl_cursor *cursor)
 
     if (text == NULL)
         return true;
-    if (text->len > 1 && text->len <= 20 && text->text[0] == '@') {
+    if (text->len > 1 && text->len <= 20 && text->text[0] == CURSOR_MARK) {
         while (i < text->len && text->text[i] >= '0' && text->text[i] <= '9')
             seq = seq * 10 + (uint64_t) (text->text[i++] - '0');
         if (i == text->len) {
@@ -165,7 +166,8 @@ link_next(struct pawl_request *request, uint64_t seq)
         pawl_buffer_append_char(link, '&');
     }
     snprintf(
-        after, sizeof after, "after=%%40%llu>; rel=\"next\"", (unsigned long long) seq);
+        after, sizeof after, "after=%%%02X%llu>; rel=\"next\"", CURSOR_MARK,
+        (unsigned long long) seq);
     pawl_buffer_append_str(link, after);
 }
 

@@ -1,9 +1,9 @@
 /* ndjson.c: see ndjson.h.
  *
  * A line that is cut by the end of a piece waits in request->body, which a line of
- * --max-body bytes bounds. Each line is one change of the engine. Changes that do not
- * end at once are bounded, too: then the rest of the stream waits in the client's
- * socket. */
+ * --max-body bytes bounds; errors show the beginnings of ids and names only. Each line is
+ * one change of the engine. Changes that do not end at once are bounded, too: then the
+ * rest of the stream waits in the client's socket. */
 #include "ndjson.h"
 
 #include <stdlib.h>
@@ -59,7 +59,7 @@ reject(struct pawl_ndjson *stream, uint64_t line, const char *id, size_t id_len,
     pawl_json_write_uint(out, line);
     pawl_buffer_append_str(out, ",\"id\":");
     if (id != NULL)
-        pawl_json_write_string(out, id, id_len);
+        pawl_json_write_string(out, id, pawl_problem_cut(id, id_len));
     else
         pawl_buffer_append_str(out, "null");
     pawl_buffer_append_str(out, ",\"status\":");
@@ -68,7 +68,8 @@ reject(struct pawl_ndjson *stream, uint64_t line, const char *id, size_t id_len,
     pawl_json_write_string(out, problem->detail, strlen(problem->detail));
     if (problem->field != NULL) {
         pawl_buffer_append_str(out, ",\"field\":");
-        pawl_json_write_string(out, problem->field, strlen(problem->field));
+        pawl_json_write_string(out, problem->field,
+            pawl_problem_cut(problem->field, strlen(problem->field)));
     }
     pawl_buffer_append_str(out, "}");
 }

@@ -191,8 +191,8 @@ pawl_option_clear(const struct pawl_option *option, struct pawl_settings *settin
     }
 }
 
-static struct pawl_text_span
-trim(const char *text, size_t len)
+struct pawl_text_span
+pawl_option_trim(const char *text, size_t len)
 {
     static const char blanks[] = " \t\r\n";
 
@@ -209,18 +209,18 @@ bool
 pawl_option_split(const char *line, struct pawl_text_span *out_key,
                   struct pawl_text_span *out_value)
 {
-    struct pawl_text_span all = trim(line, strlen(line));
+    struct pawl_text_span all = pawl_option_trim(line, strlen(line));
     const char *equals = memchr(all.text, '=', all.len);
 
     *out_key = *out_value = (struct pawl_text_span){all.text, 0};
-    if (all.len == 0 || *all.text == '#')
+    if (all.len == 0 || *all.text == '#' || *all.text == ';')
         return true;
     if (*all.text == '[')
         return all.text[all.len - 1] == ']';
     if (equals == NULL)
         return false;
-    *out_key = trim(all.text, (size_t) (equals - all.text));
-    *out_value = trim(equals + 1, (size_t) (all.text + all.len - equals) - 1);
+    *out_key = pawl_option_trim(all.text, (size_t) (equals - all.text));
+    *out_value = pawl_option_trim(equals + 1, (size_t) (all.text + all.len - equals) - 1);
     /* A value may stand in double quotes. */
     if (out_value->len >= 2 && out_value->text[0] == '"' &&
         out_value->text[out_value->len - 1] == '"') {
@@ -230,12 +230,19 @@ pawl_option_split(const char *line, struct pawl_text_span *out_key,
     return out_key->len > 0;
 }
 
+/* In quotes where the reader would take something off the value. */
 static void
 print_line(const char *name, const char *value, struct pawl_buffer *buffer)
 {
+    size_t len = strlen(value);
+    const char *quote =
+        *value == '"' || pawl_option_trim(value, len).len < len ? "\"" : "";
+
     pawl_buffer_append_str(buffer, name);
     pawl_buffer_append_str(buffer, " = ");
+    pawl_buffer_append_str(buffer, quote);
     pawl_buffer_append_str(buffer, value);
+    pawl_buffer_append_str(buffer, quote);
     pawl_buffer_append_str(buffer, "\n");
 }
 

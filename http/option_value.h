@@ -54,6 +54,10 @@ pawl_option_set(const struct pawl_option *option, struct pawl_settings *settings
 void
 pawl_option_clear(const struct pawl_option *option, struct pawl_settings *settings);
 
+/* The text without the blanks around it. */
+struct pawl_text_span
+pawl_option_trim(const char *text, size_t len);
+
 /* Splits a line of a config file; an empty key for a line that sets nothing. False:
  * malformed. */
 bool

@@ -116,11 +116,16 @@ set(struct reading *reading, size_t i, const char *text, size_t len, const char 
     return pawl_option_set(&table[i], reading->settings, text, len, where, reading->err);
 }
 
+/* data and ephemeral are one choice: who takes one has decided about the other. */
 static void
 next_source(struct reading *reading)
 {
+    size_t data = find("data", 4), ephemeral = find("ephemeral", 9);
+
     for (size_t i = 0; i < NOPTIONS; i++)
         reading->taken[i] |= reading->now[i];
+    reading->taken[data] |= reading->settings->ephemeral;
+    reading->taken[ephemeral] |= reading->settings->data != NULL;
 }
 
 /* "--name=value", "--name value", "--flag". */
@@ -176,12 +181,16 @@ read_env(struct reading *reading, char *const *envp)
         i = find(name, n);
         if (i == NOPTIONS || (table[i].no_key && table[i].kind == PAWL_OPTION_BOOL))
             continue;               /* the client has variables, too */
+        if (*value == '\0')
+            continue;               /* set to nothing is as good as not set */
         snprintf(where, sizeof where, "%.*s: ", (int) len, *envp);
         if (table[i].kind != PAWL_OPTION_TEXTS)
             rc = set(reading, i, value, strlen(value), where);
         else
             for (; rc == PAWL_OK && *value != '\0'; value += *value == ',') {
-                rc = set(reading, i, value, strcspn(value, ","), where);
+                struct pawl_text_span item = pawl_option_trim(value, strcspn(value, ","));
+
+                rc = set(reading, i, item.text, item.len, where);
                 value += strcspn(value, ",");
             }
         if (rc != PAWL_OK)

@@ -8,7 +8,7 @@
 
 #include "json_write.h"
 
-#define FIELD_MAX 255                   /* bytes of a field's name that are shown */
+#define FIELD_MAX 255                   /* bytes of a name or an id that are shown */
 
 static const struct {
     int status;
@@ -125,6 +125,12 @@ pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *e
     out_problem->retry_after_s = retry_after_s;
 }
 
+size_t
+pawl_problem_cut(const char *text, size_t len)
+{
+    return cut_at_character(text, len, FIELD_MAX);
+}
+
 static void
 write_member(struct pawl_buffer *buffer, const char *name, const char *text, size_t len)
 {
@@ -142,7 +148,7 @@ pawl_problem_write(struct pawl_buffer *buffer, const struct pawl_problem *proble
     write_member(buffer, ",\"detail\":", problem->detail, strlen(problem->detail));
     if (problem->field != NULL)
         write_member(buffer, ",\"field\":", problem->field,
-                     cut_at_character(problem->field, strlen(problem->field), FIELD_MAX));
+                     pawl_problem_cut(problem->field, strlen(problem->field)));
     if (problem->line > 0) {
         pawl_buffer_append_str(buffer, ",\"line\":");
         pawl_json_write_int(buffer, problem->line);

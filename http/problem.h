@@ -48,6 +48,11 @@ pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *e
 void
 pawl_problem_write(struct pawl_buffer *buffer, const struct pawl_problem *problem);
 
+/* How much of a name or an id of len bytes an answer shows: what there is no bound for is
+ * cut at a character. */
+size_t
+pawl_problem_cut(const char *text, size_t len);
+
 /* The words of an HTTP status from 400 to 599, "Error" for one not known. A literal. */
 const char *
 pawl_problem_title(int status);
