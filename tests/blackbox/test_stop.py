@@ -16,10 +16,10 @@ from daemon import DELAY, LIMIT, PAWLD, Case, Client, environment, refuse, reque
 
 
 class Stop(Case):
-    def started(self, d, id, script, **fields):
-        """Submits a task and waits until its script says that it runs."""
+    def started(self, d, id, script, before=""):
+        """Submits a task and waits until its script says that it runs, after what it does before."""
         path = f"{d.folder.name}/{id}.runs"
-        d.submit(id, time=0, script=f"touch {path}; {script}", **fields)
+        d.submit(id, time=0, script=f"{before}\ntouch {path}\n{script}")
         wait_for("the script", lambda: os.path.exists(path))
 
     def test_an_idle_daemon_stops_at_once_with_0_for_each_signal(self):
@@ -71,14 +71,15 @@ class Stop(Case):
     def test_after_the_grace_runs_get_TERM(self):
         d = self.daemon("--grace", "200ms")
         path = d.folder.name + "/term"
-        self.started(d, "run", f"trap 'echo TERM > {path}; exit' TERM; while :; do sleep 0.01; done")
+        self.started(d, "run", "while :; do sleep 0.01; done",
+                     before=f"trap 'echo TERM > {path}; exit' TERM")
         self.assertEqual(d.stop(), 0)
         with open(path) as file:
             self.assertEqual(file.read(), "TERM\n")
 
     def test_runs_that_ignore_TERM_get_KILL_with_all_of_their_group(self):
         d = self.daemon("--grace", "0s")
-        self.started(d, "run", "trap '' TERM; (trap '' TERM; sleep 1000) & sleep 1000; sleep 1000")
+        self.started(d, "run", "sleep 1000 & sleep 1000; sleep 1000", before="trap '' TERM")
         began = time.monotonic()
         self.assertEqual(d.stop(), 0)       # which also finds what is left of the group
         self.assertGreater(time.monotonic() - began, 1.9)
