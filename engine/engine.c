@@ -98,7 +98,8 @@ runs_environment(void)
     return environment;
 }
 
-/* The path of bash, by PATH; where there is none, the usual place, so that each run says so. */
+/* The path of bash, by PATH; where there is none, the usual place, so that each run says so.
+ * NULL: out of memory. */
 static char *
 find_shell(void)
 {
@@ -109,8 +110,10 @@ find_shell(void)
         int len = (int) strcspn(dir, ":");
         char *candidate;
 
-        if (len > 0 && asprintf(&candidate, "%.*s/bash", len, dir) >= 0) {
-            if (candidate[0] == '/' && access(candidate, X_OK) == 0)
+        if (dir[0] == '/') {
+            if (asprintf(&candidate, "%.*s/bash", len, dir) < 0)
+                return NULL;
+            if (access(candidate, X_OK) == 0)
                 return candidate;
             free(candidate);
         }
