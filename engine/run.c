@@ -170,8 +170,13 @@ pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch)
     memcpy(box->bytes + result.out_len + result.err_len, run->error.text, error_size);
     result.out = box->bytes;
     result.err = box->bytes + result.out_len;
-    if (error_size > 0)
+    if (error_size > 0) {
         result.error = result.err + result.err_len;
+        if (result.err_len == 0) {      /* where a client that knows no error looks for it */
+            result.err = result.error;
+            result.err_len = error_size - 1;
+        }
+    }
     box->result = result;
     return box;
 }

@@ -354,6 +354,7 @@ test_run_that_cannot_be_started_says_why(void **state)
     assert_int_equal(view.results[0]->outcome, PAWL_ERROR);
     assert_non_null(strstr(view.results[0]->error, "No such file or directory"));
     assert_non_null(strstr(view.results[0]->error, shell));
+    assert_string_equal(view.results[0]->err, view.results[0]->error);
     pawl_view_release(&view);
     fixture_close(&f);
     setenv("PATH", path, 1);
