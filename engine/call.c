@@ -161,6 +161,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     }
     if (code != PAWL_OK) {
         undo_submit(handle, op, false);
+        pawl_epoch_tidy(handle->epoch);
         return pawl_err_set(err, code, code == PAWL_EEXIST ? "id" : NULL,
                             code == PAWL_EEXIST ? "a task with this id exists already: delete it "
                                                   "or choose another id" : "out of memory");

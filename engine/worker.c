@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STARTS_MAX 16                   /* runs started between two looks at the others */
@@ -35,6 +36,7 @@ struct pawl_worker {
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
     struct pawl_run *live;              /* W: processes that run */
+    bool has_failed;                    /* W: its epoll */
     unsigned nkilling;                  /* W: of the live ones, those with kill_at_ns */
     struct pawl_run *lingering;         /* W: ended, pipes open; the newest first */
     struct pawl_run *over;              /* W: to be freed when no event of this batch is left */
@@ -310,16 +312,36 @@ sleep_ms(struct pawl_worker *worker, enum taken taken)
     return ms;
 }
 
+/* What a worker does whose epoll failed, while the engine is brought down: it starts nothing, and
+ * looks at its runs from time to time, so that none is left behind. */
+static void
+look_at_all(struct pawl_worker *worker)
+{
+    struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+    struct pawl_run *run, *next;
+
+    nanosleep(&pause, NULL);
+    for (run = worker->live; run; run = next) {
+        next = run->next;
+        for (int kind = 0; kind < PAWL_NSOURCE; kind++)
+            on_event(worker, &run->sources[kind]);
+    }
+}
+
 /* Waits for events and handles them. */
-static int
+static void
 look_around(struct pawl_worker *worker, int ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, ms);
+    int n = worker->has_failed ? 0 : epoll_wait(worker->epoll_fd, events, EVENTS_MAX, ms);
 
     pawl_ready_rise(&worker->engine->ready, worker->number);
-    if (n < 0)
-        return errno == EINTR ? 0 : -1;
+    if (n < 0 && errno != EINTR) {
+        worker->has_failed = true;
+        pawl_engine_failed(worker->engine, "a worker cannot sleep: epoll_wait failed");
+    }
+    if (worker->has_failed)
+        look_at_all(worker);
     for (int i = 0; i < n; i++) {
         eventfd_t ignored;
 
@@ -331,7 +353,6 @@ look_around(struct pawl_worker *worker, int ms)
     free_over(worker);
     pawl_deliver(&worker->handle);
     signal_runs(worker, atomic_exchange_explicit(&worker->signals, 0, memory_order_acquire)); /* A1 */
-    return 0;
 }
 
 static void *
@@ -340,17 +361,14 @@ work(void *arg)
     struct pawl_worker *worker = arg;
 
     for (;;) {
-        enum taken taken = STARTED;
+        enum taken taken = worker->has_failed ? NO_ROOM : STARTED;
         bool is_ending = atomic_load_explicit(&worker->is_ending, memory_order_acquire);   /* A1 */
 
         if (is_ending && !worker->live && !worker->lingering)
             break;
         for (int i = 0; i < STARTS_MAX && taken == STARTED; i++)
             taken = take(worker);
-        if (look_around(worker, sleep_ms(worker, taken)) != 0) {
-            pawl_engine_failed(worker->engine, "a worker cannot sleep: epoll_wait failed");
-            break;
-        }
+        look_around(worker, sleep_ms(worker, taken));
     }
     free_over(worker);
     return NULL;
