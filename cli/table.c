@@ -9,6 +9,9 @@
 #include "glyph.h"
 
 #define GAP 2
+/* Columns that a column takes at most where nothing is cut. What is wider puts its own
+ * row out of line: the blanks for a script of 1 MiB in all other rows are gigabytes. */
+#define WIDEST_UNCUT 256
 
 void
 pawl_table_init(struct pawl_table *table, const struct pawl_table_column *columns,
@@ -70,8 +73,9 @@ lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
     size_t total = GAP * (table->ncolumns - 1);
     for (size_t i = 0; i < table->ncolumns; i++) {
         widths[i] = table->natural[i];
-        if (table->width && widths[i] > table->width)
-            widths[i] = table->width;
+        size_t most = table->width ? table->width : WIDEST_UNCUT;
+        if (widths[i] > most)
+            widths[i] = most;
         total += widths[i];
     }
     while (table->width && total > table->width) {
@@ -95,26 +99,29 @@ lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
     }
 }
 
-/* Writes one cell cut to width, and the blanks after it unless it is the last. */
+/* Writes one cell, on a terminal cut to width, and the blanks after it unless it is the
+ * last. */
 static void
-write_cell(const struct pawl_cell *cell, size_t width, bool is_last, bool has_colour,
-    struct pawl_text *out)
+write_cell(const struct pawl_table *table, const struct pawl_cell *cell, size_t width,
+    bool is_last, struct pawl_text *out)
 {
     size_t len = cell->len, used = cell->width;
-    bool is_cut = used > width;
+    bool is_cut = table->width && used > width;
+    bool has_colour = table->has_colour && cell->colour;
 
     if (is_cut) {
         len = pawl_glyph_fit(cell->text, len, width - 1, &used);
         used++;
     }
-    if (has_colour && cell->colour)
+    if (has_colour)
         pawl_text_printf(out, "\033[%sm", cell->colour);
     pawl_text_append(out, cell->text, len);
     if (is_cut)
         pawl_text_puts(out, "\xe2\x80\xa6");
-    if (has_colour && cell->colour)
+    if (has_colour)
         pawl_text_puts(out, "\033[0m");
-    for (; !is_last && used < width + GAP; used++)
+    size_t nblanks = is_last ? 0 : GAP + (used < width ? width - used : 0);
+    while (nblanks--)
         pawl_text_append(out, " ", 1);
 }
 
@@ -126,7 +133,7 @@ write_row(const struct pawl_table *table, const struct pawl_cell *row,
     while (nshown > 1 && !widths[nshown - 1])
         nshown--;
     for (size_t i = 0; i < nshown; i++)
-        write_cell(&row[i], widths[i], i + 1 == nshown, table->has_colour, out);
+        write_cell(table, &row[i], widths[i], i + 1 == nshown, out);
     pawl_text_append(out, "\n", 1);
 }
 

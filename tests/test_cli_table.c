@@ -222,6 +222,24 @@ test_table_never_exceeds_the_terminal(void **state)
 }
 
 static void
+test_table_that_is_not_cut_pads_no_row_to_an_endless_cell(void **state)
+{
+    (void)state;
+    struct pawl_table table;
+    struct pawl_text out = {0};
+    static char script[1 << 20];
+    memset(script, 'x', sizeof script - 1);
+    pawl_table_init(&table, columns, 3, 0, false);
+    for (int i = 0; i < 100; i++)
+        add(&table, i == 50 ? script : "a", "b", "c");
+    pawl_table_flush(&table, &out);
+    assert_true(out.len > sizeof script && out.len < sizeof script + 100 * 300);
+    assert_non_null(strstr(out.data, "xxx  b  c\n")); /* all of it, then its row goes on */
+    pawl_table_fini(&table);
+    pawl_text_fini(&out);
+}
+
+static void
 test_table_widths_carry_over_and_only_grow(void **state)
 {
     (void)state;
@@ -272,6 +290,7 @@ main(void)
         cmocka_unit_test(test_table_of_nothing_prints_nothing),
         cmocka_unit_test(test_table_cuts_the_widest_column_first),
         cmocka_unit_test(test_table_never_exceeds_the_terminal),
+        cmocka_unit_test(test_table_that_is_not_cut_pads_no_row_to_an_endless_cell),
         cmocka_unit_test(test_table_widths_carry_over_and_only_grow),
         cmocka_unit_test(test_table_colour_does_not_change_the_columns),
     };

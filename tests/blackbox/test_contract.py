@@ -84,6 +84,16 @@ class CommandLine(Case):
         done = self.pawl(daemon, "delete", "-kill", "-o", "name", "--", "true")
         self.assertEqual((done.returncode, done.stdout), (0, "true\n"), done.stderr)
 
+    def test_a_long_script_does_not_pad_the_rows_of_all_others(self):
+        daemon = self.daemon()
+        daemon.submit("long", script="x" * (1 << 20))
+        lines = (json.dumps({**DELAY, "id": f"n{i}"}) for i in range(2000))
+        daemon.call("POST", "/api/tasks", "\n".join(lines), NDJSON)
+        done = self.pawl(daemon, "list")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(done.stdout.splitlines()), 2002)
+        self.assertLess(len(done.stdout), (1 << 20) + 2002 * 400)
+
 
 class Options(Case):
     def config(self, *options, text="", **env):
