@@ -9,8 +9,8 @@
 #include "glyph.h"
 
 #define GAP 2
-/* Columns that a column takes at most where nothing is cut. What is wider puts its own
- * row out of line: the blanks for a script of 1 MiB in all other rows are gigabytes. */
+/* Where nothing is cut, a wider cell does not widen its column but puts its own row out of
+ * line: the blanks for a script of 1 MiB in all other rows are gigabytes. */
 #define WIDEST_UNCUT 256
 
 void
@@ -60,7 +60,7 @@ pawl_table_add(struct pawl_table *table, const char *text, size_t len, const cha
     size_t width = pawl_glyph_width(escaped.data, escaped.len);
     table->cells[table->ncells++] =
         (struct pawl_cell){escaped.data, escaped.len, width, colour};
-    if (width > table->natural[column])
+    if (width > table->natural[column] && (table->width || width <= WIDEST_UNCUT))
         table->natural[column] = width;
 }
 
@@ -73,9 +73,8 @@ lay_out(const struct pawl_table *table, size_t widths[PAWL_TABLE_COLUMNS])
     size_t total = GAP * (table->ncolumns - 1);
     for (size_t i = 0; i < table->ncolumns; i++) {
         widths[i] = table->natural[i];
-        size_t most = table->width ? table->width : WIDEST_UNCUT;
-        if (widths[i] > most)
-            widths[i] = most;
+        if (table->width && widths[i] > table->width)
+            widths[i] = table->width;
         total += widths[i];
     }
     while (table->width && total > table->width) {
