@@ -68,7 +68,7 @@ struct pawl_task {
     ck_epoch_entry_t deferred;      /* after the index */
     _Atomic uint32_t refs;              /* A: relaxed up, acq_rel down */
     uint32_t timer;                     /* T: in the wheel, or PAWL_TIMER_NONE */
-    _Atomic bool is_queued;             /* A: R2/A2 in ticker.c */
+    _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
