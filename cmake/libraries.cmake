@@ -8,6 +8,13 @@ foreach(name libmicrohttpd simdjson libcurl jansson libxxhash cmocka jemalloc)
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${name})
 endforeach()
 
+# pawl-cctz: time zones. Debian's package brings no .pc file.
+find_path(PAWL_CCTZ_INCLUDE cctz/time_zone.h REQUIRED)
+find_library(PAWL_CCTZ cctz REQUIRED)
+add_library(pawl-cctz INTERFACE)
+target_link_libraries(pawl-cctz INTERFACE ${PAWL_CCTZ})
+target_include_directories(pawl-cctz SYSTEM INTERFACE ${PAWL_CCTZ_INCLUDE})
+
 # pawl-malloc: jemalloc for what we ship and measure; the sanitizers bring their own malloc.
 # It replaces malloc by being linked, not by being called, so the linker must keep it.
 add_library(pawl-malloc INTERFACE)
