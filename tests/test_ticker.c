@@ -187,7 +187,8 @@ test_idle_engine_does_not_wake_up(void **state)
     struct pawl_options options;
     struct fixture f;
     struct pollfd nothing = {.fd = -1};
-    unsigned long before, after;
+    unsigned long before;
+    bool was_quiet = false;
     char id[16];
 
     (void) state;
@@ -198,12 +199,14 @@ test_idle_engine_does_not_wake_up(void **state)
         snprintf(id, sizeof id, "i%d", i);
         submit(&f, id, PAWL_DELAY, (3600 + i) * SECOND, "true");
     }
-    /* Real time, since it is real sleep that is measured: until half a second has been quiet; a
-     * second more must be. */
-    for (after = 0; after != (before = count_sleeps()); after = before)
-        poll(&nothing, 0, 500);
-    poll(&nothing, 0, 1000);
-    assert_int_equal(count_sleeps(), before);
+    /* Real time, since it is real sleep that is measured. A thread may come late to its first
+     * sleep on a machine that is busy; after that a whole second must be quiet. */
+    for (int tries = 0; tries < 20 && !was_quiet; tries++) {
+        before = count_sleeps();
+        poll(&nothing, 0, 1000);
+        was_quiet = count_sleeps() == before;
+    }
+    assert_true(was_quiet);
     fixture_close(&f);
 }
 
