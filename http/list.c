@@ -147,18 +147,28 @@ take_page(struct pawl_request *request, struct pawl_listing *listing, size_t lim
     }
 }
 
-/* The same query with another place to start. */
+/* The same query with another place to start. States stand in it once, whatever the
+ * length of the query: the header has to fit into the connection's memory. */
 static void
-link_next(struct pawl_request *request, uint64_t seq)
+link_next(struct pawl_request *request, unsigned status_mask, uint64_t seq)
 {
     struct pawl_buffer *link = &request->link;
+    const char *before = "status=";
     char after[40];
 
     pawl_buffer_append_str(link, "</api/tasks?");
+    for (int status = 0; status < PAWL_NSTATUS; status++)
+        if (status_mask & 1u << status) {
+            pawl_buffer_append_str(link, before);
+            pawl_buffer_append_char(link, (char) ('0' + status));
+            before = ",";
+        }
+    if (status_mask != 0)
+        pawl_buffer_append_char(link, '&');
     for (size_t i = 0; i < request->uri.nparams; i++) {
         const struct pawl_param *param = &request->uri.params[i];
 
-        if (pawl_text_is(&param->name, "after"))
+        if (pawl_text_is(&param->name, "after") || pawl_text_is(&param->name, "status"))
             continue;
         pawl_uri_encode(link, param->name.text, param->name.len);
         pawl_buffer_append_char(link, '=');
@@ -169,6 +179,13 @@ link_next(struct pawl_request *request, uint64_t seq)
         after, sizeof after, "after=%%%02X%llu>; rel=\"next\"", CURSOR_MARK,
         (unsigned long long) seq);
     pawl_buffer_append_str(link, after);
+}
+
+static void
+answer_none(struct pawl_request *request)
+{
+    pawl_buffer_append_str(&request->answer, "[]");
+    pawl_request_answer(request, 200);
 }
 
 static void
@@ -185,15 +202,13 @@ answer_page(struct pawl_request *request, struct pawl_listing *listing, size_t l
         return;
     }
     if (more)
-        link_next(request, listing->nviews == limit
-                               ? listing->views[limit - 1].seq
-                               : listing->cursor.after);
-    if (listing->nviews == 0) {
-        pawl_buffer_append_str(&request->answer, "[]");
-        pawl_request_answer(request, 200);
-    } else {
+        link_next(request, listing->filter.status_mask,
+            listing->nviews == limit ? listing->views[limit - 1].seq
+                                     : listing->cursor.after);
+    if (listing->nviews == 0)
+        answer_none(request);
+    else
         pawl_stream_list(request, listing);
-    }
 }
 
 void
@@ -215,7 +230,9 @@ pawl_tasks_list(struct pawl_request *request)
     }
     if (newest >= 0)
         listing.newest = (size_t) newest;
-    if (limit > 0)
+    if (prefix != NULL && prefix->len > PAWL_ID_MAX)
+        answer_none(request);           /* longer than any id */
+    else if (limit > 0)
         answer_page(request, &listing, (size_t) limit);
     else
         pawl_stream_list(request, &listing);

@@ -39,6 +39,24 @@ class Ids(Shared):
         self.assertEqual([task["id"] for task in self.d.call("GET", again).json()],
                          [f"{self.name}1"])
 
+    def test_a_link_fits_whatever_the_length_of_the_query(self):
+        for i in range(3):
+            self.d.submit(f"{self.name}{i}")
+        states = ",".join(["0", "Executed"] * 700)
+        target = f"/api/tasks?status={states}&limit=1&status=4&prefix={self.name}"
+        answer = self.d.call("GET", target)
+        self.assertEqual([task["id"] for task in answer.json()], [f"{self.name}0"])
+        link = answer.headers["link"]
+        self.assertIn("status=0,1,4&", link)
+        answer = self.d.call("GET", link[link.index("<") + 1:link.index(">")])
+        self.assertEqual([task["id"] for task in answer.json()], [f"{self.name}1"])
+
+    def test_a_prefix_longer_than_any_id_finds_nothing(self):
+        for query in ("", "&limit=1"):
+            answer = self.d.call("GET", f"/api/tasks?prefix={'%20' * 256}{query}")
+            self.assertEqual((answer.status, answer.json()), (200, []))
+            self.assertNotIn("link", answer.headers)
+
 
 class Streams(Shared):
     def test_errors_show_the_beginning_of_endless_ids_and_names(self):
