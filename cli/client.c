@@ -188,7 +188,7 @@ fail_transfer(struct pawl_client *client, CURLcode code,
             "not allowed to use the daemon at %s (%s)", shown, why);
     } else if (is_unconnected) {
         status = pawl_client_fail(fail, PAWL_EXIT_UNREACHABLE,
-            "cannot reach the daemon at %s (%s); start it with `pawld`,"
+            "cannot reach the daemon at %s (%s); start it with `pawld --listen ADDRESS`,"
             " or name another with --server or PAWL_SERVER",
             shown, why);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {

@@ -93,6 +93,18 @@ static const struct pawl_command commands[] = {
         .most = SIZE_MAX,
         .needs_daemon = true,
         .format = PAWL_FORMAT_DETAIL},
+    {.name = "next",
+        .run = pawl_cmd_next,
+        .summary = "show when an expression fires",
+        .usage = "EXPR [-tz=ZONE] [-n=N] [-from=TIME]",
+        .examples = "  pawl next '30 2 * * mon-fri' -tz=Europe/Berlin\n"
+                    "  pawl next '0 9 L * *' -n=-3 -from=2026-01-01T00:00:00Z\n"
+                    "  pawl next 'weekly 2 on mon at 08:00' -o name\n",
+        .flags = pawl_cmd_next_flags,
+        .least = 1,
+        .most = 1,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
     {.name = "help",
         .run = pawl_cmd_help,
         .summary = "print the help of a command",
@@ -170,11 +182,14 @@ check_words(const struct pawl_cli *cli)
 
     for (size_t i = 0; i < cli->nwords; i++)
         if (!*cli->words[i])
-            return fail_usage(cli, "an ID has at least one character");
+            return fail_usage(cli, cli->command->run == pawl_cmd_next
+                                       ? "an expression has at least one character"
+                                       : "an ID has at least one character");
     if (cli->nwords >= cli->command->least && cli->nwords <= cli->command->most)
         return PAWL_EXIT_OK;
     if (cli->nwords < cli->command->least)
-        pawl_text_puts(&text, "the ID is missing");
+        pawl_text_printf(&text, "the %.*s is missing",
+            (int) strcspn(cli->command->usage, " ."), cli->command->usage);
     else
         pawl_text_printf(
             &text, "\"%s\" is one word too many", cli->words[cli->command->most]);

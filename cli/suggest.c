@@ -40,7 +40,7 @@ pawl_suggest_is_closer(const char *word, const char *candidate, size_t *best)
         return false;
     bool is_start = clen > wlen && strncmp(word, candidate, wlen) == 0;
     size_t far = is_start ? 1 : distance(word, wlen, candidate, clen);
-    if (far > 1 + clen / 4 || far >= clen || far >= *best)
+    if (far > (clen < 5 ? 1 : 1 + clen / 4) || far >= clen || far >= *best)
         return false;
     *best = far;
     return true;

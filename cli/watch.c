@@ -14,6 +14,7 @@
 
 #include "detail.h"
 #include "fields.h"
+#include "glyph.h"
 #include "times.h"
 
 #define POLL_S 30
@@ -86,8 +87,15 @@ tick_cb(void *arg)
     const char *what = watch->is_lost ? "not connected"
                        : pawl_fields_number(watch->task, "running", 0) > 0 ? "running"
                                                                            : "waiting";
-    pawl_text_printf(&print->out, ERASE_LINE "%s%s%s, Ctrl-C ends watching ", what,
-        *text ? ", next run " : "", text);
+    struct pawl_text line = {0};
+    pawl_text_printf(
+        &line, "%s%s%s, Ctrl-C ends watching ", what, *text ? ", next run " : "", text);
+    /* A line that wraps cannot be erased as one; the last column stays free. */
+    size_t width = print->table.width, shown;
+    size_t len = pawl_glyph_fit(line.data, line.len, width > 1 ? width - 1 : 0, &shown);
+    pawl_text_puts(&print->out, ERASE_LINE);
+    pawl_text_append(&print->out, line.data, len);
+    pawl_text_fini(&line);
     pawl_print_flush(print);
 }
 

@@ -15,6 +15,7 @@
 
 #define PASS_MAX 4096       /* tasks that one pawl_list_next() passes over */
 #define SECTION_MAX 128     /* tasks that it looks at in one epoch section */
+#define SHOWN_MAX 128       /* bytes of an id in an error's text */
 
 /* --- Operations: decided now, answered when committed --- */
 
@@ -173,6 +174,15 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     return code;
 }
 
+static int
+refuse_absent(const char *id, size_t id_len, struct pawl_err *err)
+{
+    int shown = (int) (id_len < SHOWN_MAX ? id_len : SHOWN_MAX);
+
+    return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has the id '%.*s'%s", shown, id,
+                        id_len > SHOWN_MAX ? " (cut)" : "");
+}
+
 int
 pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
           struct pawl_err *err)
@@ -182,13 +192,13 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl
     int code;
 
     if (!task)
-        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+        return refuse_absent(id, id_len, err);
     op_init(op, handle, PAWL_OP_STOP);
     code = pawl_change(handle, task, &event, err);
     pawl_snapshot_free_unused(event.spare);
     pawl_task_unref(task);
     if (code == PAWL_ENOENT)
-        return pawl_err_set(err, PAWL_ENOENT, NULL, "no task has this id");
+        return refuse_absent(id, id_len, err);
     if (code != PAWL_OK)
         return code;
     op->has_view = true;
@@ -250,9 +260,10 @@ pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill
     if (task)
         pawl_task_unref(task);
     pawl_epoch_tidy(handle->epoch);
+    if (code == PAWL_ENOENT)
+        return refuse_absent(id, id_len, err);
     if (code != PAWL_OK)
-        return pawl_err_set(err, code, NULL,
-                            code == PAWL_ENOENT ? "no task has this id" : "out of memory");
+        return pawl_err_set(err, code, NULL, "out of memory");
     return commit(handle, op, err);
 }
 
