@@ -40,6 +40,7 @@ GOOGLE = {
                            "miss_after_ns"],
               "lines": ["ns", "worst_us"], "x": "tasks", "repeat": 3},
     "json": {"counters": [], "lines": [], "repeat": 3},
+    "cron": {"counters": [], "lines": [], "repeat": 3},
 }
 # Programs that write figures themselves.
 OWN = ["memory", "lateness", "runs", "spawn"]

@@ -47,9 +47,10 @@ pawl_calendar_date(int64_t day)
     unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     unsigned mp = (5 * doy + 2) / 153;
     unsigned month = mp < 10 ? mp + 3 : mp - 9;
+    struct pawl_date date = {
+        era * 400 + yoe + (month <= 2), month, doy - (153 * mp + 2) / 5 + 1};
 
-    return (struct pawl_date){era * 400 + yoe + (month <= 2), month,
-        doy - (153 * mp + 2) / 5 + 1};
+    return date;
 }
 
 static inline bool

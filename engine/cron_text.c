@@ -194,6 +194,8 @@ put_times_of_day(struct out *out, const struct pawl_cron *cron)
         put(out, "%s", comma);
         put_unit(out, cron->minute, 60, "minute");
         comma = ", ";
+    } else if (step_of(cron->second, 60) == 0) {
+        put(out, " of every minute");
     }
     if (nhours == 24) {
         if (step_of(cron->minute, 60) == 0)
@@ -274,7 +276,8 @@ put_days(struct out *out, const struct pawl_cron *cron)
 
     if (every_dom || every_dow) {
         if ((every_dom && every_dow) || !cron->is_day_and) {
-            put(out, " every day");
+            if (cron->hour != 0xffffff)
+                put(out, " every day");
             return;
         }
         put(out, " on ");

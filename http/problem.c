@@ -89,7 +89,7 @@ pawl_problem_vset(struct pawl_problem *out_problem, int status, const char *fiel
     problem->code = 0;
     problem->title = pawl_problem_title(status);
     problem->field = field;
-    problem->line = problem->column = 0;
+    problem->line = problem->column = problem->position = 0;
     problem->retry_after_s = 0;
     size_t kept = cut_at_character(text, len < 0 ? 0 : strlen(text),
                                    sizeof problem->detail - 1);
@@ -154,6 +154,10 @@ pawl_problem_write(struct pawl_buffer *buffer, const struct pawl_problem *proble
         pawl_json_write_int(buffer, problem->line);
         pawl_buffer_append_str(buffer, ",\"column\":");
         pawl_json_write_int(buffer, problem->column);
+    }
+    if (problem->position > 0) {
+        pawl_buffer_append_str(buffer, ",\"position\":");
+        pawl_json_write_int(buffer, problem->position);
     }
     pawl_buffer_append_char(buffer, '}');
 }

@@ -21,6 +21,7 @@ struct pawl_problem {
     const char *field;          /* of the task document, or NULL. A literal, or text
                                  * of the JSON reader, dead with its next read */
     int line, column;           /* of malformed JSON, in bytes from 1; 0: not known */
+    int position;               /* in an expression, in bytes from 1; 0: not known */
     int retry_after_s;          /* > 0: waiting helps; to be sent as Retry-After */
     char detail[512];           /* a sentence that a person can act on; valid UTF-8 */
 };
@@ -43,7 +44,7 @@ pawl_problem_vset(struct pawl_problem *out_problem, int status, const char *fiel
 void
 pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *err);
 
-/* Writes the document: type, title, status, detail, and field, line, column where known.
+/* Writes the document: type, title, status, detail, and field, line, column, position where known.
  * Threads: any. Blocks: no. Locks: none. */
 void
 pawl_problem_write(struct pawl_buffer *buffer, const struct pawl_problem *problem);

@@ -21,6 +21,10 @@ static const struct pawl_route routes[] = {
         .params = " kill "},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
         .params = ""},
+    {PAWL_GET, "/api/next", pawl_tasks_next, "show when an expression fires",
+        .params = " expr timezone from n dst dayMatch id start "},
+    {PAWL_GET, "/api/match", pawl_tasks_match, "say whether a time is one of an expression",
+        .params = " expr timezone at dst dayMatch id start "},
 };
 #define NROUTES (sizeof routes / sizeof routes[0])
 

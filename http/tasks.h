@@ -19,6 +19,10 @@ void
 pawl_tasks_delete(struct pawl_request *request);        /* tasks.c */
 void
 pawl_tasks_health(struct pawl_request *request);        /* health.c */
+void
+pawl_tasks_next(struct pawl_request *request);          /* next.c */
+void
+pawl_tasks_match(struct pawl_request *request);         /* next.c */
 
 /* The id in the path. */
 static inline const struct pawl_text *

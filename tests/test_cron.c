@@ -186,25 +186,26 @@ test_cron_warns_of_what_is_surely_not_meant(void **state)
 static const struct {
     const char *text, *says;
 } described[] = {
-    {"30 2 * * *", "at 02:30 every day, UTC"}, {"*/15 * * * *", "every 15 minutes every day, UTC"},
+    {"30 2 * * *", "at 02:30 every day, UTC"}, {"*/15 * * * *", "every 15 minutes, UTC"},
     {"0 9 * * mon-fri", "at 09:00 on Monday to Friday, UTC"},
     {"0 0 13 * fri", "at 00:00 on day 13 of the month, and on Friday, UTC"},
     {"0 0 13 * +fri", "at 00:00 on day 13 of the month, if it is Friday, UTC"},
-    {"5 * * * *", "at minute 5 of every hour every day, UTC"},
+    {"5 * * * *", "at minute 5 of every hour, UTC"},
     {"*/10 9-17 * jan,jul *",
         "every 10 minutes, in the hours 9 to 17 every day in January and July, UTC"},
     {"0 0 L,15W * ?",
         "at 00:00 on the weekday nearest to day 15 and the last day of the month, UTC"},
     {"0 12 * * 5L,1#2",
         "at 12:00 on the second Monday of the month and the last Friday of the month, UTC"},
-    {"*/5 * * * * *", "every 5 seconds every day, UTC"},
+    {"*/5 * * * * *", "every 5 seconds, UTC"},
     {"30 0 0 1 1 * 2030-2032", "at 00:00:30 on day 1 of the month in January in 2030 to 2032, UTC"},
+    {"5 * * * 1 1", "at second 5 of every minute on Monday in January, UTC"},
     {"@every 90s", "every 1m30s"}, {"@reboot", "at each start of the daemon"},
     {"daily 2 at 17:30,09:00", "every 2 days at 09:00 and 17:30, UTC"},
     {"weekly 1 on mon,thu at 08:00", "every week on Monday and Thursday at 08:00, UTC"},
     {"monthly 3 on 1,-1 at 00:00",
         "every 3 months on day 1 and the last day of the month at 00:00, UTC"},
-    {"TZ=Europe/Berlin @hourly", "at minute 0 of every hour every day, Europe/Berlin"},
+    {"TZ=Europe/Berlin @hourly", "at minute 0 of every hour, Europe/Berlin"},
 };
 
 static void

@@ -1,0 +1,168 @@
+/* cmd_next.c: pawl next: when an expression fires, by the clocks of its zone, of Greenwich and of
+ * this machine. The daemon answers; what it says in words goes to stderr. One thread. */
+#define _GNU_SOURCE 1
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "answer.h"
+#include "fields.h"
+#include "times.h"
+
+#define TIME_SIZE 96
+
+const struct pawl_flag pawl_cmd_next_flags[] = {
+    {"tz", NULL, PAWL_FLAG_STRING, "ZONE", "time zone, such as Europe/Berlin (the daemon's)"},
+    {"n", NULL, PAWL_FLAG_STRING, "N", "so many times (5); -N: the last ones before"},
+    {"from", NULL, PAWL_FLAG_STRING, "TIME", "after this time, RFC 3339 (now)"},
+    {"dst", NULL, PAWL_FLAG_CHOICE, "run-after|once|twice|shift",
+        "what becomes of times that a change of the clock leaves out or repeats"},
+    {"day-match", NULL, PAWL_FLAG_CHOICE, "or|vixie",
+        "when both day fields are restricted: either of them, or as Vixie cron"},
+    {"id", NULL, PAWL_FLAG_STRING, "ID", "of the task, for expressions with H"},
+    {"start", NULL, PAWL_FLAG_STRING, "TIME", "what intervals are counted from (-from)"},
+    {0},
+};
+
+/* Flags and the parameters that they become. */
+static const char *const parameters[][2] = {
+    {"tz", "timezone"},
+    {"n", "n"},
+    {"from", "from"},
+    {"dst", "dst"},
+    {"day-match", "dayMatch"},
+    {"id", "id"},
+    {"start", "start"},
+};
+
+static void
+build_path(const struct pawl_cli *cli, struct pawl_text *path)
+{
+    pawl_text_puts(path, "/api/next?expr=");
+    pawl_text_percent(path, cli->words[0], strlen(cli->words[0]));
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+        const char *value = pawl_flags_value(&cli->args, parameters[i][0]);
+
+        if (value) {
+            pawl_text_printf(path, "&%s=", parameters[i][1]);
+            pawl_text_percent(path, value, strlen(value));
+        }
+    }
+}
+
+/* The zone's own time: as it was sent, with the day of the week. */
+static void
+format_zone(const char *text, char out[TIME_SIZE])
+{
+    struct tm tm = {0};
+
+    if (strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) == NULL ||
+        strftime(out, TIME_SIZE, "%a %Y-%m-%d %H:%M:%S ", &tm) == 0)
+        out[0] = '\0';
+    if (strlen(text) > 19)
+        snprintf(out + strlen(out), TIME_SIZE - strlen(out), "%.40s", text + 19);
+}
+
+static void
+add_row(struct pawl_table *table, const char *text)
+{
+    char cell[TIME_SIZE];
+    struct timespec point;
+    struct tm tm;
+
+    if (!pawl_times_parse_point(text, &point)) {
+        for (int i = 0; i < 3; i++)
+            pawl_table_add(table, text, strlen(text), NULL);
+        return;
+    }
+    format_zone(text, cell);
+    pawl_table_add(table, cell, strlen(cell), NULL);
+    gmtime_r(&point.tv_sec, &tm);
+    strftime(cell, sizeof cell, "%a %Y-%m-%d %H:%M:%S", &tm);
+    pawl_table_add(table, cell, strlen(cell), NULL);
+    localtime_r(&point.tv_sec, &tm);
+    strftime(cell, sizeof cell, "%a %Y-%m-%d %H:%M:%S %Z", &tm);
+    pawl_table_add(table, cell, strlen(cell), NULL);
+}
+
+static void
+print_table(struct pawl_cli *cli, const json_t *answer)
+{
+    const char *zone = pawl_fields_string(answer, "timezone", NULL);
+    const struct pawl_table_column columns[] = {{zone ? zone : "ZONE", 0}, {"UTC", 0}, {"LOCAL", 0}};
+    const json_t *times = json_object_get(answer, "times");
+    struct pawl_table table;
+    const json_t *time;
+    size_t i;
+
+    pawl_table_init(&table, columns, 3, 0, cli->print.has_colour);
+    json_array_foreach (times, i, time)
+        if (json_is_string(time))
+            add_row(&table, json_string_value(time));
+    if (json_array_size(times) > 0)
+        pawl_table_flush(&table, &cli->print.out);
+    pawl_table_fini(&table);
+}
+
+/* What the answer says in words. */
+static void
+print_words(const json_t *answer)
+{
+    const char *description = pawl_fields_string(answer, "description", NULL);
+    const json_t *warning;
+    size_t i;
+
+    if (description)
+        pawl_print_message("%s", description);
+    json_array_foreach (json_object_get(answer, "warnings"), i, warning)
+        if (json_is_string(warning))
+            pawl_print_message("warning: %s", json_string_value(warning));
+}
+
+static void
+print_answer(struct pawl_cli *cli, const json_t *answer)
+{
+    const json_t *time;
+    size_t i;
+
+    switch (cli->print.format) {
+    case PAWL_FORMAT_JSON:
+    case PAWL_FORMAT_NDJSON:
+        pawl_print_begin(&cli->print, false);
+        pawl_print_task(&cli->print, answer);
+        pawl_print_end(&cli->print, NULL);
+        break;
+    case PAWL_FORMAT_NAME:
+        json_array_foreach (json_object_get(answer, "times"), i, time)
+            pawl_text_printf(&cli->print.out, "%s\n", json_string_value(time));
+        break;
+    default:
+        print_words(answer);
+        print_table(cli, answer);
+    }
+}
+
+int
+pawl_cmd_next(struct pawl_cli *cli)
+{
+    struct pawl_response response = {0};
+    struct pawl_text path = {0};
+    struct pawl_fail fail;
+    json_t *answer = NULL;
+
+    build_path(cli, &path);
+    struct pawl_request request = {.method = "GET", .path = path.data};
+    int status = pawl_client_call(cli->client, &request, &response, &fail);
+    if (!status)
+        status = pawl_answer_document(&response, &answer, &fail);
+    if (status)
+        pawl_command_report(&fail);
+    else
+        print_answer(cli, answer);
+    json_decref(answer);
+    pawl_client_response_fini(&response);
+    pawl_text_fini(&path);
+    return status;
+}
