@@ -247,8 +247,8 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     run->due_ns = started->due_ns;
     push(&worker->live, run);
     pawl_count(&worker->engine->started, 1);
+    run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
     now_ns = pawl_now(worker->engine).elapsed_ns;
-    run->started_ns = run->ended_ns = now_ns;
     pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - run->due_ns);
     if (pawl_run_start(run, worker->spawner, worker->stack, worker->epoll_fd) != PAWL_OK)
         finish(worker, run);

@@ -32,6 +32,7 @@ test_delay_runs_once_and_ends_executed_at_version_2(void **state)
     assert_memory_equal(view.results[0]->out, "hi\n", 3);
     assert_memory_equal(view.results[0]->err, "oops\n", 5);
     assert_true(view.results[0]->scheduled_ns == START_WALL + 10 * SECOND);
+    assert_true(view.results[0]->started_ns == view.previous_ns);
     pawl_view_release(&view);
     assert_int_equal(stop(&f, "a"), PAWL_ESTATE);
     fixture_close(&f);
