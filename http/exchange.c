@@ -353,8 +353,8 @@ log_request(const struct pawl_request *request, enum MHD_RequestTerminationCode 
     enum pawl_log_level level = is_bad ? PAWL_LOG_WARN : PAWL_LOG_DEBUG;
     char status[16], took[24], target[256];
     struct pawl_log_field fields[] = {
-        {"request", request->id}, {"method", request->method_name}, {"target", target},
-        {"status", status}, {"us", took}};
+        {"request", request->id, false}, {"method", request->method_name, false},
+        {"target", target, false}, {"status", status, true}, {"us", took, true}};
 
     if (!pawl_log_has(log, level))
         return;

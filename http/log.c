@@ -83,14 +83,19 @@ put_as_json(struct line *line, enum pawl_log_level level, const char *message,
     put_str(line, level_keys[level]);
     put_str(line, "\",\"message\":\"");
     put_escaped(line, message, true);
+    put_str(line, "\"");
     for (size_t i = 0; i < nfields; i++) {
-        put_str(line, "\",\"");
+        const char *quote = fields[i].is_number ? "" : "\"";
+
+        put_str(line, ",\"");
         put_str(line, fields[i].name);
-        put_str(line, "\":\"");
+        put_str(line, "\":");
+        put_str(line, quote);
         put_escaped(line, fields[i].text, true);
+        put_str(line, quote);
     }
-    memcpy(line->text + line->len, "\"}", 2);
-    line->len += 2;
+    memcpy(line->text + line->len, "}", 1);
+    line->len += 1;
 }
 
 static void

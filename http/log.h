@@ -20,6 +20,7 @@ struct pawl_log {
 struct pawl_log_field {
     const char *name;               /* a literal of letters */
     const char *text;
+    bool is_number;                 /* text is a JSON number */
 };
 
 /* Whether a line of this level would be written: ask before work that only the log

@@ -189,8 +189,30 @@ class RequestIds(Case):
             return {line["request"]: line for line in lines if "request" in line}
 
         wait_for("the log", lambda: {given, made} <= set(logged()))
-        self.assertEqual(logged()[given]["status"], "400")
+        self.assertEqual(logged()[given]["status"], 400)
         self.assertEqual(logged()[given]["target"], "/api/tasks")
+
+    def test_a_request_id_is_on_every_line_of_what_the_request_did(self):
+        d = self.daemon("--log-level", "debug", "--log-format", "json")
+        task = {"id": "t", "taskType": "cron", "time": "1h", "script": ":"}
+        line = (json.dumps({**task, "id": "line"}) + "\n").encode()
+        stream = ["Content-Type: application/x-ndjson"]
+        for id, method, target, body, headers in (
+                ("r-submit", "POST", "/api/tasks", json.dumps(task).encode(), []),
+                ("r-stream", "POST", "/api/tasks", line, stream),
+                ("r-stop", "PUT", "/api/tasks/t", None, []),
+                ("r-delete", "DELETE", "/api/tasks/line?kill=true", None, [])):
+            answer = d.call(method, target, body, headers + [f"X-Request-ID: {id}"])
+            self.assertEqual(answer.status, 200)
+
+        def done():
+            lines = [json.loads(line) for line in d.log().splitlines()]
+            return {(line["request"], line["message"], line["task"])
+                    for line in lines if "task" in line}
+
+        wait_for("the log", lambda: done() == {
+            ("r-submit", "submitted", "t"), ("r-stream", "submitted", "line"),
+            ("r-stop", "stopped", "t"), ("r-delete", "deleted", "line")})
 
     def test_a_request_cannot_write_lines_of_its_own_into_the_log(self):
         d = self.daemon("--log-level", "debug")
