@@ -1,8 +1,8 @@
 /* zone.c: the names of the installed zones, the cache of loaded ones, and look-ups in a
  * zone's table.
  *
- * Any thread. The mutex guards the cache alone and is held while a zone is read from its file,
- * so that two threads do not read it twice; look-ups take no lock. */
+ * Any thread. The mutex guards the cache alone: a zone is read from its file without it, and of two
+ * threads that read the same one the first keeps its own. Look-ups take no lock. */
 #include "zone.h"
 
 #include <ftw.h>
@@ -194,13 +194,36 @@ read_zone(const char *name, struct pawl_zone **out, struct pawl_err *err)
     return PAWL_OK;
 }
 
+/* Puts a zone into its place in the cache, if that is empty, and gives what is there then. */
+static const struct pawl_zone *
+offer_zone(size_t place, struct pawl_zone *zone)
+{
+    const struct pawl_zone *there;
+
+    pthread_mutex_lock(&lock);
+    if (zones[place] == NULL)
+        zones[place] = zone;
+    there = zones[place];
+    pthread_mutex_unlock(&lock);
+    return there;
+}
+
+static void
+free_zone(struct pawl_zone *zone)
+{
+    free((void *) zone->changes);
+    free(zone);
+}
+
 int
 pawl_zone_load(const char *name, size_t len, const struct pawl_zone **out_zone,
                struct pawl_err *err)
 {
     char copy[PAWL_ZONE_NAME_MAX + 1];
+    const struct pawl_zone *zone;
+    struct pawl_zone *read = NULL;
     ptrdiff_t place;
-    int code = PAWL_OK;
+    int code;
 
     if (len == 3 && memcmp(name, "UTC", 3) == 0) {
         *out_zone = &utc;
@@ -218,13 +241,17 @@ pawl_zone_load(const char *name, size_t len, const struct pawl_zone **out_zone,
     place = find_name(copy);
     if (place < 0)
         return refuse_name(name, len, err);
-    pthread_mutex_lock(&lock);
-    if (zones[place] == NULL)
-        code = read_zone(copy, &zones[place], err);
-    if (code == PAWL_OK)
-        *out_zone = zones[place];
-    pthread_mutex_unlock(&lock);
-    return code;
+    zone = offer_zone((size_t) place, NULL);
+    if (zone == NULL) {
+        code = read_zone(copy, &read, err);
+        if (code != PAWL_OK)
+            return code;
+        zone = offer_zone((size_t) place, read);
+        if (zone != read)
+            free_zone(read);
+    }
+    *out_zone = zone;
+    return PAWL_OK;
 }
 
 const struct pawl_zone *
