@@ -16,7 +16,7 @@
 #include "figures.h"
 
 #include "clock.h"
-#include "engine.h"
+#include "shared.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -9,7 +9,7 @@
 #include "bare_loop.h"
 #include "figures.h"
 
-#include "engine.h"
+#include "shared.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* attach.c: gives a caller's thread its handle, and takes it back with all that it waits for. */
-#include "engine.h"
+#include "shared.h"
 #include "watch.h"
 
 #include <stdlib.h>

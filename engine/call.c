@@ -3,7 +3,7 @@
  * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
  * into the index first, so that of two submissions of one id one wins; it becomes visible when its
  * change is committed. */
-#include "engine.h"
+#include "shared.h"
 #include "err.h"
 #include "keeper.h"
 #include "spec.h"

@@ -1,5 +1,5 @@
 /* change.c: the one door for changes of a task. Runs on whichever thread brings the event. */
-#include "engine.h"
+#include "shared.h"
 #include "keeper.h"
 #include "ticker.h"
 #include "watch.h"

@@ -8,7 +8,7 @@
  *
  * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
  * the epoch's list of records, each private to its file. */
-#include "engine.h"
+#include "shared.h"
 
 #include "err.h"
 #include "keeper.h"

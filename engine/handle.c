@@ -5,7 +5,7 @@
  * owner clears it before it takes, so a link that it does not take finds it clear. D1: a sender
  * uses the handle and wake_ctx behind its put, so it counts itself in before and out after; the put
  * (R1) makes the count visible to the owner that takes the link, which waits for zero at the end. */
-#include "engine.h"
+#include "shared.h"
 
 #include <sched.h>
 #include <stdlib.h>

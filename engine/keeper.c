@@ -6,7 +6,7 @@
  * most by what runs bring in while it walks. */
 #include "keeper.h"
 
-#include "engine.h"
+#include "shared.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define PAWL_RUN_H
 
 #include "capture.h"
-#include "engine.h"
+#include "shared.h"
 #include "spawn.h"
 
 /* What an epoll event of a run is about. */

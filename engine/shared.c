@@ -3,7 +3,7 @@
  *
  * C1: no run starts unnoticed after closing began. A worker counts its run up, then reads
  * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst. */
-#include "engine.h"
+#include "shared.h"
 
 #include <errno.h>
 #include <signal.h>

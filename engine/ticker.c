@@ -15,7 +15,7 @@
  * it set knows that its snapshot will be seen. */
 #include "ticker.h"
 
-#include "engine.h"
+#include "shared.h"
 #include "wheel.h"
 
 #include <errno.h>

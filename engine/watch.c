@@ -12,7 +12,7 @@
  * the change itself wakes the task like a changer: its post comes home by the same way. */
 #include "watch.h"
 
-#include "engine.h"
+#include "shared.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * grandchild still holds open are waited for a moment only. */
 #include "worker.h"
 
-#include "engine.h"
+#include "shared.h"
 #include "run.h"
 #include "ticker.h"
 

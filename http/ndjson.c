@@ -105,7 +105,7 @@ line_done(struct pawl_op *op)
         pawl_view_release(&op->view);
     if (op->code == PAWL_OK) {
         stream->accepted++;
-        pawl_tasks_log(request, "submitted", done->id, done->id_len);
+        pawl_request_log(request, "submitted", done->id, done->id_len);
     } else {
         struct pawl_err err = {
             op->code, NULL, "the store could not keep the task: see the log"};
@@ -148,7 +148,7 @@ submit(struct pawl_request *request, const struct pawl_spec *spec, struct pawl_e
         stream->op = NULL;
         pawl_request_op_begin(request);
     } else if (op->op.has_view && code == PAWL_OK) {
-        pawl_tasks_log(request, "submitted", spec->id, spec->id_len);
+        pawl_request_log(request, "submitted", spec->id, spec->id_len);
         pawl_view_release(&op->op.view);
     }
     return code;

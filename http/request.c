@@ -306,3 +306,19 @@ pawl_waits_next(const struct pawl_http *http)
 {
     return http->waits != NULL ? http->waits->wait_ns : PAWL_NO_DEADLINE;
 }
+
+void
+pawl_request_log(const struct pawl_request *request, const char *what, const char *id,
+                 size_t id_len)
+{
+    const struct pawl_log *log = request->http->service->log;
+    char text[PAWL_ID_MAX + 1];
+    struct pawl_log_field fields[] = {
+        {"request", request->id, false}, {"task", text, false}};
+
+    if (!pawl_log_has(log, PAWL_LOG_DEBUG))
+        return;
+    memcpy(text, id, id_len);
+    text[id_len] = '\0';
+    pawl_log_write(log, PAWL_LOG_DEBUG, fields, 2, "%s", what);
+}

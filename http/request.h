@@ -206,4 +206,9 @@ pawl_waits_expire(struct pawl_http *http);
 int64_t
 pawl_waits_next(const struct pawl_http *http);
 
+/* Logs what the request did to a task, at debug. */
+void
+pawl_request_log(const struct pawl_request *request, const char *what, const char *id,
+                 size_t id_len);
+
 #endif

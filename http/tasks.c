@@ -1,27 +1,9 @@
 /* tasks.c: submit, stop and delete one task, each one change of the engine. */
 #include "tasks.h"
 
-#include <string.h>
-
 #include "json_write.h"
 #include "params.h"
 #include "stream.h"
-
-void
-pawl_tasks_log(const struct pawl_request *request, const char *what, const char *id,
-               size_t id_len)
-{
-    const struct pawl_log *log = request->http->service->log;
-    char text[PAWL_ID_MAX + 1];
-    struct pawl_log_field fields[] = {
-        {"request", request->id, false}, {"task", text, false}};
-
-    if (!pawl_log_has(log, PAWL_LOG_DEBUG))
-        return;
-    memcpy(text, id, id_len);
-    text[id_len] = '\0';
-    pawl_log_write(log, PAWL_LOG_DEBUG, fields, 2, "%s", what);
-}
 
 /* The engine's last word on a change. */
 static void
@@ -30,11 +12,11 @@ answer_op(struct pawl_request *request)
     struct pawl_op *op = &request->op;
 
     if (op->code == PAWL_OK && op->has_view)
-        pawl_tasks_log(request,
+        pawl_request_log(request,
             op->view.status == PAWL_STOPPED ? "stopped" : "submitted", op->view.id,
             op->view.id_len);
     else if (op->code == PAWL_OK)
-        pawl_tasks_log(request, "deleted", pawl_tasks_id(request)->text,
+        pawl_request_log(request, "deleted", pawl_tasks_id(request)->text,
             pawl_tasks_id(request)->len);
     if (op->code != PAWL_OK) {
         struct pawl_err err = {

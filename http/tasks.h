@@ -24,11 +24,6 @@ pawl_tasks_next(struct pawl_request *request);          /* next.c */
 void
 pawl_tasks_match(struct pawl_request *request);         /* next.c */
 
-/* Logs what a request did to a task, at debug. */
-void
-pawl_tasks_log(const struct pawl_request *request, const char *what, const char *id,
-               size_t id_len);                          /* tasks.c */
-
 /* The id in the path. */
 static inline const struct pawl_text *
 pawl_tasks_id(const struct pawl_request *request)

@@ -2,7 +2,7 @@
  * comes back to a handle later. The store of this test commits from a thread of its own, when the
  * test opens a gate; a change can be told to fail. */
 #include "engine_fixture.h"
-#include "engine.h"
+#include "shared.h"
 
 #include <pthread.h>
 #include <semaphore.h>

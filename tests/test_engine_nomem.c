@@ -5,7 +5,7 @@
  * The linker puts __wrap_malloc() and its like in the place of malloc() and its like, for the
  * engine and this program (not for the libraries): see tests/CMakeLists.txt. */
 #include "engine_fixture.h"
-#include "engine.h"
+#include "shared.h"
 #include "watch.h"
 
 #include <dirent.h>

@@ -4,7 +4,7 @@
 #ifndef PAWL_ROOM_H
 #define PAWL_ROOM_H
 
-#include "engine.h"
+#include "shared.h"
 #include "plant.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* engine.h: the engine from inside: what the rooms share, and the one door for changes. */
-#ifndef PAWL_ENGINE_H
-#define PAWL_ENGINE_H
+/* shared.h: the engine from inside: what all rooms share, and the one door for changes. */
+#ifndef PAWL_SHARED_H
+#define PAWL_SHARED_H
 
 #include "clock.h"
 #include "epoch.h"
