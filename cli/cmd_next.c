@@ -62,7 +62,8 @@ format_zone(const char *text, char out[TIME_SIZE])
         strftime(out, TIME_SIZE, "%a %Y-%m-%d %H:%M:%S ", &tm) == 0)
         out[0] = '\0';
     if (strlen(text) > 19)
-        snprintf(out + strlen(out), TIME_SIZE - strlen(out), "%.40s", text + 19);
+        snprintf(out + strlen(out), TIME_SIZE - strlen(out), "%.40s",
+            strcmp(text + 19, "Z") == 0 ? "+00:00" : text + 19);
 }
 
 static void

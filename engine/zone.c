@@ -283,7 +283,9 @@ find_local(void)
     char target[PATH_MAX], line[128];
     ssize_t len;
 
-    if (name != NULL && *name != '\0') {
+    if (name != NULL && *name == '\0')
+        return;                         /* as POSIX has it: UTC */
+    if (name != NULL) {
         name += *name == ':';
         part = strstr(name, "zoneinfo/");
         name = part != NULL ? part + strlen("zoneinfo/") : name;
