@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define AGES 4096u
+#define SAY_EACH_NS INT64_C(60000000000)
 #define PAUSE_US 1000
 #define PAUSE_SHARE 4           /* a walk is followed by so many times its length of rest, */
 #define PAUSE_MAX_NS 200000000  /* at most this */
@@ -23,6 +24,7 @@ struct pawl_keeper {
     struct pawl *engine;                /* I */
     pthread_t thread;                   /* I */
     int wake_fd;                        /* I: blocking */
+    int64_t said_ns;                    /* by the keeper: when it last logged */
     int64_t starts_at;                  /* I: bytes from which on it is woken */
     _Atomic int64_t wanted;             /* A: relaxed: the largest script that had no room */
     _Atomic bool is_ending;             /* A: set once; R1/A1 */
@@ -124,6 +126,19 @@ drop(struct pawl_keeper *keeper, struct pawl_task *task, const struct pawl_resul
     pawl_snapshot_free_unused(event.spare);
 }
 
+/* At most once a minute. */
+static void
+say_so(struct pawl_keeper *keeper)
+{
+    int64_t now_ns = pawl_now(keeper->engine).elapsed_ns;
+
+    if (keeper->said_ns != 0 && now_ns - keeper->said_ns < SAY_EACH_NS)
+        return;
+    keeper->said_ns = now_ns;
+    pawl_engine_log(keeper->engine, PAWL_LOG_WARN,
+                    "max-memory is nearly used up: the oldest kept output was dropped");
+}
+
 /* Drops the oldest output until about want bytes are free. */
 static void
 free_output(struct pawl_keeper *keeper, uint64_t want)
@@ -144,8 +159,7 @@ free_output(struct pawl_keeper *keeper, uint64_t want)
             age++;
         cutoff_ns = end_of_age(ages, age);
         walk(keeper, drop, &cutoff_ns);
-        pawl_engine_log(keeper->engine, PAWL_LOG_WARN,
-                        "max-memory is nearly used up: the oldest kept output was dropped");
+        say_so(keeper);
     }
     free(ages);
 }

@@ -80,6 +80,7 @@ pawl_run_start(struct pawl_run *run, const struct pawl_spawner *spawner, void *s
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, run->sources[kind].fd, &event) != 0) {
             pawl_err_set(&run->error, PAWL_ESYS, NULL, "could not be watched: %s",
                          strerror(errno));
+            kill(-run->pid, SIGKILL);
             kill(run->pid, SIGKILL);
             waitid(P_PIDFD, (id_t) child.pidfd, &end, WEXITED);
             run->pid = 0;
@@ -112,6 +113,12 @@ pawl_run_reap(struct pawl_run *run, int epoll_fd)
     struct pawl_source *process = &run->sources[PAWL_SOURCE_PROCESS];
     siginfo_t end = {0};
 
+    /* The number of the group is ours only until the reap. */
+    if (run->is_asked &&
+        waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        end.si_pid != 0)
+        kill(-run->pid, SIGKILL);
+    end.si_pid = 0;
     if (waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG) != 0) {
         pawl_err_set(&run->error, PAWL_ESYS, NULL, "its end could not be read: %s",
                      strerror(errno));

@@ -28,6 +28,7 @@ struct pawl_run {
     int64_t due_ns, started_ns, ended_ns;       /* elapsed */
     int64_t linger_until_ns;            /* the pipes are closed then, if the process has ended */
     int64_t kill_at_ns;                 /* SIGKILL follows then; 0: it was not asked to end */
+    bool is_asked;                      /* to end: whom it leaves behind in its group gets KILL */
     struct pawl_err error;              /* why it could not be started; code 0: it was */
     struct pawl_run *next, **prev;      /* in one of the worker's lists */
 };

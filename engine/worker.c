@@ -177,6 +177,8 @@ signal_run(struct pawl_run *run, int sig)
     kill(-run->pid, sig);
     if (sig == SIGKILL)
         kill(run->pid, sig);
+    if (sig == SIGKILL || sig == SIGTERM)
+        run->is_asked = true;
 }
 
 static void
@@ -461,6 +463,8 @@ pawl_worker_wake(struct pawl_worker *worker)
 void
 pawl_worker_signal(struct pawl_worker *worker, int sig)
 {
+    if (sig < 1 || sig > 64)
+        return;
     atomic_fetch_or_explicit(&worker->signals, UINT64_C(1) << (sig - 1),
                              memory_order_release);                            /* R1 */
     pawl_worker_wake(worker);

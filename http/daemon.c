@@ -237,7 +237,7 @@ accept_some(struct pawl_daemon *daemon, struct pawl_listener *listener)
         int fd = pawl_listener_accept(listener);
 
         if (fd >= 0)
-            pawl_server_give(daemon->server, fd, listener->is_unix);
+            pawl_server_give(daemon->server, fd);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
                  errno == ENOBUFS)
             return false;

@@ -78,7 +78,7 @@ pawl_server_room_fd(const struct pawl_server *server)
 }
 
 void
-pawl_server_give(struct pawl_server *server, int fd, bool is_unix)
+pawl_server_give(struct pawl_server *server, int fd)
 {
     struct pawl_thread *least = &server->threads[0];
 
@@ -88,7 +88,7 @@ pawl_server_give(struct pawl_server *server, int fd, bool is_unix)
             least = &server->threads[i];
     atomic_fetch_add_explicit(&least->nopen, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&server->nopen, 1, memory_order_seq_cst);
-    if (!pawl_thread_give(least, fd, is_unix)) {
+    if (!pawl_thread_give(least, fd)) {
         close(fd);
         pawl_thread_lower(least);
     }

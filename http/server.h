@@ -41,7 +41,7 @@ pawl_server_room_fd(const struct pawl_server *server);
 /* Hands an accepted, non-blocking connection to the thread that has the fewest.
  * Blocks: no. Owns: takes fd, also on failure. */
 void
-pawl_server_give(struct pawl_server *server, int fd, bool is_unix);
+pawl_server_give(struct pawl_server *server, int fd);
 
 /* From now on every answer ends its connection. Blocks: no. */
 void

@@ -34,12 +34,6 @@
 
 #define DOOR_BYTES (1 << 20)    /* of connections that wait for the thread */
 
-/* What the main thread sends through a thread's door, a pipe. */
-struct visitor {
-    int fd;
-    bool is_unix;
-};
-
 int64_t
 pawl_thread_clock(void)
 {
@@ -82,6 +76,16 @@ pawl_thread_lower(struct pawl_thread *thread)
         pawl_thread_ring(server->room_fd);
 }
 
+/* Whether Host needs no check. What cannot be told is checked. */
+static bool
+is_unix_socket(int fd)
+{
+    int domain = AF_UNSPEC;
+    socklen_t len = sizeof domain;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 static void
 connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
                    enum MHD_ConnectionNotificationCode code)
@@ -96,7 +100,7 @@ connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
             return;
         conn->fd =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        conn->is_unix = thread->adding_unix;
+        conn->is_unix = is_unix_socket(conn->fd);
         pawl_conn_begin(&thread->http.deadlines, conn, thread->http.now_ns);
         return;
     }
@@ -108,12 +112,11 @@ connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
 
 /* The address is only kept by libmicrohttpd, not used. */
 static void
-add_connection(struct pawl_thread *thread, const struct visitor *visitor)
+add_connection(struct pawl_thread *thread, int fd)
 {
     struct sockaddr none = {.sa_family = AF_UNSPEC};
 
-    thread->adding_unix = visitor->is_unix;
-    if (MHD_add_connection(thread->mhd, visitor->fd, &none, sizeof none) != MHD_YES) {
+    if (MHD_add_connection(thread->mhd, fd, &none, sizeof none) != MHD_YES) {
         pawl_log_write(thread->server->options.log, PAWL_LOG_WARN, NULL, 0,
             "a connection was closed: %s", strerror(errno));
         pawl_thread_lower(thread);
@@ -152,11 +155,11 @@ may_end(const struct pawl_thread *thread)
 static void
 open_door(struct pawl_thread *thread)
 {
-    struct visitor visitors[64];
-    ssize_t n = read(thread->door[0], visitors, sizeof visitors);
+    int fds[64];
+    ssize_t n = read(thread->door[0], fds, sizeof fds);
 
-    for (ssize_t i = 0; i < n / (ssize_t) sizeof visitors[0]; i++)
-        add_connection(thread, &visitors[i]);
+    for (ssize_t i = 0; i < n / (ssize_t) sizeof fds[0]; i++)
+        add_connection(thread, fds[i]);
 }
 
 static void
@@ -201,7 +204,7 @@ next_timeout(struct pawl_thread *thread)
         next = other;
     if ((other = resumes_due(thread)) < next)
         next = other;
-    if (thread->stop_ns != 0 && thread->stop_ns < next)
+    if (thread->stop_ns > http->now_ns && thread->stop_ns < next)
         next = thread->stop_ns;
     if (next != PAWL_NO_DEADLINE)
         ms = next <= http->now_ns ? 0 : (next - http->now_ns + 999999) / 1000000;
@@ -226,12 +229,15 @@ turn(struct pawl_thread *thread)
     for (int i = 0; i < n; i++)
         take_event(thread, &events[i]);
     pawl_waits_expire(http);
-    pawl_deadlines_expire(&http->deadlines, http->now_ns);
     if (resumes_due(thread) <= http->now_ns) {
         pawl_exchange_resume(http);
         thread->resumed_ns = http->now_ns;
     }
-    return MHD_run(thread->mhd) == MHD_YES;
+    if (MHD_run(thread->mhd) != MHD_YES)
+        return false;
+    /* Last: what had arrived in time was read, though this thread came late to it. */
+    pawl_deadlines_expire(&http->deadlines, http->now_ns);
+    return true;
 }
 
 static void *
@@ -362,10 +368,15 @@ void
 pawl_thread_fini(struct pawl_thread *thread)
 {
     struct pawl_http *http = &thread->http;
+    int fd;
 
     if (thread->mhd != NULL) {
         settle(thread);
         MHD_stop_daemon(thread->mhd);
+    }
+    while (thread->door[0] >= 0 && read(thread->door[0], &fd, sizeof fd) == sizeof fd) {
+        close(fd);              /* given just before the end */
+        pawl_thread_lower(thread);
     }
     pawl_detach(http->handle);
     pawl_json_reader_free(http->reader);
@@ -380,14 +391,9 @@ pawl_thread_fini(struct pawl_thread *thread)
 }
 
 bool
-pawl_thread_give(struct pawl_thread *thread, int fd, bool is_unix)
+pawl_thread_give(struct pawl_thread *thread, int fd)
 {
-    struct visitor visitor;
-
-    memset(&visitor, 0, sizeof visitor);
-    visitor.fd = fd;
-    visitor.is_unix = is_unix;
-    return write(thread->door[1], &visitor, sizeof visitor) == (ssize_t) sizeof visitor;
+    return write(thread->door[1], &fd, sizeof fd) == (ssize_t) sizeof fd;
 }
 
 void

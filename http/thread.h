@@ -14,7 +14,6 @@ struct MHD_Daemon;
 struct pawl_thread {
     struct pawl_http http;          /* the thread's own, as all without a letter */
     struct MHD_Daemon *mhd;
-    bool adding_unix;               /* of the connection being added */
     int64_t resumed_ns;
     int64_t stop_ns;                /* the latest end, 0: not stopping */
     struct pawl_server *server;     /* I */
@@ -52,7 +51,7 @@ pawl_thread_fini(struct pawl_thread *thread);
 /* Hands a connection over; false: the door is full. Tells the thread to stop. Threads:
  * main. */
 bool
-pawl_thread_give(struct pawl_thread *thread, int fd, bool is_unix);
+pawl_thread_give(struct pawl_thread *thread, int fd);
 void
 pawl_thread_stop(struct pawl_thread *thread);
 

@@ -231,7 +231,8 @@ pawl_close_begin(struct pawl *engine);
 int
 pawl_idle_fd(struct pawl *engine);
 
-/* Sends a signal to the process group of every run in progress. Threads: any. Blocks: no. */
+/* Sends a signal to the process group of every run in progress; after SIGTERM, whoever is left in
+ * a group when its script has ended gets SIGKILL. Threads: any. Blocks: no. */
 void
 pawl_signal_runs(struct pawl *engine, int signal);
 
@@ -288,8 +289,8 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl
           struct pawl_err *err);
 
 /* Deletes a task at once, in whatever state; its id is free. A run in progress is left to end, its
- * result is dropped; with kill its process group gets SIGTERM, and SIGKILL PAWL_KILL_GRACE_NS
- * later. No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the index.
+ * result is dropped; with kill its process group gets SIGTERM, and SIGKILL when the script has
+ * ended, at the latest PAWL_KILL_GRACE_NS later. No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the index.
  * Errors: PAWL_ENOENT, PAWL_ENOMEM; PAWL_PENDING as above. */
 int
 pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,

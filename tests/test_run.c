@@ -460,6 +460,57 @@ test_delete_with_kill_ends_the_run(void **state)
     rmdir(gate);
 }
 
+/* One of the group ignores TERM and outlives the script, which does not: until it is gone, it holds
+ * the FIFO open. */
+static void
+leave_one_behind(void (*end)(struct fixture *f))
+{
+    char dir[] = "/tmp/pawl-gate-XXXXXX", path[64], script[128], byte;
+    struct fixture f;
+    struct pawl_view view;
+    int fd;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/g", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(script, sizeof script,
+             "(trap '' TERM; exec 9> %s; echo >&9; exec sleep 1000) & wait", path);
+    fixture_open(&f);
+    submit(&f, "t", PAWL_DELAY, 0, script);
+    view = await_version(&f, "t", 1);
+    pawl_view_release(&view);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    end(&f);
+    assert_int_equal(read(fd, &byte, 1), 0);
+    close(fd);
+    unlink(path);
+    rmdir(dir);
+    fixture_close(&f);
+}
+
+static void
+end_by_delete(struct fixture *f)
+{
+    struct pawl_op op;
+
+    assert_int_equal(pawl_delete(f->handle, "t", 1, true, &op, NULL), PAWL_OK);
+}
+
+static void
+end_by_signal(struct fixture *f)
+{
+    pawl_signal_runs(f->engine, SIGTERM);
+}
+
+static void
+test_who_outlives_a_script_that_was_ended_is_killed(void **state)
+{
+    (void) state;
+    leave_one_behind(end_by_delete);
+    leave_one_behind(end_by_signal);
+}
+
 static void
 test_close_kills_a_run_that_left_its_group(void **state)
 {
@@ -515,6 +566,7 @@ main(void)
         cmocka_unit_test(test_run_without_free_descriptors_ends_in_error),
         cmocka_unit_test(test_close_kills_what_still_runs_and_tells_when_idle),
         cmocka_unit_test(test_delete_with_kill_ends_the_run),
+        cmocka_unit_test(test_who_outlives_a_script_that_was_ended_is_killed),
         cmocka_unit_test(test_close_kills_a_run_that_left_its_group),
         cmocka_unit_test(test_a_later_signal_does_not_replace_an_earlier_one),
     };

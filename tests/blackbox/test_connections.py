@@ -4,8 +4,10 @@
 import os
 import resource
 import select
+import signal
 import socket
 import threading
+import time
 import unittest
 
 from daemon import DELAY, LIMIT, SANITIZED, Case, request, wait_for
@@ -203,6 +205,18 @@ class Watchers(Many):
             self.assertEqual(answer.headers["connection"], "close")
             self.assertNotIn("retry-after", answer.headers)
         self.assertEqual(d.end(), 0)
+
+
+class Stalls(Case):
+    def test_a_request_that_came_while_the_daemon_was_stopped_is_answered(self):
+        d = self.daemon("--request-timeout", "1s")
+        with d.connect() as client:
+            d.call("GET", "/api/health")    # the connection was taken
+            d.signal(signal.SIGSTOP)
+            client.ask("GET", "/api/health")
+            time.sleep(2.5)                 # past both deadlines, which only real time reaches
+            d.signal(signal.SIGCONT)
+            self.assertEqual(client.read().status, 200)
 
 
 if __name__ == "__main__":
