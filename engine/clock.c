@@ -8,6 +8,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define SET_NS 1000000          /* a difference above this means that the wall clock was set */
+#define LEAD_NS 80000           /* most wake-ups from an idle processor take 40 to 80 us */
 #define SAMPLE_NS 20000         /* a sample that took longer was interrupted: not used */
 
 static int64_t
@@ -81,6 +82,7 @@ pawl_clock_system(void)
         .elapsed_ns = system_elapsed,
         .offset_ns = system_offset,
         .timer_open = system_timer_open,
+        .lead_ns = LEAD_NS,
         .timer_set = system_timer_set,
     };
 

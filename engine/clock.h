@@ -17,6 +17,9 @@ struct pawl_clock {
     /* A descriptor that polls readable from a set moment of elapsed time on; -1: errno is set.
      * The caller closes it. */
     int (*timer_open)(struct pawl_clock *clock);
+    /* How long it takes until a thread that such a descriptor wakes is up: who must not be late
+     * sets it so much earlier, and waits for the rest awake. */
+    int64_t lead_ns;
     /* Sets that moment; INT64_MAX: never; a past one: at once. */
     void (*timer_set)(struct pawl_clock *clock, int fd, int64_t at_ns);
 };

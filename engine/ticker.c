@@ -3,7 +3,9 @@
  * A task whose due time changed is put into the inbox; the ticker then makes the wheel agree with
  * the task's snapshot, whatever it says by then. Due tasks go into the ready ring; what has no
  * room there stays in the wheel, in order. The thread never runs anything and never blocks but in
- * its poll(), until the next due time exactly.
+ * its poll(), until just before the next due time: a processor that sleeps takes some 50 us to come
+ * up, so the timer is set 80 us early and the rest is waited for awake. That is the one place that
+ * waits so; it halves the lateness of an idle daemon, for at most 80 us of processor a wake-up.
  *
  * W1: an armed task is not overslept. The armer puts the task, then reads wakes_at; the ticker
  * writes wakes_at, then looks into the inbox; a full fence stands between on both sides. While the
@@ -167,6 +169,21 @@ fire_batch(struct pawl_ticker *ticker, int64_t now_ns, bool *out_full)
 
 /* --- The thread --- */
 
+/* Waits awake for a moment that is nearer than a wake-up takes. */
+static bool
+wait_awake(struct pawl_clock *clock, int64_t next_ns)
+{
+    int64_t now_ns = clock->elapsed_ns(clock);
+
+    if (next_ns == INT64_MAX || next_ns - clock->lead_ns > now_ns)
+        return false;
+    while (now_ns < next_ns) {
+        ck_pr_stall();
+        now_ns = clock->elapsed_ns(clock);
+    }
+    return true;
+}
+
 /* Sleeps until there is something to do. is_full: due tasks wait for room in the ring. */
 static int
 rest(struct pawl_ticker *ticker, bool is_full)
@@ -182,10 +199,13 @@ rest(struct pawl_ticker *ticker, bool is_full)
 
     if (is_full && !pawl_ready_wait_for_room(&ticker->engine->ready))
         return 0;
+    if (!ticker->short_of_memory && wait_awake(clock, next_ns))
+        return 0;
     atomic_store_explicit(&ticker->wakes_at, next_ns, memory_order_seq_cst);        /* W1 */
     ck_pr_fence_memory();
     if (ticker->short_of_memory || pawl_inbox_is_empty(&ticker->inbox)) {
-        clock->timer_set(clock, ticker->timer_fd, next_ns);
+        clock->timer_set(clock, ticker->timer_fd,
+                         next_ns == INT64_MAX ? next_ns : next_ns - clock->lead_ns);
         if (poll(fds, 2, is_pending || ticker->short_of_memory ? RETRY_MS : -1) < 0 &&
             errno != EINTR)
             return -1;
