@@ -13,6 +13,7 @@
  * All that is measured here is at the mercy of who else uses the machine: compare with the floor.
  *
  *     bench_lateness [TASKS=500] */
+#include "client.h"
 #include "figures.h"
 
 #include "clock.h"
@@ -30,44 +31,9 @@
 #define ROUNDS 5
 #define NLATER 200
 
-struct client {
-    struct pawl *engine;
-    struct pawl_handle *handle;
-    int wake_fd;
-};
-
-static void
-wake(void *ctx)
-{
-    eventfd_write(((struct client *) ctx)->wake_fd, 1);
-}
-
-static void
-client_open(struct client *client, unsigned max_running)
-{
-    struct pawl_options options;
-    struct pawl_err err;
-
-    pawl_options_init(&options);
-    options.max_running = max_running;
-    client->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (pawl_open(&options, &client->engine, &err) != PAWL_OK)
-        pawl_bench_die("pawl_open: %s", err.text);
-    if (pawl_attach(client->engine, wake, client, &client->handle) != PAWL_OK)
-        pawl_bench_die("out of memory");
-}
-
-static void
-client_close(struct client *client)
-{
-    pawl_detach(client->handle);
-    pawl_close(client->engine);
-    close(client->wake_fd);
-}
-
 /* Submits and gives the due time on the elapsed clock. */
 static int64_t
-submit(struct client *client, const char *id, int64_t delay_ns, const char *script)
+submit(struct pawl_bench_client *client, const char *id, int64_t delay_ns, const char *script)
 {
     struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, delay_ns, script, strlen(script), -1};
     struct pawl_op op = {0};
@@ -92,7 +58,7 @@ note_change(struct pawl_watch *watch, const struct pawl_view *view)
 
 /* Sleeps until the task has run. */
 static void
-await_end(struct client *client, const char *id)
+await_end(struct pawl_bench_client *client, const char *id)
 {
     struct pawl_view view;
     enum pawl_status status;
@@ -233,11 +199,11 @@ add_quantiles(struct pawl_report *report, const char *what, const struct quantil
 static void
 idle_round(size_t n, struct pawl_stats *stats, double *floors)
 {
-    struct client client;
+    struct pawl_bench_client client;
     struct floor floor;
 
     floor_open(&floor, n);
-    client_open(&client, 0);
+    pawl_bench_client_open(&client, 0, 0);
     for (size_t i = 0; i < n; i++) {
         int64_t delay_ns = 5 * MS + random() % (15 * MS);
         char id[32];
@@ -248,7 +214,7 @@ idle_round(size_t n, struct pawl_stats *stats, double *floors)
         floors[i] = floor_once(&floor, pawl_bench_now_ns() + delay_ns);
     }
     pawl_stats(client.engine, stats);
-    client_close(&client);
+    pawl_bench_client_close(&client);
     floor_close(&floor);
 }
 
@@ -283,7 +249,7 @@ idle(struct pawl_report *report, size_t n)
 
 /* Looks at the ring until it holds n; gives the time. */
 static int64_t
-await_ring(struct client *client, size_t n)
+await_ring(struct pawl_bench_client *client, size_t n)
 {
     while (pawl_ready_count(&client->engine->ready) < n) {
         /* No pause: this is a measurement. */
@@ -301,7 +267,7 @@ struct burst {
 
 /* Submits n tasks that are all due at due_ns, or so; gives the first and the last due time. */
 static void
-submit_burst(struct client *client, size_t n, int64_t due_ns, int64_t *out_first_ns,
+submit_burst(struct pawl_bench_client *client, size_t n, int64_t due_ns, int64_t *out_first_ns,
              int64_t *out_last_ns)
 {
     *out_first_ns = INT64_MAX;
@@ -324,9 +290,9 @@ burst_round(struct burst *burst, size_t round, size_t n)
 {
     int64_t first_ns, last_ns, all_ns;
     double later[NLATER];
-    struct client client;
+    struct pawl_bench_client client;
 
-    client_open(&client, 1);
+    pawl_bench_client_open(&client, 0, 1);
     submit(&client, "blocker", 0, "sleep 1000");
     while (atomic_load_explicit(&client.engine->started.n, memory_order_relaxed) == 0)
         poll(NULL, 0, 1);
@@ -345,7 +311,7 @@ burst_round(struct burst *burst, size_t round, size_t n)
         later[i] = (double) (await_ring(&client, n + i + 1) - due_ns) / 1e3;
     }
     note_samples(&burst->later, round, later, NLATER);
-    client_close(&client);
+    pawl_bench_client_close(&client);
 }
 
 static void

@@ -7,6 +7,7 @@
  *
  *     bench_runs [ROUNDS=7 [RUNS=1500]] */
 #include "bare_loop.h"
+#include "client.h"
 #include "figures.h"
 
 #include "shared.h"
@@ -19,47 +20,11 @@
 #define NTHREADS 2
 #define ROUNDS_MAX 100
 
-struct client {
-    struct pawl *engine;
-    struct pawl_handle *handle;
-    int wake_fd;
-};
-
 /* What each round came to. */
 struct rounds {
     double rate[ROUNDS_MAX];        /* runs a second */
     double cpu_us[ROUNDS_MAX];      /* a run */
 };
-
-static void
-wake(void *ctx)
-{
-    eventfd_write(((struct client *) ctx)->wake_fd, 1);
-}
-
-static void
-client_open(struct client *client, unsigned concurrency)
-{
-    struct pawl_options options;
-    struct pawl_err err;
-
-    pawl_options_init(&options);
-    options.nworkers = NTHREADS;
-    options.max_running = concurrency;
-    client->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (pawl_open(&options, &client->engine, &err) != PAWL_OK)
-        pawl_bench_die("pawl_open: %s", err.text);
-    if (pawl_attach(client->engine, wake, client, &client->handle) != PAWL_OK)
-        pawl_bench_die("out of memory");
-}
-
-static void
-client_close(struct client *client)
-{
-    pawl_detach(client->handle);
-    pawl_close(client->engine);
-    close(client->wake_fd);
-}
 
 static size_t
 make_id(size_t i, char id[32])
@@ -68,7 +33,7 @@ make_id(size_t i, char id[32])
 }
 
 static void
-submit(struct client *client, size_t i)
+submit(struct pawl_bench_client *client, size_t i)
 {
     char id[32];
     struct pawl_spec spec = {id, make_id(i, id), PAWL_DELAY, 0, "true", 4, -1};
@@ -89,7 +54,7 @@ note_change(struct pawl_watch *watch, const struct pawl_view *view)
 
 /* Sleeps until the task has run; it must have succeeded. */
 static void
-await_end(struct client *client, size_t i)
+await_end(struct pawl_bench_client *client, size_t i)
 {
     struct pawl_view view;
     int64_t version = 0;
@@ -120,7 +85,7 @@ await_end(struct client *client, size_t i)
 }
 
 static void
-run_engine(struct client *client, size_t n)
+run_engine(struct pawl_bench_client *client, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         submit(client, i);
@@ -129,7 +94,7 @@ run_engine(struct client *client, size_t n)
 }
 
 static void
-delete_all(struct client *client, size_t n)
+delete_all(struct pawl_bench_client *client, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char id[32];
@@ -161,9 +126,9 @@ compare(struct pawl_report *report, unsigned concurrency, size_t nrounds, size_t
 {
     static struct rounds engine, bare;
     double rates[ROUNDS_MAX], costs[ROUNDS_MAX];
-    struct client client;
+    struct pawl_bench_client client;
 
-    client_open(&client, concurrency);
+    pawl_bench_client_open(&client, NTHREADS, concurrency);
     for (size_t round = 0; round < nrounds; round++) {
         int64_t begin_ns = pawl_bench_now_ns(), cpu_ns = pawl_bench_cpu_ns();
 
@@ -177,7 +142,7 @@ compare(struct pawl_report *report, unsigned concurrency, size_t nrounds, size_t
         rates[round] = engine.rate[round] / bare.rate[round];
         costs[round] = engine.cpu_us[round] / bare.cpu_us[round];
     }
-    client_close(&client);
+    pawl_bench_client_close(&client);
     add(report, "rate: engine", concurrency, "runs/s", engine.rate, nrounds, 0);
     add(report, "rate: bare loop", concurrency, "runs/s", bare.rate, nrounds, 0);
     add(report, "ratio: rate, engine / bare loop", concurrency, "", rates, nrounds, 0.8);

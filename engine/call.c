@@ -39,16 +39,22 @@ op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind kind)
     op->link.deliver = op_deliver;
 }
 
+/* Takes back what admit() counted. */
+static void
+dismiss(struct pawl *engine, size_t script_len)
+{
+    pawl_count(&engine->pending, -1);
+    pawl_count(&engine->memory, -(int64_t) script_len);
+}
+
 /* A task that was refused after it was counted and perhaps put. */
 static void
 undo_submit(struct pawl_handle *handle, struct pawl_op *op, bool is_ordered)
 {
     struct pawl *engine = handle->engine;
     struct pawl_task *task = op->task;
-    uint32_t script_len = ((struct pawl_snapshot *) op->first)->def->script_len;
 
-    pawl_count(&engine->pending, -1);
-    pawl_count(&engine->memory, -(int64_t) script_len);
+    dismiss(engine, ((struct pawl_snapshot *) op->first)->def->script_len);
     if (is_ordered)
         pawl_order_remove(engine->order, handle->epoch, task->seq);
     pawl_index_remove(engine->index, handle->epoch, &task->key);
@@ -107,7 +113,7 @@ static int
 admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
 {
     const struct pawl_options *options = &engine->options;
-    int64_t script_len = (int64_t) spec->script_len, bytes;
+    int64_t bytes;
 
     if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
         return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
@@ -117,11 +123,10 @@ admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
                             "%llu tasks are pending, the limit of max-pending: try again later",
                             (unsigned long long) options->max_pending);
     }
-    bytes = pawl_count(&engine->memory, script_len);
+    bytes = pawl_count(&engine->memory, (int64_t) spec->script_len);
     if (bytes > (int64_t) options->max_memory_bytes) {
-        pawl_count(&engine->memory, -script_len);
-        pawl_count(&engine->pending, -1);
-        pawl_keeper_want(engine->keeper, script_len);
+        dismiss(engine, spec->script_len);
+        pawl_keeper_want(engine->keeper, (int64_t) spec->script_len);
         return pawl_err_set(err, PAWL_EBUDGET, NULL,
                             "scripts and kept output fill max-memory (%llu bytes): delete tasks, "
                             "or try again later", (unsigned long long) options->max_memory_bytes);
@@ -148,8 +153,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     task = pawl_task_new(engine->index, spec, engine->options.keep_results, now.elapsed_ns,
                          now.wall_ns - now.elapsed_ns, &first);
     if (!task) {
-        pawl_count(&engine->pending, -1);
-        pawl_count(&engine->memory, -(int64_t) spec->script_len);
+        dismiss(engine, spec->script_len);
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
     }
     op_init(op, handle, PAWL_OP_SUBMIT);
