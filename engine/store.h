@@ -1,28 +1,138 @@
-/* store.h: what makes changes durable. Memory decides what is unique and what is due; the store
- * only remembers. One interface, so that an engine in memory and one on disk are the same engine.
+/* store.h: what makes changes durable. Memory decides what is unique and what is due; a store only
+ * remembers. Behind this interface stands an embedded database (store_sqlite.c); a networked one
+ * would fit as well. An engine without a store is one in memory, and the same engine.
  *
- * A change is committed after it was decided and before its caller is answered. commit() either
- * says at once that the change is safe (PAWL_OK) or that it cannot be kept (PAWL_ESTORE), or takes
- * it into a group (PAWL_PENDING) and calls pawl_op_committed() later, once, from a thread that has
- * a handle of its own. The op is the caller's storage until then. */
+ * Changes go in by groups: the committer (committer.c) collects what waits while one group is being
+ * committed into the next. A group is durable whole or not at all; each write carries a key that
+ * makes it idempotent, (seq, version) of its task and (seq, run) of a result, so that a group whose
+ * end is unknown can be written again, and comes back with a code of its own:
+ *
+ *   PAWL_OK      done, now or by an earlier try
+ *   PAWL_EEXIST  NEW: another task has this seq
+ *   PAWL_ENOENT  STATE, GONE: no task has this seq any more
+ *   PAWL_EFULL   there is no room for it: nothing was written
+ *   PAWL_ESTORE  unknown: it may be there or not; write it again
+ *
+ * Times. Wall times are as they are. A due time is on the store's own scale, which runs evenly
+ * over restarts and whatever happens to the wall clock; scale.c says how it is found. */
 #ifndef PAWL_STORE_H
 #define PAWL_STORE_H
 
 #include <pawl.h>
 
-enum pawl_op_kind { PAWL_OP_SUBMIT, PAWL_OP_STOP, PAWL_OP_DELETE };
-
-struct pawl_store {
-    const char *name;                   /* for people: "memory" */
-    /* Threads: any. Blocks: no. */
-    int (*commit)(struct pawl_store *store, struct pawl_op *op);
-    /* Commits what is waiting, then frees the store. Threads: one, when no handle but its own is
-     * left. */
-    void (*close)(struct pawl_store *store);
+/* A task as stores know it. Strings are borrowed. */
+struct pawl_record {
+    uint64_t seq;                   /* the key: ascending, never used twice */
+    /* What never changes. */
+    const char *id;
+    size_t id_len;
+    enum pawl_type type;
+    int64_t time_ns;
+    const char *script;             /* with a NUL behind it */
+    size_t script_len;
+    int keep_results;
+    int64_t created_ns;             /* wall */
+    /* What does. */
+    int64_t version;
+    enum pawl_status status;
+    int64_t updated_ns;             /* wall */
+    int64_t due_ns;                 /* the store's scale; PAWL_NO_TIME: none; INT64_MAX: never */
+    int64_t previous_ns;            /* wall; PAWL_NO_TIME: none */
+    uint64_t run_count, failure_count, skipped_overlap, missed;
+    unsigned running;               /* runs in progress: the newest ones of run_count */
 };
 
-/* The store that remembers nothing: a change is as safe as the process. Lives for ever. */
-struct pawl_store *
-pawl_store_memory(void);
+enum pawl_write_kind {
+    PAWL_WRITE_NEW,                 /* the whole record: a task that was submitted */
+    PAWL_WRITE_STATE,               /* what changes of it, and results that are new */
+    PAWL_WRITE_GONE,                /* the task and all its results are removed; seq alone is set */
+};
+
+struct pawl_write {
+    enum pawl_write_kind kind;
+    int code;                       /* out */
+    struct pawl_record record;
+    const struct pawl_result *const *results;   /* STATE: to be kept beside the others */
+    size_t nresults;
+    uint64_t drop_below;            /* STATE: results of runs below this number are removed */
+};
+
+/* What a store remembers about time: see scale.c. */
+struct pawl_scale {
+    char boot[40];                  /* the boot's id; empty: a new store */
+    int64_t anchor_ns;              /* elapsed time + this = the store's scale, in that boot */
+    int64_t offset_ns;              /* elapsed time + this = wall time, when last noted */
+    uint64_t newest_seq;            /* the newest number handed out, when last noted */
+};
+
+struct pawl_group {
+    uint64_t ticket;                /* 1, 2, ...: the number of the group */
+    struct pawl_write *writes;
+    size_t nwrites;
+    const struct pawl_scale *scale; /* to be remembered from now on; NULL: as it is */
+    bool may_use_reserve;           /* when the disk is full: these writes must not fail for it */
+};
+
+/* Which tasks are loaded: those in both ranges, ends included. */
+struct pawl_range {
+    uint64_t seq_from, seq_to;
+    int64_t due_from_ns, due_to_ns; /* INT64_MIN to INT64_MAX: all, those without one, too */
+};
+
+/* What is there, before it is loaded. */
+struct pawl_inventory {
+    uint64_t seq_min, seq_max;      /* 0, 0: no task */
+    struct pawl_scale scale;
+};
+
+/* Takes one task and its results, oldest first; all borrowed. Anything but PAWL_OK ends loading. */
+typedef int
+pawl_load_cb(void *ctx, const struct pawl_record *record, const struct pawl_result *results,
+             size_t nresults);
+
+/* How a store does, for people. */
+struct pawl_store_health {
+    uint64_t bytes;                 /* on disk */
+    uint64_t history_bytes;         /* of results: output and what is around it */
+    char problem[232];              /* empty: none; else the last error and what to do */
+};
+
+struct pawl_store {
+    const char *name;               /* for people: "sqlite" */
+    bool is_sync;                   /* a commit survives loss of power, not only kill -9 */
+    const char *dir;                /* where the store and the table of runs live; NULL: nowhere */
+
+    /* --- At the start, before any commit --- */
+    int (*inventory)(struct pawl_store *store, struct pawl_inventory *out, struct pawl_err *err);
+    /* Calls visit for every task in the range, by ascending seq, on the calling thread.
+     * Threads: any, several at once for ranges that do not overlap. */
+    int (*load)(struct pawl_store *store, const struct pawl_range *range, pawl_load_cb *visit,
+                void *ctx, struct pawl_err *err);
+
+    /* --- Threads: the committer's. Blocks: until it is done --- */
+    /* Gives the worst code of the group's writes; every write has its own. */
+    int (*commit)(struct pawl_store *store, struct pawl_group *group);
+    /* After PAWL_EFULL: whether there is room again, the reserve included. */
+    bool (*has_room)(struct pawl_store *store);
+    /* Removes results that ended before older_ns, and the oldest while results take more than
+     * max_bytes; at most max_rows. PAWL_PENDING: there are more. *out_cutoff_ns grows to the end
+     * of the newest one removed. */
+    int (*prune)(struct pawl_store *store, int64_t older_ns, uint64_t max_bytes, unsigned max_rows,
+                 int64_t *out_cutoff_ns);
+    /* Reads one result, its output whole. Owns: gives; one block, freed by free().
+     * Errors: PAWL_ENOENT, PAWL_ENOMEM, PAWL_ESTORE. */
+    int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run,
+                       struct pawl_result **out_result);
+    /* Tidies up while nothing waits: moves the log into the file, ... May do nothing. */
+    void (*idle)(struct pawl_store *store);
+
+    /* --- Threads: any --- */
+    void (*health)(struct pawl_store *store, struct pawl_store_health *out);
+    /* Writes a consistent copy to path, which must not exist. Blocks: long. */
+    int (*backup)(struct pawl_store *store, const char *path, struct pawl_err *err);
+
+    /* Threads: one, last. */
+    void (*close)(struct pawl_store *store);
+};
 
 #endif

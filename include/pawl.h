@@ -42,6 +42,9 @@ enum pawl_code {
     PAWL_ECLOSED = -8,     /* the engine is closing */
     PAWL_ESYS = -9,        /* a system call failed: err->text says which */
     PAWL_ESTORE = -10,     /* the store could not keep the change */
+    PAWL_EFULL = -11,      /* the store's disk is full */
+    PAWL_EBUSY = -12,      /* another process holds the store: err->text names it */
+    PAWL_EDAMAGED = -13,   /* the store is damaged, or of a newer version: err->text says which */
 };
 
 /* What went wrong, in the caller's frame; no allocation. */
@@ -135,6 +138,7 @@ struct pawl_view {
     uint64_t run_count;            /* runs started */
     uint64_t failure_count;        /* runs that ended in anything but success */
     uint64_t skipped_overlap;      /* due times that passed during a run */
+    uint64_t missed;               /* due times that passed while no engine ran, but one */
     const struct pawl_result *const *results;   /* newest last */
     size_t nresults;
     uint64_t seq;                  /* order of submission, unique in this engine */
@@ -155,11 +159,13 @@ struct pawl_op {
     int code;                           /* of the end: PAWL_OK or an error */
     bool has_view;                      /* the caller releases view */
     struct pawl_view view;              /* the task as this change left it */
+    struct pawl_result *result;         /* of pawl_read_run(): given, freed by free() */
     /* The engine's from here. */
     struct pawl_link link;
     struct pawl_handle *handle;
     struct pawl_task *task;
     void *first;
+    uint64_t run;
     int kind;
 };
 
@@ -186,7 +192,21 @@ struct pawl_cursor {
     uint64_t until;                     /* set by the first call: later tasks are not given */
 };
 
+enum pawl_store_state {
+    PAWL_STORE_NONE,                    /* memory only */
+    PAWL_STORE_OK,
+    PAWL_STORE_FULL,                    /* no room: submits are refused, other changes are kept */
+    PAWL_STORE_FAILING,                 /* changes are not kept: it is tried again each second */
+};
+
 struct pawl_stats {
+    enum pawl_store_state store_state;
+    const char *store_name;             /* a literal, "memory" where there is none */
+    bool store_is_sync;
+    uint64_t store_bytes, history_bytes;        /* on disk; of results */
+    uint64_t commits;                   /* groups made durable */
+    uint64_t unsaved;                   /* changed tasks that are not durable yet */
+    char store_problem[232];            /* empty, or the last error and what to do */
     uint64_t tasks, pending, running, waiting_ready;
     uint64_t memory_bytes;              /* scripts and kept output */
     uint64_t submitted, started, finished;
@@ -201,6 +221,10 @@ struct pawl_options {
     uint64_t max_memory_bytes;          /* scripts and kept output together */
     int keep_results;                   /* default of a task */
     uint64_t run_nofile;                /* soft descriptor limit of runs; 0: as it is */
+    int64_t keep_finished_ns;           /* how long a delay task that ran is kept; INT64_MAX: ever */
+    int64_t history_age_ns;             /* older results are removed; INT64_MAX: none */
+    uint64_t history_bytes;             /* so much of results is kept in the store */
+    bool leave_orphans;                 /* else runs that outlived a crash of the engine are ended */
     struct pawl_clock *clock;           /* NULL: the system's; borrowed */
     struct pawl_store *store;           /* NULL: memory only; taken */
     void *ctx;                          /* of the two calls below; from any thread */
@@ -212,12 +236,35 @@ struct pawl_options {
 void
 pawl_options_init(struct pawl_options *options);
 
+/* --- Stores --- */
+
+struct pawl_store_options {
+    const char *dir;                    /* made if it is not there; 0700 */
+    bool is_sync;                       /* a change survives loss of power, not only kill -9 */
+    void *ctx;                          /* of log(); from any thread */
+    void (*log)(void *ctx, enum pawl_log_level level, const char *text);
+};
+
+/* Opens the embedded store in a directory, for pawl_open(), and locks it; brings an older version
+ * up to date. Threads: any. Blocks: yes. Owns: gives.
+ * Errors: PAWL_EBUSY, PAWL_EDAMAGED, PAWL_EFULL, PAWL_ESYS, PAWL_ENOMEM. */
+int
+pawl_store_open(const struct pawl_store_options *options, struct pawl_store **out_store,
+                struct pawl_err *err);
+
+/* Verifies a store that no engine uses, reading all of it, and says what it found, a line a call.
+ * Changes nothing. Threads: any. Blocks: long. Errors: as above; PAWL_EDAMAGED: it is not sound. */
+int
+pawl_store_check(const char *dir, void (*say)(void *ctx, const char *line), void *ctx,
+                 struct pawl_err *err);
+
 /* --- The engine --- */
 
-/* Starts an engine and its threads. Runs get default dispositions for the signals that are not at
+/* Starts an engine and its threads; with a store, loads all that is in it first, and says through
+ * log() how far it is. Runs get default dispositions for the signals that are not at
  * theirs now, so set handlers before.
- * Threads: any. Blocks: shortly. Owns: gives; takes options->store, also on failure.
- * Errors: PAWL_ENOMEM, PAWL_ESYS, PAWL_EINVAL. */
+ * Threads: any. Blocks: until it is loaded. Owns: gives; takes options->store, also on failure.
+ * Errors: PAWL_ENOMEM, PAWL_ESYS, PAWL_EINVAL, PAWL_EDAMAGED, PAWL_ESTORE. */
 int
 pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct pawl_err *err);
 
@@ -295,6 +342,22 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl
 int
 pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
             struct pawl_op *op, struct pawl_err *err);
+
+/* Gives one result of a task with its whole output, also where memory dropped it (view->results has
+ * the others): op->result. Threads: the handle's. Blocks: no.
+ * Errors: PAWL_ENOENT (no such task, or no such run of it is kept), PAWL_ENOMEM; PAWL_PENDING: it
+ * is read from the store, and ends through op->done, also with PAWL_ESTORE. */
+int
+pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
+              struct pawl_op *op, struct pawl_err *err);
+
+/* Writes a consistent copy of the store to path, which must not exist, beside all other work.
+ * Threads: the handle's. Blocks: no; ends through op->done. Owns: copies path.
+ * Errors: PAWL_ESTATE (there is no store, or another copy is being written), PAWL_ENOMEM,
+ * PAWL_ESYS; PAWL_PENDING: ends with PAWL_OK, PAWL_EFULL or PAWL_ESTORE. */
+int
+pawl_backup(struct pawl_handle *handle, const char *path, struct pawl_op *op,
+            struct pawl_err *err);
 
 /* Gives one task. Threads: the handle's. Blocks: no. Locks: none. Owns: gives the view.
  * Errors: PAWL_ENOENT. */

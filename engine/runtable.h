@@ -1,0 +1,83 @@
+/* runtable.h: the table of runs in progress, which tells the next daemon what this one left behind.
+ *
+ * A file of slots, mapped into memory: what is written there survives kill -9 without a system
+ * call, so the start of a run need not wait for a commit, and works when the disk is full. It says
+ * nothing about a crash of the machine: there the store's last commit holds, and no process lives.
+ *
+ * A slot is filled before the task's state changes to "running" and is cleared once the end of the
+ * run is durable. Each worker takes slots from its own part of the table; whoever finds that a slot
+ * is not needed any more clears it.
+ *
+ * R1: frees a slot; pairs with A1, where its worker looks for a free one. */
+#ifndef PAWL_RUNTABLE_H
+#define PAWL_RUNTABLE_H
+
+#include <pawl.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#define PAWL_SLOT_NONE UINT32_MAX
+
+/* Bits of a slot's state; 0: free. */
+#define PAWL_SLOT_USED 1u
+#define PAWL_SLOT_ENDED 2u              /* the run of a task that was deleted has ended */
+#define PAWL_SLOT_FORGOTTEN 4u          /* the deletion of its task is durable */
+
+/* One slot: 64 bytes, a cache line. The same layout in every version of the file's format. */
+struct pawl_slot {
+    _Atomic uint32_t state;             /* A: written last when filled, first when cleared */
+    _Atomic int32_t pid;                /* A: relaxed: by the child itself before exec; 0: none */
+    uint64_t seq;                       /* of the task */
+    uint64_t run;                       /* its number */
+    int64_t version;                    /* of the task, with this start counted */
+    int64_t scheduled_ns;               /* the due time, on the store's scale */
+    int64_t started_ns;                 /* wall */
+    int64_t started_elapsed_ns;         /* CLOCK_BOOTTIME, just before the clone */
+    uint64_t unused;
+};
+
+struct pawl_runtable {
+    struct pawl_slot *slots;            /* I: mapped, behind the header */
+    uint32_t nslots;                    /* I */
+    bool is_same_boot;                  /* I: what was found in the slots is of this boot */
+    void *mapping;                      /* I */
+    size_t mapping_size;
+    int fd;
+};
+
+/* Opens or makes the file `runs` in dir, with room for nslots at least (a larger one stays). What
+ * an earlier daemon left is in the slots whose state is not 0.
+ * Errors: PAWL_ESYS (err says what to do), PAWL_EINVAL: not a table of runs, or a newer format. */
+int
+pawl_runtable_open(struct pawl_runtable *table, int dir_fd, uint32_t nslots, struct pawl_err *err);
+/* Notes that from now on slots are of this boot; when the old ones were looked at. */
+void
+pawl_runtable_adopt(struct pawl_runtable *table);
+void
+pawl_runtable_close(struct pawl_runtable *table);
+
+/* A worker's part of the table. Used by one thread. */
+struct pawl_slot_part {
+    struct pawl_runtable *table;
+    uint32_t first, n, next;
+};
+
+/* Part i of n. */
+void
+pawl_slot_part_init(struct pawl_slot_part *part, struct pawl_runtable *table, unsigned i,
+                    unsigned n);
+/* A free slot, still free for others to see: fill it. PAWL_SLOT_NONE: all are taken. */
+uint32_t
+pawl_slot_take(struct pawl_slot_part *part);
+
+/* Fills a slot that was taken, the state last. Threads: the one that took it. */
+void
+pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slot *values);
+/* Clears a slot. Threads: any, once a filling. PAWL_SLOT_NONE is accepted. */
+void
+pawl_slot_clear(struct pawl_runtable *table, uint32_t slot);
+/* Sets PAWL_SLOT_ENDED or PAWL_SLOT_FORGOTTEN; clears the slot if the other one is set, too. */
+void
+pawl_slot_half_clear(struct pawl_runtable *table, uint32_t slot, uint32_t bit);
+
+#endif
