@@ -62,6 +62,7 @@ struct pawl_scale {
     char boot[40];                  /* the boot's id; empty: a new store */
     int64_t anchor_ns;              /* elapsed time + this = the store's scale, in that boot */
     int64_t offset_ns;              /* elapsed time + this = wall time, when last noted */
+    int64_t noted_ns;               /* that moment, wall */
     uint64_t newest_seq;            /* the newest number handed out, when last noted */
 };
 
