@@ -15,14 +15,16 @@
 #define ROUNDS 5
 
 static double
-spawn_once_us(const struct pawl_spawner *spawner, void *stack)
+spawn_once_us(struct pawl_spawn_room *room)
 {
+    static _Atomic int32_t pid_slot;
+    struct pawl_run_facts facts = {"task", 4, 1, 1, 1800000000123456789, &pid_slot};
     struct pawl_child child;
     struct pawl_err err;
     int64_t begin = pawl_bench_now_ns(), end;
     siginfo_t info;
 
-    if (pawl_spawn(spawner, stack, "true", 4, &child, &err) != PAWL_OK)
+    if (pawl_spawn(room, "true", 4, &facts, &child, &err) != PAWL_OK)
         pawl_bench_die("%s", err.text);
     end = pawl_bench_now_ns();
     waitid(P_PIDFD, (id_t) child.pidfd, &info, WEXITED);
@@ -33,14 +35,14 @@ spawn_once_us(const struct pawl_spawner *spawner, void *stack)
 }
 
 static double
-median_us(const struct pawl_spawner *spawner, void *stack, size_t n)
+median_us(struct pawl_spawn_room *room, size_t n)
 {
     double *values = malloc(n * sizeof *values), median;
 
     if (!values)
         pawl_bench_die("out of memory");
     for (size_t i = 0; i < n; i++)
-        values[i] = spawn_once_us(spawner, stack);
+        values[i] = spawn_once_us(room);
     median = pawl_bench_quantile(values, n, 0.5);
     free(values);
     return median;
@@ -54,23 +56,24 @@ main(int argc, char **argv)
     size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : is_smoke ? 64 : 4096;
     double small[ROUNDS], large[ROUNDS], ratios[ROUNDS];
     struct pawl_spawner spawner = {.shell = "/bin/bash", .environment = environ};
-    void *stack = pawl_spawn_stack_new();
+    struct pawl_spawn_room *room;
     struct pawl_report report;
     struct pawl_err err;
     char name[64];
 
-    if (n < 1 || !stack || pawl_spawner_init(&spawner, &err) != PAWL_OK)
+    if (n < 1 || pawl_spawner_init(&spawner, &err) != PAWL_OK ||
+        !(room = pawl_spawn_room_new(&spawner)))
         pawl_bench_die("cannot start");
     pawl_report_open(&report, "Time in pawl_spawn()");
     for (int round = 0; round < ROUNDS; round++) {
         void *block;
 
-        small[round] = median_us(&spawner, stack, n);
+        small[round] = median_us(room, n);
         block = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (block == MAP_FAILED)
             pawl_bench_die("no memory");
         memset(block, 1, mib << 20);
-        large[round] = median_us(&spawner, stack, n);
+        large[round] = median_us(room, n);
         munmap(block, mib << 20);
         ratios[round] = large[round] / small[round];
     }
@@ -81,7 +84,7 @@ main(int argc, char **argv)
     pawl_report_add(&report, &(struct pawl_figure) {"spawn: large / little", "", ratios, ROUNDS,
                                                     0, 0});
     pawl_report_close(&report);
+    pawl_spawn_room_free(room);
     pawl_spawner_fini(&spawner);
-    pawl_spawn_stack_free(stack);
     return 0;
 }

@@ -61,12 +61,12 @@ pawl_run_free(struct pawl_run *run, int epoll_fd)
 }
 
 int
-pawl_run_start(struct pawl_run *run, const struct pawl_spawner *spawner, void *stack, int epoll_fd)
+pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
+               const struct pawl_run_facts *facts, int epoll_fd)
 {
     struct pawl_child child;
     siginfo_t end;
-    int code = pawl_spawn(spawner, stack, run->def->script, run->def->script_len, &child,
-                          &run->error);
+    int code = pawl_spawn(room, run->def->script, run->def->script_len, facts, &child, &run->error);
 
     if (code != PAWL_OK)
         return code;

@@ -42,8 +42,8 @@ pawl_run_free(struct pawl_run *run, int epoll_fd);
 
 /* Starts the script of run->def and watches it. On failure run->error says why. */
 int
-pawl_run_start(struct pawl_run *run, const struct pawl_spawner *spawner, void *stack,
-               int epoll_fd);
+pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
+               const struct pawl_run_facts *facts, int epoll_fd);
 
 /* Reads what there is of a pipe, a bounded part of it; closes it at its end.
  * buffer has PAWL_OUTPUT_MAX bytes. */

@@ -1,12 +1,20 @@
-/* spawn.c: starting a process. Used by the workers; holds no state of its own. */
+/* spawn.c: starting a process. Used by the workers; holds no state of its own.
+ *
+ * Who notes the pid. The kernel does, by CLONE_CHILD_SETTID: on the child's side of the clone, before
+ * the child's first instruction, in the memory that both share. So it is there before anything of
+ * the script can run, and whether or not the parent lives on: a child that was made goes its way
+ * though its parent is killed while it waits. */
 #include "spawn.h"
 
+#include "calendar.h"
 #include "err.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,6 +30,17 @@
 #define STACK_SIZE ((size_t) 64 << 10)
 #define ARG_MAX_LEN ((size_t) (128 << 10) - 1)  /* the kernel's MAX_ARG_STRLEN, less the NUL */
 #define SCRIPT_FD 3
+#define NFACTS 4                                /* variables that a run has of its own */
+
+struct pawl_spawn_room {
+    const struct pawl_spawner *spawner;         /* I */
+    char *stack;                                /* I */
+    char id[sizeof "PAWL_TASK_ID=" + PAWL_ID_MAX];
+    char run[sizeof "PAWL_RUN=18446744073709551615"];
+    char attempt[sizeof "PAWL_ATTEMPT=4294967295"];
+    char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_MAX];
+    char *environment[];                        /* I: the four above, the spawner's, NULL */
+};
 
 /* Sanitizers must not see the child: it runs in the parent's memory, on a stack of its own. */
 #if defined(__clang__)
@@ -42,7 +61,7 @@ struct kernel_sigaction {
 /* What parent and child share while the parent waits. */
 struct plan {
     const struct pawl_spawner *spawner;
-    char **argv;
+    char **argv, **environment;
     int out_fd, err_fd, script_fd;      /* of the child; script_fd -1: none */
     int error;                          /* errno of what failed in the child; 0: exec went well */
     const char *failed;                 /* and its name */
@@ -106,7 +125,7 @@ child_main(void *arg)
     }
     if (child_signals(spawner) < 0)
         return child_fail(plan, "sigaction");
-    syscall(SYS_execve, spawner->shell, plan->argv, spawner->environment);
+    syscall(SYS_execve, spawner->shell, plan->argv, plan->environment);
     return child_fail(plan, spawner->shell);
 }
 
@@ -146,10 +165,10 @@ pawl_spawner_fini(struct pawl_spawner *spawner)
     close(spawner->null_fd);
 }
 
-void *
-pawl_spawn_stack_new(void)
+static char *
+stack_new(void)
 {
-    void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
     if (stack == MAP_FAILED)
@@ -158,11 +177,52 @@ pawl_spawn_stack_new(void)
     return stack;
 }
 
-void
-pawl_spawn_stack_free(void *stack)
+struct pawl_spawn_room *
+pawl_spawn_room_new(const struct pawl_spawner *spawner)
 {
-    if (stack)
-        munmap(stack, STACK_SIZE);
+    struct pawl_spawn_room *room;
+    size_t n = 0;
+
+    while (spawner->environment[n])
+        n++;
+    room = malloc(sizeof *room + (NFACTS + n + 1) * sizeof room->environment[0]);
+    if (!room)
+        return NULL;
+    room->spawner = spawner;
+    room->environment[0] = room->id;
+    room->environment[1] = room->run;
+    room->environment[2] = room->attempt;
+    room->environment[3] = room->scheduled;
+    memcpy(room->environment + NFACTS, spawner->environment, (n + 1) * sizeof(char *));
+    room->stack = stack_new();
+    if (room->stack)
+        return room;
+    free(room);
+    return NULL;
+}
+
+void
+pawl_spawn_room_free(struct pawl_spawn_room *room)
+{
+    if (!room)
+        return;
+    munmap(room->stack, STACK_SIZE);
+    free(room);
+}
+
+/* Writes the variables of a run. */
+static void
+tell(struct pawl_spawn_room *room, const struct pawl_run_facts *facts)
+{
+    int64_t second = pawl_calendar_floor(facts->scheduled_ns, 1000000000);
+    char time[PAWL_RFC3339_MAX];
+    size_t len = pawl_calendar_format(second, 0, time) - 1;     /* without the Z */
+
+    snprintf(room->id, sizeof room->id, "PAWL_TASK_ID=%.*s", (int) facts->id_len, facts->id);
+    snprintf(room->run, sizeof room->run, "PAWL_RUN=%" PRIu64, facts->run);
+    snprintf(room->attempt, sizeof room->attempt, "PAWL_ATTEMPT=%u", facts->attempt);
+    snprintf(room->scheduled, sizeof room->scheduled, "PAWL_SCHEDULED_AT=%.*s.%09uZ", (int) len,
+             time, (unsigned) (facts->scheduled_ns - second * 1000000000));
 }
 
 static void
@@ -221,26 +281,31 @@ __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 /* A child that will exec; its pid, or -1 with errno set. */
 static pid_t
-clone_child(struct plan *plan, void *stack, int *out_pidfd)
+clone_child(struct plan *plan, char *stack, int *out_pidfd, _Atomic int32_t *pid_slot)
 {
-    return __clone(child_main, (char *) stack + STACK_SIZE,
-                   CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, plan, out_pidfd);
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+
+    if (pid_slot)
+        flags |= CLONE_CHILD_SETTID;
+    return __clone(child_main, stack + STACK_SIZE, flags, plan, out_pidfd, NULL, pid_slot);
 }
 
 int
-pawl_spawn(const struct pawl_spawner *spawner, void *stack, const char *script, size_t script_len,
-           struct pawl_child *out_child, struct pawl_err *err)
+pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
+           const struct pawl_run_facts *facts, struct pawl_child *out_child, struct pawl_err *err)
 {
     /* The script is read before it runs, so that it does not see the descriptor. */
     static const char long_script[] = "eval \"exec 3<&-; $(</dev/fd/3)\"";
     bool is_long = script_len > ARG_MAX_LEN;
     char *argv[] = {(char *) "bash", (char *) "-c", (char *) (is_long ? long_script : script),
                     (char *) "pawl", NULL};
-    struct plan plan = {.spawner = spawner, .argv = argv, .script_fd = -1};
+    struct plan plan = {.spawner = room->spawner, .argv = argv, .environment = room->environment,
+                        .script_fd = -1};
     int out[2] = {-1, -1}, error[2] = {-1, -1}, pidfd = -1, code = PAWL_ESYS;
     const char *what = "pipe";
     pid_t pid;
 
+    tell(room, facts);
     if (open_pipe(out) != 0 || open_pipe(error) != 0)
         goto out;
     what = "memfd";
@@ -249,13 +314,15 @@ pawl_spawn(const struct pawl_spawner *spawner, void *stack, const char *script, 
     plan.out_fd = out[1];
     plan.err_fd = error[1];
     what = "clone";
-    pid = clone_child(&plan, stack, &pidfd);
+    pid = clone_child(&plan, room->stack, &pidfd, facts->pid_slot);
     if (pid < 0)
         goto out;
     if (plan.error) {
         siginfo_t info;
 
         what = plan.failed;
+        if (facts->pid_slot)        /* relaxed: nothing goes with it */
+            atomic_store_explicit(facts->pid_slot, 0, memory_order_relaxed);
         waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED);
         errno = plan.error;
         goto out;

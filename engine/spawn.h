@@ -6,12 +6,13 @@
 #define PAWL_SPAWN_H
 
 #include <pawl.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /* What all children of one engine share. Threads: read-only once filled in. */
 struct pawl_spawner {
     const char *shell;              /* path of bash */
-    char **environment;
+    char **environment;             /* of all runs; none of it begins with PAWL_ */
     uint64_t nofile;                /* soft descriptor limit; 0: as it is */
     int null_fd;                    /* /dev/null, for stdin */
     uint64_t reset_signals;         /* bit n - 1: signal n is not at its default here */
@@ -30,17 +31,37 @@ pawl_spawner_init(struct pawl_spawner *spawner, struct pawl_err *err);
 void
 pawl_spawner_fini(struct pawl_spawner *spawner);
 
-/* The child's stack, one for each thread that spawns. NULL: out of memory. */
-void *
-pawl_spawn_stack_new(void);
+/* What a thread needs to spawn: the child's stack, and room for its environment, so that a start
+ * allocates nothing. One for each thread that spawns. */
+struct pawl_spawn_room;
+
+/* The spawner's environment is read here. Owns: borrows spawner until the room is freed.
+ * NULL: out of memory. */
+struct pawl_spawn_room *
+pawl_spawn_room_new(const struct pawl_spawner *spawner);
+/* NULL is accepted. */
 void
-pawl_spawn_stack_free(void *stack);
+pawl_spawn_room_free(struct pawl_spawn_room *room);
+
+/* What a run is told by its environment, and where its process notes its number. */
+struct pawl_run_facts {
+    const char *id;                 /* PAWL_TASK_ID */
+    size_t id_len;                  /* up to PAWL_ID_MAX */
+    uint64_t run;                   /* PAWL_RUN: its number */
+    unsigned attempt;               /* PAWL_ATTEMPT, from 1 */
+    int64_t scheduled_ns;           /* PAWL_SCHEDULED_AT: wall; as RFC 3339 in UTC, to the ns */
+    _Atomic int32_t *pid_slot;      /* NULL: none. Set before the child's first instruction, on the
+                                     * child's way: also if this process is killed meanwhile. 0
+                                     * again if pawl_spawn() fails. */
+};
 
 /* Runs a script (with a NUL behind it) by bash, $0 being "pawl": in a process group of its own,
- * stdin /dev/null, descriptors 0 to 2 only, default signal dispositions, empty signal mask.
- * Threads: any with all signals blocked. Blocks: until exec. Errors: PAWL_ESYS, err says why. */
+ * stdin /dev/null, descriptors 0 to 2 only, default signal dispositions, empty signal mask, the
+ * spawner's environment and what facts tell.
+ * Threads: the room's, with all signals blocked. Blocks: until exec. Errors: PAWL_ESYS, err says
+ * why. */
 int
-pawl_spawn(const struct pawl_spawner *spawner, void *stack, const char *script, size_t script_len,
-           struct pawl_child *out_child, struct pawl_err *err);
+pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
+           const struct pawl_run_facts *facts, struct pawl_child *out_child, struct pawl_err *err);
 
 #endif

@@ -32,7 +32,7 @@ struct pawl_worker {
     unsigned number;                    /* I */
     pthread_t thread;                   /* I */
     int epoll_fd, wake_fd;              /* I */
-    void *stack;                        /* I: of children until exec */
+    struct pawl_spawn_room *room;       /* I: of children until exec */
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
     struct pawl_run *live;              /* W: processes that run */
@@ -242,6 +242,10 @@ kill_overdue(struct pawl_worker *worker)
 static void
 start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event *started)
 {
+    struct pawl_run_facts facts = {
+        .id = run->task->key.bytes, .id_len = run->task->key.len, .run = started->run,
+        .attempt = 1, .scheduled_ns = started->due_ns + started->wall_ns - started->now_ns,
+    };
     int64_t now_ns;
 
     run->def = started->def;
@@ -252,7 +256,7 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
     now_ns = pawl_now(worker->engine).elapsed_ns;
     pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - run->due_ns);
-    if (pawl_run_start(run, worker->spawner, worker->stack, worker->epoll_fd) != PAWL_OK)
+    if (pawl_run_start(run, worker->room, &facts, worker->epoll_fd) != PAWL_OK)
         finish(worker, run);
 }
 
@@ -394,9 +398,9 @@ open_loop(struct pawl_worker *worker)
     if (worker->epoll_fd < 0 || worker->wake_fd < 0 ||
         epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event) != 0)
         return PAWL_ESYS;
-    worker->stack = pawl_spawn_stack_new();
+    worker->room = pawl_spawn_room_new(worker->spawner);
     worker->buffer = malloc(2 * PAWL_OUTPUT_MAX);
-    return worker->stack && worker->buffer ? PAWL_OK : PAWL_ENOMEM;
+    return worker->room && worker->buffer ? PAWL_OK : PAWL_ENOMEM;
 }
 
 void
@@ -406,7 +410,7 @@ pawl_worker_free(struct pawl_worker *worker)
         pawl_deliver(&worker->handle);      /* what came too late */
     pawl_handle_fini(&worker->handle);
     pawl_run_free(worker->spare, -1);
-    pawl_spawn_stack_free(worker->stack);
+    pawl_spawn_room_free(worker->room);
     free(worker->buffer);
     if (worker->epoll_fd >= 0)
         close(worker->epoll_fd);
