@@ -8,7 +8,8 @@
  * run is durable. Each worker takes slots from its own part of the table; whoever finds that a slot
  * is not needed any more clears it.
  *
- * R1: frees a slot; pairs with A1, where its worker looks for a free one. */
+ * R1: frees a slot; pairs with A1, where its worker looks for a free one.
+ * R2: a slot is whole; pairs with A2, where it is half cleared, and is what the next daemon reads. */
 #ifndef PAWL_RUNTABLE_H
 #define PAWL_RUNTABLE_H
 
@@ -45,14 +46,19 @@ struct pawl_runtable {
     int fd;
 };
 
-/* Opens or makes the file `runs` in dir, with room for nslots at least (a larger one stays). What
- * an earlier daemon left is in the slots whose state is not 0.
- * Errors: PAWL_ESYS (err says what to do), PAWL_EINVAL: not a table of runs, or a newer format. */
+/* Opens or makes the file `runs` in dir, with room for nslots at least (a larger one stays), and
+ * locks it until it is closed. What an earlier daemon left is in the slots whose state is not 0:
+ * none of its children is still before exec, so that a pid of 0 means that there is no process.
+ * Blocks: while another process holds the file, up to 5 s.
+ * Errors: PAWL_ESYS (err says what to do), PAWL_EBUSY: another process holds it, PAWL_EDAMAGED: not
+ * a table of runs, truncated, or of a newer format. On failure there is nothing to be closed. */
 int
 pawl_runtable_open(struct pawl_runtable *table, int dir_fd, uint32_t nslots, struct pawl_err *err);
-/* Notes that from now on slots are of this boot; when the old ones were looked at. */
+/* Notes that from now on slots are of this boot; when the old ones were looked at. If they are of
+ * another one, their pids become 0. Threads: one, before any slot is filled. */
 void
 pawl_runtable_adopt(struct pawl_runtable *table);
+/* A table that is all zero but for an fd of -1 is accepted. */
 void
 pawl_runtable_close(struct pawl_runtable *table);
 
@@ -70,13 +76,15 @@ pawl_slot_part_init(struct pawl_slot_part *part, struct pawl_runtable *table, un
 uint32_t
 pawl_slot_take(struct pawl_slot_part *part);
 
-/* Fills a slot that was taken, the state last. Threads: the one that took it. */
+/* Fills a slot that was taken, the state last; its pid is 0 until the child writes it.
+ * Threads: the one that took it. */
 void
 pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slot *values);
 /* Clears a slot. Threads: any, once a filling. PAWL_SLOT_NONE is accepted. */
 void
 pawl_slot_clear(struct pawl_runtable *table, uint32_t slot);
-/* Sets PAWL_SLOT_ENDED or PAWL_SLOT_FORGOTTEN; clears the slot if the other one is set, too. */
+/* Sets PAWL_SLOT_ENDED or PAWL_SLOT_FORGOTTEN; clears the slot if the other one is set, too.
+ * Threads: any two, each with one of the bits. PAWL_SLOT_NONE is accepted. */
 void
 pawl_slot_half_clear(struct pawl_runtable *table, uint32_t slot, uint32_t bit);
 
