@@ -19,6 +19,13 @@
 
 #define CONNECT_TIMEOUT_MS 5000L
 
+/* The call that is being made. */
+struct call {
+    CURL *curl;
+    const struct pawl_request *request;
+    struct pawl_response *response;
+};
+
 struct pawl_client {
     CURL *curl;
     struct pawl_address address;
@@ -101,8 +108,15 @@ pawl_client_task_path(struct pawl_text *path, const char *id)
 static size_t
 take_body_cb(char *data, size_t size, size_t n, void *arg)
 {
-    struct pawl_response *response = arg;
-    pawl_text_append(&response->body, data, size * n);
+    struct call *call = arg;
+    const struct pawl_sink *sink = call->request->sink;
+    long status = 0;
+
+    if (sink)
+        curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (sink && status < 300)
+        return sink->take(sink->arg, data, size * n) ? size * n : size * n + 1;
+    pawl_text_append(&call->response->body, data, size * n);
     return size * n;
 }
 
@@ -145,9 +159,12 @@ static int
 tick_cb(
     void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
 {
-    const struct pawl_wait *wait = arg;
-    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
-    wait->tick(wait->arg);
+    const struct call *call = arg;
+    const struct pawl_sink *sink = call->request->sink;
+    (void)dlnow, (void)ultotal, (void)ulnow;
+    if (sink)
+        return sink->tick(sink->arg, dltotal) ? 0 : 1;
+    call->request->wait->tick(call->request->wait->arg);
     return 0;
 }
 
@@ -210,9 +227,9 @@ fail_transfer(struct pawl_client *client, CURLcode code,
 }
 
 static void
-set_options(struct pawl_client *client, const struct pawl_request *request,
-    struct pawl_response *response)
+set_options(struct pawl_client *client, struct call *call)
 {
+    const struct pawl_request *request = call->request;
     CURL *curl = client->curl;
 
     curl_easy_reset(curl); /* keeps the connection */
@@ -222,16 +239,18 @@ set_options(struct pawl_client *client, const struct pawl_request *request,
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, silence_s(client, request));
+    if (!request->sink) {
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, silence_s(client, request));
+    }
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body_cb);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, response);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header_cb);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, response);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, call->response);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    if (request->wait) {
+    if (request->wait || request->sink) {
         curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, tick_cb);
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, request->wait);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, call);
         curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     }
     if (client->address.socket)
@@ -246,6 +265,7 @@ pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
 {
     struct pawl_text url = {0};
     struct curl_slist *headers = NULL;
+    struct call call = {client->curl, request, response};
     bool has_body = request->body || strcmp(request->method, "PUT") == 0;
 
     response->status = 0;
@@ -254,7 +274,7 @@ pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
     pawl_text_reset(&response->next);
     pawl_text_reset(&response->request_id);
     client->curl_error[0] = '\0';
-    set_options(client, request, response);
+    set_options(client, &call);
 
     pawl_text_printf(&url, "%s%s", client->address.base, request->path);
     curl_easy_setopt(client->curl, CURLOPT_URL, url.data);
@@ -274,6 +294,8 @@ pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
     CURLcode code = curl_easy_perform(client->curl);
     curl_slist_free_all(headers);
     pawl_text_fini(&url);
+    if (request->sink && (code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK))
+        return PAWL_EXIT_SINK;
     if (code != CURLE_OK)
         return fail_transfer(client, code, request, fail);
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &response->status);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Exit statuses; they are part of the contract with scripts. */
 enum pawl_exit {
@@ -21,6 +22,7 @@ enum pawl_exit {
     PAWL_EXIT_UNREACHABLE = 6,
     PAWL_EXIT_TIMED_OUT = 7,
     PAWL_EXIT_PARTLY = 8, /* of several tasks, some were done */
+    PAWL_EXIT_SINK = -1,  /* internal: the request's sink took no more */
 };
 
 struct pawl_fail {
@@ -36,12 +38,21 @@ struct pawl_wait {
     void *arg;
 };
 
+/* Where a long answer goes, instead of into the response. With a sink the tick judges how long
+ * the daemon may be silent. */
+struct pawl_sink {
+    bool (*take)(void *arg, const void *data, size_t len); /* false: no more */
+    bool (*tick)(void *arg, int64_t total); /* about once a second; total 0: not known */
+    void *arg;
+};
+
 struct pawl_request {
     const char *method;
     const char *path; /* encoded, with its query */
     const char *body; /* JSON, or NULL */
     size_t body_len;
     const struct pawl_wait *wait; /* NULL: the answer comes at once */
+    const struct pawl_sink *sink; /* NULL: the answer is short; not with wait */
 };
 
 struct pawl_response {
@@ -64,7 +75,8 @@ void pawl_client_close(struct pawl_client *client);
 const char *pawl_client_address(const struct pawl_client *client);
 
 /* Sends a request and takes its answer into response, which may be used again and again.
- * A status of 400 and above is a failure. Blocks: yes. */
+ * A status of 400 and above is a failure, whose body never goes to the sink. PAWL_EXIT_SINK: the
+ * sink gave up, and knows why. Blocks: yes. */
 int pawl_client_call(struct pawl_client *client, const struct pawl_request *request,
     struct pawl_response *response, struct pawl_fail *fail);
 void pawl_client_response_fini(struct pawl_response *response);

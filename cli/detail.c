@@ -124,12 +124,34 @@ add_script(struct pawl_text *out, const json_t *task)
     }
 }
 
+/* " (1 failed, 3 missed, 2 skipped)": runs that failed, and due times without a run. */
+static void
+add_counts(struct pawl_text *out, const json_t *task)
+{
+    const json_t *skipped = json_object_get(task, "skipped");
+    const struct {
+        int64_t n;
+        const char *what;
+    } counts[] = {
+        {pawl_fields_number(task, "failureCount", 0), "failed"},
+        {pawl_fields_number(task, "missed", 0), "missed"},
+        {pawl_fields_number(skipped, "overlap", 0), "skipped"},
+    };
+    const char *before = " (";
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].n > 0) {
+            pawl_text_printf(out, "%s%" PRId64 " %s", before, counts[i].n, counts[i].what);
+            before = ", ";
+        }
+    pawl_text_puts(out, *before == ',' ? ")" : "");
+}
+
 void
 pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespec *now,
     bool has_colour)
 {
     const json_t *results = json_object_get(task, "results");
-    int64_t nfailed = pawl_fields_number(task, "failureCount", 0);
     int64_t nrunning = pawl_fields_number(task, "running", 0);
 
     add_name(out, "ID");
@@ -156,8 +178,7 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     add_point_line(out, "NEXT", task, "nextRun", now);
     add_name(out, "RUNS");
     pawl_fields_add_number(out, task, "runCount");
-    if (nfailed > 0)
-        pawl_text_printf(out, " (%" PRId64 " failed)", nfailed);
+    add_counts(out, task);
     pawl_text_puts(out, "\n");
     add_name(out, "RESULTS");
     pawl_text_printf(out, "%zu (the newest ", json_array_size(results));

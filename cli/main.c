@@ -71,6 +71,30 @@ static const struct pawl_command commands[] = {
         .most = SIZE_MAX,
         .needs_daemon = true,
         .format = PAWL_FORMAT_DETAIL},
+    {.name = "runs",
+        .alias = "r",
+        .run = pawl_cmd_runs,
+        .summary = "list the runs of a task, the newest first",
+        .usage = "ID [-limit=N]",
+        .examples = "  pawl runs beat\n"
+                    "  pawl runs beat -limit=3 -o wide\n"
+                    "  pawl runs beat -o ndjson | jq -r 'select(.outcome != \"success\") | .run'\n",
+        .flags = pawl_cmd_runs_flags,
+        .least = 1,
+        .most = 1,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
+    {.name = "logs",
+        .run = pawl_cmd_logs,
+        .summary = "print what a run of a task wrote",
+        .usage = "ID [RUN] [-stderr]",
+        .examples = "  pawl logs beat\n"
+                    "  pawl logs beat 17 -stderr\n",
+        .flags = pawl_cmd_logs_flags,
+        .least = 1,
+        .most = 2,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_DETAIL},
     {.name = "stop",
         .run = pawl_cmd_stop,
         .summary = "let a task not run any more",
@@ -105,6 +129,17 @@ static const struct pawl_command commands[] = {
         .most = 1,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
+    {.name = "backup",
+        .run = pawl_cmd_backup,
+        .summary = "write a consistent copy of the daemon's store",
+        .usage = "FILE [-force]",
+        .examples = "  pawl backup pawl-$(date +%F).db\n"
+                    "  pawl backup - | zstd > pawl.db.zst\n",
+        .flags = pawl_cmd_backup_flags,
+        .least = 1,
+        .most = 1,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_DETAIL},
     {.name = "help",
         .run = pawl_cmd_help,
         .summary = "print the help of a command",
@@ -184,6 +219,8 @@ check_words(const struct pawl_cli *cli)
         if (!*cli->words[i])
             return fail_usage(cli, cli->command->run == pawl_cmd_next
                                        ? "an expression has at least one character"
+                                   : cli->command->run == pawl_cmd_backup
+                                       ? "a FILE has at least one character"
                                        : "an ID has at least one character");
     if (cli->nwords >= cli->command->least && cli->nwords <= cli->command->most)
         return PAWL_EXIT_OK;

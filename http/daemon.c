@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup.h"
 #include "guard.h"
 #include "listen.h"
 #include "request.h"
@@ -127,19 +128,56 @@ listen_all(struct pawl_daemon *daemon, struct pawl_err *err)
     return PAWL_OK;
 }
 
+/* A span of which 0 means no end. */
+static int64_t
+or_endless(int64_t ns)
+{
+    return ns > 0 ? ns : INT64_MAX;
+}
+
+/* NULL with --ephemeral. */
+static int
+open_store(struct pawl_daemon *daemon, struct pawl_store **out_store, struct pawl_err *err)
+{
+    const struct pawl_settings *settings = daemon->settings;
+    struct pawl_store_options options = {
+        .dir = settings->data,
+        .is_sync = settings->durability == PAWL_DURABILITY_SYNC,
+        .ctx = daemon,
+        .log = engine_log,
+    };
+    int rc;
+
+    *out_store = NULL;
+    if (settings->ephemeral)
+        return PAWL_OK;
+    rc = pawl_store_open(&options, out_store, err);
+    if (rc == PAWL_OK)
+        pawl_backup_sweep(settings->data);
+    return rc;
+}
+
 static int
 open_engine(struct pawl_daemon *daemon, struct pawl_err *err)
 {
     const struct pawl_settings *settings = daemon->settings;
     struct pawl_options options;
+    int rc;
 
     pawl_options_init(&options);
+    if ((rc = open_store(daemon, &options.store, err)) != PAWL_OK)
+        return rc;
     options.nworkers = (unsigned) settings->workers;
     options.max_running = (unsigned) settings->max_running;
     options.max_pending = (uint64_t) settings->max_pending;
     options.max_memory_bytes = (uint64_t) settings->max_memory_bytes;
     options.keep_results = (int) settings->keep_results;
     options.run_nofile = daemon->limits->old_nofile;
+    options.keep_finished_ns = or_endless(settings->keep_finished_ns);
+    options.history_age_ns = or_endless(settings->history_age_ns);
+    options.history_bytes =
+        settings->history_bytes > 0 ? (uint64_t) settings->history_bytes : UINT64_MAX;
+    options.leave_orphans = settings->orphans == 1;
     options.ctx = daemon;
     options.log = engine_log;
     options.failed = component_failed;
@@ -165,6 +203,7 @@ open_server(struct pawl_daemon *daemon, struct pawl_err *err)
         .engine = daemon->engine,
         .log = daemon->log,
         .guard = &daemon->guard,
+        .data_dir = settings->ephemeral ? NULL : settings->data,
         .nthreads = (unsigned) settings->http_threads,
         .max_connections = (unsigned) settings->max_connections,
         .max_body_bytes = (size_t) settings->max_body_bytes,

@@ -109,9 +109,16 @@ add_headers(struct pawl_request *request, struct MHD_Response *response)
 {
     char number[16];
 
-    if (request->answer.len > 0 || request->read != NULL)
-        MHD_add_response_header(response, "Content-Type",
-            request->is_problem ? "application/problem+json" : "application/json");
+    if (request->is_problem)
+        MHD_add_response_header(response, "Content-Type", "application/problem+json");
+    else if (request->content_type != NULL)
+        MHD_add_response_header(response, "Content-Type", request->content_type);
+    else if (request->answer.len > 0 || request->read != NULL)
+        MHD_add_response_header(response, "Content-Type", "application/json");
+    if (request->content_type != NULL)      /* what scripts wrote is no page of ours */
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (request->disposition != NULL && !request->is_problem)
+        MHD_add_response_header(response, "Content-Disposition", request->disposition);
     MHD_add_response_header(response, "X-Request-ID", request->id);
     if (request->link.len > 0 && !request->link.failed) {
         pawl_buffer_append(&request->link, "", 1);
@@ -134,15 +141,28 @@ add_headers(struct pawl_request *request, struct MHD_Response *response)
         MHD_add_response_header(response, "Connection", "close");
 }
 
-/* The body stays in the request, which outlives the response. */
+/* The body stays in the request, which outlives the response; a file is the response's. */
+static struct MHD_Response *
+make_response(struct pawl_request *request)
+{
+    struct MHD_Response *response;
+
+    if (request->has_file && !request->is_problem) {
+        response = MHD_create_response_from_fd64(request->file_bytes, request->file_fd);
+        request->has_file = response == NULL;
+        return response;
+    }
+    if (request->read != NULL)
+        return MHD_create_response_from_callback(
+            MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, request, NULL);
+    return MHD_create_response_from_buffer(
+        request->answer.len, request->answer.data, MHD_RESPMEM_PERSISTENT);
+}
+
 static enum MHD_Result
 queue_answer(struct pawl_request *request)
 {
-    struct MHD_Response *response =
-        request->read != NULL ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN,
-                                    STREAM_BLOCK, read_stream, request, NULL)
-                              : MHD_create_response_from_buffer(request->answer.len,
-                                    request->answer.data, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = make_response(request);
     enum MHD_Result queued;
 
     if (response == NULL)

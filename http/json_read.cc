@@ -65,6 +65,7 @@ constexpr struct {
     {"failureCount", "failurecount"},
     {"running", "running"},
     {"skipped", "skipped"},
+    {"missed", "missed"},
 };
 constexpr int NFIELDS = sizeof fields / sizeof *fields;
 

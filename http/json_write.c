@@ -264,7 +264,8 @@ put_state(char *at, const struct pawl_view *view)
     at = put_uint(put(at, ",\"runCount\":"), view->run_count);
     at = put_uint(put(at, ",\"failureCount\":"), view->failure_count);
     at = put_uint(put(at, ",\"skipped\":{\"overlap\":"), view->skipped_overlap);
-    at = put_int(put(at, "},\"running\":"), view->running);
+    at = put_uint(put(at, "},\"missed\":"), view->missed);
+    at = put_int(put(at, ",\"running\":"), view->running);
     return put(at, ",\"results\":[");
 }
 

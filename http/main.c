@@ -6,6 +6,7 @@
 
 #include "daemon.h"
 #include "request.h"
+#include "state_dir.h"
 
 #define EXIT_USAGE 2
 #define USER_ADDRESS "127.0.0.1:8865"
@@ -33,6 +34,16 @@ print(struct pawl_buffer *buffer)
     return ok ? 0 : say(1, "cannot write to stdout");
 }
 
+/* Where tasks are kept when nobody said where. */
+static int
+settle_data(struct pawl_settings *settings, struct pawl_err *err)
+{
+    if (settings->ephemeral || settings->data != NULL)
+        return PAWL_OK;
+    return pawl_state_dir(
+        geteuid() == 0, getenv("XDG_STATE_HOME"), getenv("HOME"), &settings->data, err);
+}
+
 /* The settings that follow from who and where we are. */
 static int
 settle(struct pawl_settings *settings, const struct pawl_limits *limits,
@@ -50,6 +61,8 @@ settle(struct pawl_settings *settings, const struct pawl_limits *limits,
         *err = (struct pawl_err){PAWL_ENOMEM, NULL, "out of memory"};
         return PAWL_ENOMEM;
     }
+    if ((rc = settle_data(settings, err)) != PAWL_OK)
+        return rc;
     rc = pawl_limits_apply(limits, settings, &lowered, err);
     if (rc == PAWL_OK && lowered)
         pawl_log_write(log, PAWL_LOG_WARN, NULL, 0,
@@ -60,20 +73,23 @@ settle(struct pawl_settings *settings, const struct pawl_limits *limits,
     return rc;
 }
 
-static int
-start(const struct pawl_settings *settings, const struct pawl_limits *limits,
-      const struct pawl_log *log)
+static void
+print_finding(void *ctx, const char *line)
 {
-    if (settings->data != NULL)
-        return say(EXIT_USAGE,
-            "--data: durable storage is not in this version yet, tasks are "
-            "kept in memory: start with --ephemeral");
-    if (!settings->ephemeral)
-        pawl_log_write(log, PAWL_LOG_WARN, NULL, 0,
-            "tasks are kept in memory and end with the daemon: durable storage is not in "
-            "this "
-            "version yet (--ephemeral says that this is meant)");
-    return pawl_daemon_run(settings, limits, log);
+    (void) ctx;
+    puts(line);
+}
+
+/* Whether the store in a directory is sound. */
+static int
+check(const char *dir)
+{
+    struct pawl_err err;
+    int rc = pawl_store_check(dir, print_finding, NULL, &err);
+
+    if (fflush(stdout) != 0)
+        return say(1, "cannot write to stdout");
+    return rc == PAWL_OK ? 0 : say(1, err.text);
 }
 
 /* After the options were read. */
@@ -94,13 +110,15 @@ act(struct pawl_settings *settings, const struct pawl_limits *limits)
         pawl_buffer_append_str(&buffer, "pawld " PAWL_VERSION "\n");
         return print(&buffer);
     }
+    if (settings->check != NULL)
+        return check(settings->check);
     if (settle(settings, limits, &log, &err) != PAWL_OK)
         return say(err.code == PAWL_EINVAL ? EXIT_USAGE : 1, err.text);
     if (settings->print_config) {
         pawl_settings_print(settings, &buffer);
         return print(&buffer);
     }
-    return start(settings, limits, &log);
+    return pawl_daemon_run(settings, limits, &log);
 }
 
 int

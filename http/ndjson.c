@@ -107,11 +107,9 @@ line_done(struct pawl_op *op)
         stream->accepted++;
         pawl_request_log(request, "submitted", done->id, done->id_len);
     } else {
-        struct pawl_err err = {
-            op->code, NULL, "the store could not keep the task: see the log"};
         struct pawl_problem problem;
 
-        pawl_problem_from_err(&problem, &err);
+        pawl_problem_from_store(&problem, PAWL_CHANGE_SUBMIT, op->code);
         reject(stream, done->line, done->id, done->id_len, &problem);
     }
     free(done);

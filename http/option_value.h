@@ -31,6 +31,7 @@ struct pawl_option {
     const char *const *words;       /* ended by NULL */
     int64_t min, max;
     bool no_key;                    /* no key of the file */
+    bool is_request;                /* asks for something to be done: a flag, and no more */
 };
 
 struct pawl_text_span {

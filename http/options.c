@@ -11,24 +11,30 @@
 
 #define AT(member) offsetof(struct pawl_settings, member)
 #define NANO INT64_C(1000000000)
+#define YEARS_100 (INT64_C(100) * 366 * 86400 * NANO)
 
 static const char *const durability_words[] = {"sync", "process", NULL};
+static const char *const orphan_words[] = {"kill", "leave", NULL};
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 
-/* In the order of --help. A flag that only asks for something is no key of the file. */
+/* In the order of --help. */
 static const struct pawl_option table[] = {
     {"listen", PAWL_OPTION_TEXTS, AT(listen), .argument = "ADDRESS",
      .help = "listen on 127.0.0.1:8865 or unix:/path; repeatable; port 0: any free one"},
     {"host", PAWL_OPTION_TEXTS, AT(hosts), .argument = "NAME",
      .help = "also serve requests for this Host; may be repeated"},
     {"data", PAWL_OPTION_TEXT, AT(data), .argument = "DIR",
-     .help = "keep tasks in this directory (not in this version yet)"},
+     .help = "keep tasks in this directory; default $XDG_STATE_HOME/pawl, else "
+             "~/.local/state/pawl, of root /var/lib/pawl"},
     {"ephemeral", PAWL_OPTION_BOOL, AT(ephemeral),
      .help = "keep tasks in memory only: they end with the daemon"},
     {"durability", PAWL_OPTION_WORD, AT(durability), .argument = "sync|process",
      .words = durability_words, .fallback = "sync",
      .help = "an answered change survives: power loss (sync), kill -9 (process)"},
+    {"orphans", PAWL_OPTION_WORD, AT(orphans), .argument = "kill|leave",
+     .words = orphan_words, .fallback = "kill",
+     .help = "runs that a daemon left alive which was killed: end them, or let them be"},
     {"workers", PAWL_OPTION_COUNT, AT(workers), .argument = "N", .max = 1024,
      .fallback = "0", .help = "threads that start and watch runs; 0: one a core"},
     {"http-threads", PAWL_OPTION_COUNT, AT(http_threads), .argument = "N", .max = 64,
@@ -50,6 +56,14 @@ static const struct pawl_option table[] = {
     {"keep-results", PAWL_OPTION_COUNT, AT(keep_results), .argument = "N",
      .max = PAWL_KEEP_MAX, .fallback = "10",
      .help = "results kept of a task that does not say"},
+    {"history-age", PAWL_OPTION_SPAN, AT(history_age_ns), .argument = "DURATION",
+     .max = YEARS_100, .fallback = "720h", .help = "older results are removed; 0s: none"},
+    {"history-bytes", PAWL_OPTION_SIZE, AT(history_bytes), .argument = "SIZE",
+     .max = INT64_MAX, .fallback = "1GiB",
+     .help = "of all results together, the oldest go first; 0: no bound"},
+    {"keep-finished", PAWL_OPTION_SPAN, AT(keep_finished_ns), .argument = "DURATION",
+     .max = YEARS_100, .fallback = "168h",
+     .help = "how long a delay task that ran or was stopped is kept; 0s: for ever"},
     {"grace", PAWL_OPTION_SPAN, AT(grace_ns), .argument = "DURATION",
      .max = 366 * 86400 * NANO, .fallback = "30s",
      .help = "how long runs may take to end when the daemon is told to"},
@@ -63,11 +77,13 @@ static const struct pawl_option table[] = {
      .words = level_words, .fallback = "info", .help = "error, warn, info or debug"},
     {"log-format", PAWL_OPTION_WORD, AT(log_format), .argument = "text|json",
      .words = format_words, .fallback = "text", .help = "of the log, on stderr"},
-    {"print-config", PAWL_OPTION_BOOL, AT(print_config), .no_key = true,
+    {"check", PAWL_OPTION_TEXT, AT(check), .argument = "DIR", .is_request = true,
+     .help = "verify the store in this directory, say what was found, and exit"},
+    {"print-config", PAWL_OPTION_BOOL, AT(print_config), .is_request = true,
      .help = "print what all of this comes to as a config file, and exit"},
-    {"version", PAWL_OPTION_BOOL, AT(version), .no_key = true,
+    {"version", PAWL_OPTION_BOOL, AT(version), .is_request = true,
      .help = "print the version, and exit"},
-    {"help", PAWL_OPTION_BOOL, AT(help), .no_key = true, .help = "print this, and exit"},
+    {"help", PAWL_OPTION_BOOL, AT(help), .is_request = true, .help = "print this, and exit"},
 };
 #define NOPTIONS (sizeof table / sizeof table[0])
 
@@ -179,7 +195,7 @@ read_env(struct reading *reading, char *const *envp)
                                                      : '?');
         }
         i = find(name, n);
-        if (i == NOPTIONS || (table[i].no_key && table[i].kind == PAWL_OPTION_BOOL))
+        if (i == NOPTIONS || table[i].is_request)
             continue;               /* the client has variables, too */
         if (*value == '\0')
             continue;               /* set to nothing is as good as not set */
@@ -214,7 +230,7 @@ read_line(struct reading *reading, char *line, const char *where)
     i = find(key.text, key.len);
     if (i == NOPTIONS)
         return unknown(reading, where, key.text, key.len);
-    if (table[i].no_key)
+    if (table[i].no_key || table[i].is_request)
         return pawl_option_fail(reading->err, "%s'%s' cannot be set in a file", where,
             table[i].name);
     if (reading->now[i] && table[i].kind != PAWL_OPTION_TEXTS)
@@ -285,7 +301,7 @@ void
 pawl_settings_print(const struct pawl_settings *settings, struct pawl_buffer *buffer)
 {
     for (size_t i = 0; i < NOPTIONS; i++)
-        if (!table[i].no_key)
+        if (!table[i].no_key && !table[i].is_request)
             pawl_option_print(&table[i], settings, buffer);
 }
 

@@ -25,16 +25,19 @@ enum pawl_durability { PAWL_DURABILITY_SYNC, PAWL_DURABILITY_PROCESS };
 /* The values. Text is owned; numbers are 0 where the daemon is to choose. */
 struct pawl_settings {
     struct pawl_option_list listen, hosts;
-    char *data, *config;            /* NULL: not given */
+    char *data, *config, *check;    /* NULL: not given */
     bool ephemeral;
     bool print_config, version, help;
     bool log_json;                  /* from log_format */
     int64_t durability;             /* enum pawl_durability */
+    int64_t orphans;                /* 0 kill, 1 leave */
     int64_t log_level;              /* enum pawl_log_level */
     int64_t log_format;             /* 0 text, 1 json */
     int64_t workers, http_threads, max_running, max_pending, max_connections,
         keep_results;
     int64_t max_memory_bytes, max_body_bytes;
+    int64_t history_bytes;          /* 0: no bound, and so are the two: */
+    int64_t history_age_ns, keep_finished_ns;
     int64_t grace_ns, request_timeout_ns;
 };
 

@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "backup.h"
 #include "ndjson.h"
 #include "stream.h"
 
@@ -70,6 +72,7 @@ reset(struct pawl_request *request)
     request->route = NULL;
     request->status = 0;
     request->is_problem = request->must_close = false;
+    request->content_type = request->disposition = NULL;
     request->allow = 0;
     request->retry_after_s = 0;
     request->read = NULL;
@@ -86,6 +89,10 @@ pawl_request_release(struct pawl_request *request)
         return;
     pawl_stream_free(request);
     pawl_ndjson_free(request);
+    pawl_backup_free(request);
+    if (request->has_file)
+        close(request->file_fd);
+    request->has_file = false;
     http->nactive--;
     http->held_bytes -= request->held_bytes;
     request->held_bytes = 0;
@@ -195,6 +202,15 @@ pawl_request_stream(struct pawl_request *request, int status,
     pawl_request_answer(request, status);
     if (request->is_problem)
         request->read = NULL;
+}
+
+void
+pawl_request_file(struct pawl_request *request, int status, int fd, uint64_t nbytes)
+{
+    request->has_file = true;
+    request->file_fd = fd;
+    request->file_bytes = nbytes;
+    pawl_request_answer(request, status);
 }
 
 void

@@ -48,6 +48,7 @@ struct pawl_service {
     struct pawl *engine;
     const struct pawl_log *log;
     const struct pawl_guard *guard;
+    const char *data_dir;       /* where the store is; NULL: memory only */
     size_t max_body_bytes;
     size_t max_held_bytes;      /* of bodies that one thread holds */
     int64_t request_timeout_ns;
@@ -117,6 +118,8 @@ struct pawl_request {
     int status;
     struct pawl_buffer answer;
     bool is_problem;                        /* application/problem+json */
+    const char *content_type;               /* of what is no problem; NULL: JSON */
+    const char *disposition;                /* Content-Disposition, or NULL */
     struct pawl_buffer link;                /* a Link header, or empty */
     unsigned allow;                         /* methods of an Allow header, or 0 */
     int retry_after_s;
@@ -124,6 +127,9 @@ struct pawl_request {
     /* Gives a long answer, up to max bytes into out at a time, or one of PAWL_READ_...;
      * NULL: the answer is the buffer above. */
     ssize_t (*read)(struct pawl_request *request, char *out, size_t max);
+    bool has_file;                          /* the answer is this file, from its start */
+    int file_fd;
+    uint64_t file_bytes;
     struct pawl_problem refused;            /* status not 0: said after the body */
 
     /* The handler's. */
@@ -135,6 +141,7 @@ struct pawl_request {
     void (*wait_over)(struct pawl_request *request);
     struct pawl_ndjson *ndjson;
     struct pawl_stream *stream;
+    char *backup_path;                      /* of the copy that is being written */
 };
 
 /* Answers 200-299 with the JSON in request->answer; one whose memory ran out becomes 503.
@@ -146,6 +153,11 @@ pawl_request_answer(struct pawl_request *request, int status);
 void
 pawl_request_stream(struct pawl_request *request, int status,
                     ssize_t (*read)(struct pawl_request *request, char *out, size_t max));
+
+/* The same with the content of a file, whose length is told.
+ * Threads: its HTTP thread. Blocks: reading it. Owns: takes fd. */
+void
+pawl_request_file(struct pawl_request *request, int status, int fd, uint64_t nbytes);
 
 /* Answers with a problem document. Threads: its HTTP thread. Blocks: no. Owns: copies. */
 void

@@ -19,6 +19,14 @@ static const struct pawl_route routes[] = {
     {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = ""},
     {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
         .params = " kill "},
+    {PAWL_GET, "/api/tasks/{id}/runs", pawl_tasks_runs, "list a task's runs, the newest first",
+        .params = " limit before "},
+    {PAWL_GET, "/api/tasks/{id}/runs/{n}", pawl_tasks_run, "show a run with its whole output",
+        .params = ""},
+    {PAWL_GET, "/api/tasks/{id}/runs/{n}/output", pawl_tasks_output,
+        "give what a run wrote, as text", .params = " stream "},
+    {PAWL_GET, "/api/backup", pawl_tasks_backup, "give a consistent copy of the store",
+        .params = ""},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
         .params = ""},
     {PAWL_GET, "/api/next", pawl_tasks_next, "show when an expression fires",
@@ -158,7 +166,7 @@ pawl_routes_print(struct pawl_buffer *buffer)
         for (size_t j = NMETHODS; j-- > 0;)
             if (methods[j].method == routes[i].method)
                 name = methods[j].name;
-        snprintf(line, sizeof line, "ROUTE  %-6s  %-15s  %s\n", name, routes[i].path,
+        snprintf(line, sizeof line, "ROUTE  %-6s  %-31s  %s\n", name, routes[i].path,
             routes[i].what);
         pawl_buffer_append_str(buffer, line);
     }

@@ -29,6 +29,7 @@ pawl_server_open(const struct pawl_server_options *options,
     server->service.engine = options->engine;
     server->service.log = options->log;
     server->service.guard = options->guard;
+    server->service.data_dir = options->data_dir;
     server->service.max_body_bytes = options->max_body_bytes;
     server->service.max_held_bytes = options->max_held_bytes;
     server->service.request_timeout_ns = options->request_timeout_ns;

@@ -17,6 +17,7 @@ struct pawl_server_options {
     struct pawl *engine;                /* borrowed, and so are log and guard */
     const struct pawl_log *log;
     const struct pawl_guard *guard;
+    const char *data_dir;               /* where the store is; NULL: memory only; borrowed */
     unsigned nthreads;
     unsigned max_connections;
     size_t max_body_bytes;

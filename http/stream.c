@@ -23,6 +23,8 @@ struct pawl_stream {
     struct pawl_view view;      /* the task being written */
     bool has_view;
     size_t next_result;
+    bool is_runs;               /* only results of the view, from next_result down */
+    size_t nruns;               /* so many more */
     size_t sent;                /* of the buffer, by read() */
     int patience;               /* looks for a task that passes the filter, in this turn */
 };
@@ -53,6 +55,23 @@ begin_task(struct pawl_request *request, struct pawl_stream *stream)
     pawl_json_write_head(&request->answer, &stream->view);
 }
 
+/* Writes one piece of a list of runs: a result, or the end. */
+static void
+write_run(struct pawl_request *request, struct pawl_stream *stream)
+{
+    struct pawl_buffer *out = &request->answer;
+
+    if (stream->nruns > 0) {
+        pawl_buffer_append_char(out, stream->is_open ? ',' : '[');
+        pawl_json_write_result(out, stream->view.results[--stream->next_result]);
+        stream->nruns--;
+    } else {
+        pawl_buffer_append_str(out, stream->is_open ? "]" : "[]");
+        stream->is_over = true;
+    }
+    stream->is_open = true;
+}
+
 /* Writes one piece: a head, a result, or what stands between. */
 static void
 write_piece(struct pawl_request *request, struct pawl_stream *stream)
@@ -60,7 +79,9 @@ write_piece(struct pawl_request *request, struct pawl_stream *stream)
     struct pawl_buffer *out = &request->answer;
     struct pawl_view *view = &stream->view;
 
-    if (!stream->has_view) {
+    if (stream->is_runs) {
+        write_run(request, stream);
+    } else if (!stream->has_view) {
         int code = next_task(request, stream);
 
         if (code == PAWL_PENDING) {
@@ -170,6 +191,23 @@ pawl_stream_task(struct pawl_request *request, const struct pawl_view *view)
     request->stream->listing.newest = SIZE_MAX;
     pawl_view_share(view, &request->stream->view);
     begin_task(request, request->stream);
+    answer(request);
+}
+
+void
+pawl_stream_runs(struct pawl_request *request, const struct pawl_view *view, size_t end,
+                 size_t n)
+{
+    struct pawl_stream *stream = request->stream = calloc(1, sizeof *stream);
+
+    if (stream == NULL) {
+        pawl_request_fail(request, 503, NULL, "out of memory");
+        return;
+    }
+    stream->is_runs = stream->has_view = true;
+    stream->next_result = end;
+    stream->nruns = n;
+    pawl_view_share(view, &stream->view);
     answer(request);
 }
 

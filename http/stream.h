@@ -1,5 +1,5 @@
-/* stream.h: long answers written piece by piece: a list of tasks, or one task with much
- * output. Memory is bounded by the largest piece, whatever the number of tasks and
+/* stream.h: long answers written piece by piece: a list of tasks, one task with much
+ * output, or its runs. Memory is bounded by the largest piece, whatever the number of tasks and
  * results.
  * Threads: the request's HTTP thread. Blocks: no. */
 #ifndef PAWL_STREAM_H
@@ -23,6 +23,12 @@ pawl_stream_list(struct pawl_request *request, const struct pawl_listing *listin
 /* Answers 200 with one task. Owns: borrows view. */
 void
 pawl_stream_task(struct pawl_request *request, const struct pawl_view *view);
+
+/* Answers 200 with an array of n results of a task: those that end before the place `end` among
+ * its results, the newest first. Owns: borrows view. */
+void
+pawl_stream_runs(struct pawl_request *request, const struct pawl_view *view, size_t end,
+                 size_t n);
 
 /* Frees the request's stream, if it has one. */
 void

@@ -5,6 +5,20 @@
 #include "params.h"
 #include "stream.h"
 
+/* What the request asked for. */
+static enum pawl_problem_change
+change_of(const struct pawl_request *request)
+{
+    switch (request->method) {
+    case PAWL_PUT:
+        return PAWL_CHANGE_STOP;
+    case PAWL_DELETE:
+        return PAWL_CHANGE_DELETE;
+    default:
+        return PAWL_CHANGE_SUBMIT;
+    }
+}
+
 /* The engine's last word on a change. */
 static void
 answer_op(struct pawl_request *request)
@@ -19,10 +33,10 @@ answer_op(struct pawl_request *request)
         pawl_request_log(request, "deleted", pawl_tasks_id(request)->text,
             pawl_tasks_id(request)->len);
     if (op->code != PAWL_OK) {
-        struct pawl_err err = {
-            op->code, NULL, "the store could not keep the change: see the log"};
+        struct pawl_problem problem;
 
-        pawl_request_fail_err(request, &err);
+        pawl_problem_from_store(&problem, change_of(request), op->code);
+        pawl_request_refuse(request, &problem);
     } else if (op->has_view) {
         pawl_stream_task(request, &op->view);
     } else {

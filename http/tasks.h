@@ -18,6 +18,14 @@ pawl_tasks_stop(struct pawl_request *request);          /* tasks.c */
 void
 pawl_tasks_delete(struct pawl_request *request);        /* tasks.c */
 void
+pawl_tasks_runs(struct pawl_request *request);          /* runs.c */
+void
+pawl_tasks_run(struct pawl_request *request);           /* runs.c */
+void
+pawl_tasks_output(struct pawl_request *request);        /* runs.c */
+void
+pawl_tasks_backup(struct pawl_request *request);        /* backup.c */
+void
 pawl_tasks_health(struct pawl_request *request);        /* health.c */
 void
 pawl_tasks_next(struct pawl_request *request);          /* next.c */

@@ -127,7 +127,7 @@ static const struct {
      "\"status\":\"0\",\"state\":null,\"lastStatusUpdated\":{},\"Version\":[],"
      "\"createdAt\":1,"
      "\"nextRun\":false,\"previousRun\":\"\",\"runCount\":18446744073709551615,"
-     "\"failureCount\":-1,\"running\":true,\"skipped\":{\"overlap\":0}}", 1, -1},
+     "\"failureCount\":-1,\"running\":true,\"skipped\":{\"overlap\":0},\"missed\":3}", 1, -1},
 };
 
 static void

@@ -155,7 +155,8 @@ static const char HEAD[] =
     "\"createdAt\":\"1970-01-01T00:00:00.000000000+00:00\","
     "\"nextRun\":\"1970-01-01T00:00:07.000000000+00:00\",\"previousRun\":null,"
     "\"runCount\":4,"
-    "\"failureCount\":2,\"skipped\":{\"overlap\":18446744073709551615},\"running\":0,"
+    "\"failureCount\":2,\"skipped\":{\"overlap\":18446744073709551615},"
+    "\"missed\":18446744073709551615,\"running\":0,"
     "\"results\":[";
 
 static const struct pawl_result *const results[] = {&killed, &broken, &fine};
@@ -165,7 +166,7 @@ static const struct pawl_view view = {
     .script_len = 9, .keep_results = 10, .status = PAWL_WAIT_FOR_NEXT, .version = 8,
     .updated_ns = 6000000000, .next_ns = 7000000000, .previous_ns = PAWL_NO_TIME,
     .run_count = 4,
-    .failure_count = 2, .skipped_overlap = UINT64_MAX, .results = results, .nresults = 3,
+    .failure_count = 2, .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX, .results = results, .nresults = 3,
 };
 
 static void
@@ -197,7 +198,7 @@ test_json_write_fits_the_longest_values(void **state)
         .status = PAWL_WAIT_FOR_NEXT, .version = INT64_MIN, .running = INT32_MIN,
         .created_ns = INT64_MAX, .updated_ns = INT64_MAX, .next_ns = INT64_MAX,
         .previous_ns = INT64_MAX, .run_count = UINT64_MAX, .failure_count = UINT64_MAX,
-        .skipped_overlap = UINT64_MAX,
+        .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX,
     };
     struct pawl_result result = {
         .run = UINT64_MAX, .scheduled_ns = INT64_MAX, .started_ns = INT64_MAX,

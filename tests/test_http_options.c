@@ -95,6 +95,10 @@ test_http_options_have_the_documented_defaults(void **state)
     assert_int_equal(settings.log_level, PAWL_LOG_INFO);
     assert_false(settings.ephemeral || settings.log_json);
     assert_null(settings.data);
+    assert_int_equal(settings.orphans, 0);
+    assert_true(settings.history_age_ns == 30 * 24 * 3600 * SECOND_NS);
+    assert_true(settings.history_bytes == INT64_C(1) << 30);
+    assert_true(settings.keep_finished_ns == 7 * 24 * 3600 * SECOND_NS);
 }
 
 static void
@@ -149,12 +153,28 @@ test_http_options_wrong_values_are_named(void **state)
     assert_refused("--grace 5", "", "--grace: expected a duration");
     assert_refused("--grace=-5s", "", "--grace: expected 0s to");
     assert_refused("--durability maybe", "", "one of sync, process");
+    assert_refused("--orphans adopt", "", "one of kill, leave");
+    assert_refused("--history-age 30", "", "--history-age: expected a duration");
+    assert_refused("--history-bytes -1", "", "--history-bytes: expected a size");
+    assert_refused("--keep-finished=1000000h", "", "--keep-finished: expected 0s to");
+    assert_refused("--check", "", "--check needs a value: --check DIR");
     assert_refused("--ephemeral=perhaps", "", "expected true or false");
     assert_refused("--listen=", "", "--listen: is empty");
     assert_refused("--listen", "", "--listen needs a value");
     assert_refused("", "PAWL_GRACE=x", "PAWL_GRACE: expected a duration");
     assert_refused("--data d --ephemeral", "", "exclude each other");
     assert_refused("stray", "", "'stray' is no option");
+}
+
+static void
+test_http_options_requests_are_flags_and_no_variables(void **state)
+{
+    (void) state;
+    assert_int_equal(read_settings("", "PAWL_CHECK=d PAWL_VERSION=1 PAWL_HELP=1"), PAWL_OK);
+    assert_null(settings.check);
+    assert_false(settings.version || settings.help);
+    assert_int_equal(read_settings("--check d", ""), PAWL_OK);
+    assert_string_equal(settings.check, "d");
 }
 
 static void
@@ -178,6 +198,8 @@ test_http_options_file_errors_name_the_line(void **state)
     assert_refused("--config FILE", "", ":2: 'grace' is set twice");
     write_file("config = x\n");
     assert_refused("--config FILE", "", ":1: 'config' cannot be set in a file");
+    write_file("check = x\n");
+    assert_refused("--config FILE", "", ":1: 'check' cannot be set in a file");
     write_file("[open\n");
     assert_refused("--config FILE", "", ":1: expected");
     assert_refused("--config /nonexistent", "", "cannot open /nonexistent");
@@ -194,7 +216,8 @@ test_http_options_printed_are_read_back(void **state)
     pawl_buffer_init(&second);
     assert_int_equal(
         read_settings("--listen unix:/a --host h1 --host h2 --ephemeral --max-body "
-                      "1025 --max-memory 5G --grace 1.5s --log-format json",
+                      "1025 --max-memory 5G --grace 1.5s --log-format json --orphans leave "
+                      "--history-age 0s --history-bytes 0 --keep-finished 36h",
             ""),
         PAWL_OK);
     pawl_settings_print(&settings, &first);
@@ -217,7 +240,8 @@ test_http_options_help_has_every_option(void **state)
     static const char *const names[] = {"--listen", "--host", "--data", "--ephemeral",
         "--durability", "--workers", "--http-threads", "--max-running", "--max-pending",
         "--max-memory", "--max-body", "--max-connections", "--keep-results", "--grace",
-        "--config", "--log-level", "--log-format", "--print-config", "--version"};
+        "--config", "--check",
+        "--orphans", "--history-age", "--history-bytes", "--keep-finished", "--log-level", "--log-format", "--print-config", "--version"};
     struct pawl_buffer buffer;
 
     (void) state;
@@ -241,6 +265,8 @@ main(void)
             test_http_options_list_is_taken_whole_from_one_source, teardown),
         cmocka_unit_test_teardown(test_http_options_sizes_and_spans_take_units, teardown),
         cmocka_unit_test(test_http_options_wrong_values_are_named),
+        cmocka_unit_test_teardown(
+            test_http_options_requests_are_flags_and_no_variables, teardown),
         cmocka_unit_test(test_http_options_unknown_names_get_a_hint),
         cmocka_unit_test(test_http_options_file_errors_name_the_line),
         cmocka_unit_test_teardown(test_http_options_printed_are_read_back, teardown),

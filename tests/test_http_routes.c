@@ -35,6 +35,10 @@ test_http_routes_find_handlers(void **state)
     assert_ptr_equal(find(PAWL_PUT, "/api/tasks/x/", true)->run, pawl_tasks_stop);
     assert_ptr_equal(find(PAWL_DELETE, "/api/tasks/x", false)->run, pawl_tasks_delete);
     assert_ptr_equal(find(PAWL_GET, "/api/health", false)->run, pawl_tasks_health);
+    assert_ptr_equal(find(PAWL_GET, "/api/backup", false)->run, pawl_tasks_backup);
+    assert_ptr_equal(find(PAWL_GET, "/api/tasks/a%2Fruns/runs/", false)->run, pawl_tasks_runs);
+    assert_ptr_equal(find(PAWL_GET, "/api/tasks/runs/runs/7", false)->run, pawl_tasks_run);
+    assert_ptr_equal(find(PAWL_GET, "/api/tasks/x/runs/7/output", false)->run, pawl_tasks_output);
 }
 
 static void
@@ -53,6 +57,8 @@ test_http_routes_tell_wrong_methods_from_wrong_paths(void **state)
     assert_null(find(PAWL_GET, "/api//tasks", false));
     assert_null(find(PAWL_GET, "/api/tasks//", false));
     assert_null(find(PAWL_GET, "/api/tasks/a/run", false));
+    assert_null(find(PAWL_GET, "/api/tasks//runs", false));
+    assert_null(find(PAWL_GET, "/api/tasks/a/runs/1/input", false));
     assert_null(find(PAWL_GET, "/api%2Ftasks", false));
     assert_null(find(PAWL_GET, "/a/b/c/d/e/f/g/h/i/j/k", false));
     assert_int_equal(allowed, 0);
@@ -102,7 +108,7 @@ test_http_routes_are_printed_one_a_line(void **state)
     pawl_routes_print(&buffer);
     pawl_methods_write(&buffer, PAWL_GET | PAWL_PUT);
     pawl_buffer_append(&buffer, "", 1);
-    assert_non_null(strstr(buffer.data, "ROUTE  GET     /api/tasks       list tasks"));
+    assert_non_null(strstr(buffer.data, "ROUTE  GET     /api/tasks                       list tasks"));
     assert_non_null(strstr(buffer.data, "\nROUTE  DELETE  /api/tasks/{id}  "));
     assert_non_null(strstr(buffer.data, "\nGET, HEAD, PUT"));
     pawl_buffer_fini(&buffer);

@@ -216,16 +216,18 @@ def refuse(*options, env=None, **more):
 
 class Daemon:
     """pawld with these options; listens on a free port unless they say otherwise. FOLDER in an
-    option is a folder of its own, which is its working directory, too."""
+    option is a folder of its own, which is its working directory, too. Tasks are in memory, but
+    with data: the directory for them, or "" for what the options and the environment say."""
 
-    def __init__(self, *options, env=None, fault=None, nofile=None):
+    def __init__(self, *options, data=None, env=None, fault=None, nofile=None):
         self.mark = uuid.uuid4().hex
         self.folder = tempfile.TemporaryDirectory(prefix="pawl-blackbox-")
         self.log_path = os.path.join(self.folder.name, "log")
         self.fault_path = os.path.join(self.folder.name, "fault")
         if not any(option.startswith("--listen") for option in options):
             options = ("--listen", "127.0.0.1:0", *options)
-        options = [option.replace("FOLDER", self.folder.name) for option in options]
+        kept = ["--ephemeral"] if data is None else ["--data", data] if data else []
+        options = [option.replace("FOLDER", self.folder.name) for option in (*kept, *options)]
         env = environment(**{MARK: self.mark}, **(env or {}))
         if fault:
             env["LD_PRELOAD"] = os.path.join(FAULTS, f"lib{fault}.so")
@@ -233,7 +235,7 @@ class Daemon:
             env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                [PAWLD, "--ephemeral", *options], env=env, stdout=subprocess.PIPE, stderr=log,
+                [PAWLD, *options], env=env, stdout=subprocess.PIPE, stderr=log,
                 text=True, cwd=self.folder.name, start_new_session=True,
                 preexec_fn=nofile and
                 (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, nofile)))
@@ -327,6 +329,11 @@ class Daemon:
         self.signal()
         return self.end()
 
+    def kill(self):
+        """The daemon dies; what it runs lives on."""
+        self.process.kill()
+        self.process.wait(LIMIT)
+
     def discard(self):
         """The end of a test, however it went."""
         if self.process.poll() is None:
@@ -346,6 +353,12 @@ class Case(unittest.TestCase):
         daemon = Daemon(*options, **more)
         self.addCleanup(self.finish, daemon)
         return daemon
+
+    def place(self):
+        """A directory of this test's own."""
+        folder = tempfile.TemporaryDirectory(prefix="pawl-blackbox-")
+        self.addCleanup(folder.cleanup)
+        return folder.name
 
     def finish(self, daemon):
         try:

@@ -156,14 +156,10 @@ class Start(Case):
         with open(path) as file:
             self.assertEqual(file.read(), "precious")
 
-    def test_data_exits_with_2_and_the_reason(self):
-        for options in (("--data", "/tmp/x"), ("--data=/tmp/x", "--ephemeral"),):
-            status, out, err = refuse("--listen", "127.0.0.1:0", *options)
-            self.assertEqual((status, out), (2, ""))
-            self.assertIn("--data", err)
-        status, _, err = refuse("--listen", "127.0.0.1:0", env={"PAWL_DATA": "/tmp/x"})
-        self.assertEqual(status, 2)
-        self.assertIn("durable storage is not in this version", err)
+    def test_data_and_ephemeral_exclude_each_other(self):
+        status, out, err = refuse("--listen", "127.0.0.1:0", "--data=/tmp/x", "--ephemeral")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("--data and --ephemeral exclude each other", err)
 
     def test_addresses_that_are_not_loopback_are_refused_with_the_reason(self):
         for address in ("0.0.0.0:0", "[::]:0", "10.1.2.3:80", "192.168.0.1:8865", "[fe80::1]:1"):

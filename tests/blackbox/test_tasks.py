@@ -6,9 +6,9 @@ import unittest
 
 from daemon import DELAY, Shared, quote, request, wait_for
 
-FIELDS = {"id", "taskType", "time", "script", "keepResults", "results", "status", "state", "skipped",
+FIELDS = {"id", "taskType", "time", "script", "keepResults", "results", "status", "state",
           "lastStatusUpdated", "version", "createdAt", "nextRun", "previousRun", "runCount",
-          "failureCount", "running"}
+          "failureCount", "skipped", "missed", "running"}
 RESULT_FIELDS = {"timestamp", "result", "stderr", "exitCode", "signal", "outcome", "scheduledFor",
                  "startedAt", "durationNs", "run", "attempt", "truncated"}
 
@@ -22,7 +22,7 @@ class Delay(Shared):
                              "script": "echo hi", "keepResults": 3, "results": [], "status": 0,
                              "state": "ToBeExecuted", "version": 0, "previousRun": None,
                              "runCount": 0, "failureCount": 0, "running": 0,
-                             "skipped": {"overlap": 0}}.items():
+                             "skipped": {"overlap": 0}, "missed": 0}.items():
             self.assertEqual(task[field], value, field)
         self.assertEqual(self.d.get(self.name), task)
 
