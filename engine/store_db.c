@@ -1,0 +1,120 @@
+/* store_db.c: connections to the embedded store's file, and what its errors mean.
+ *
+ * The file is locked in the ordinary way of SQLite, so that a person may look into it with the
+ * sqlite3 shell at any time; whoever holds its write lock for longer than BUSY_MS is named. No file
+ * of a database may be opened and closed here by other means while a connection is open: closing
+ * it would drop the locks of the connection. */
+#include "store_db.h"
+
+#include "err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUSY_MS 5000
+
+int
+pawl_store_db_open(const char *dir, enum pawl_store_open_mode mode, sqlite3 **out_db,
+                   struct pawl_err *err)
+{
+    int flags = mode == PAWL_DB_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    sqlite3 *db = NULL;
+    char *path;
+    int rc;
+
+    if (asprintf(&path, "%s/%s", dir, PAWL_STORE_FILE) < 0)
+        return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
+    rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    free(path);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(db, BUSY_MS);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == PAWL_DB_READ, NULL);
+        rc = pawl_store_db_run(db, "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
+    }
+    if (rc != SQLITE_OK) {
+        int code = pawl_store_db_fail(db, rc, dir, err);
+
+        sqlite3_close_v2(db);
+        return code;
+    }
+    *out_db = db;
+    return PAWL_OK;
+}
+
+int
+pawl_store_db_run(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int
+pawl_store_db_number(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *statement;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+int
+pawl_store_db_damaged(const char *dir, struct pawl_err *err, const char *format, ...)
+{
+    char what[120];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return pawl_err_set(err, PAWL_EDAMAGED, NULL,
+                        "the store is damaged: %s; `pawld --check %s` says more, and a backup made "
+                        "by `pawl backup` can be put in its place",
+                        what, dir);
+}
+
+/* A write for which there was no room, by the code and the system's error behind it. */
+static bool
+is_no_room(int rc, int error)
+{
+    return (rc & 0xFF) == SQLITE_FULL ||
+           (rc == SQLITE_IOERR_WRITE && (error == ENOSPC || error == EDQUOT || error == EFBIG));
+}
+
+int
+pawl_store_db_fail(sqlite3 *db, int rc, const char *dir, struct pawl_err *err)
+{
+    int error = db ? sqlite3_system_errno(db) : 0;
+    const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+
+    if (is_no_room(rc, error))
+        return pawl_err_set(err, PAWL_EFULL, NULL,
+                            "no room for the store in %s: free some space on its disk", dir);
+    switch (rc & 0xFF) {
+    case SQLITE_NOTADB:
+        return pawl_store_db_damaged(dir, err, "%s is no SQLite database", PAWL_STORE_FILE);
+    case SQLITE_CORRUPT:
+        return pawl_store_db_damaged(dir, err, "%s", text);
+    case SQLITE_NOMEM:
+        return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return pawl_err_set(err, PAWL_EBUSY, NULL,
+                            "another program holds %s/%s locked: end it, or its transaction", dir,
+                            PAWL_STORE_FILE);
+    default:
+        return pawl_err_set(err, PAWL_ESTORE, NULL, "the store in %s fails: %s%s%s", dir, text,
+                            error ? ": " : "", error ? strerror(error) : "");
+    }
+}

@@ -1,0 +1,299 @@
+/* store_load.c: reading all tasks of the embedded store at the start.
+ *
+ * Each call has a connection of its own, so several threads read disjoint ranges at once. Three
+ * statements walk their tables side by side, each by seq: a task, its state if there is one, its
+ * results if there are any. Every row is verified. */
+#include "store_sqlite.h"
+
+#include "err.h"
+#include "store_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One table, walked by seq. */
+struct walk {
+    const char *table;
+    sqlite3_stmt *statement;
+    uint64_t seq;                   /* of the row it stands at; UINT64_MAX: at the end */
+};
+
+/* The results of one task, and their texts, which live longer than their rows. */
+struct shelf {
+    struct pawl_result *results;
+    size_t n, room;
+    char *text;
+    size_t text_len, text_room;
+};
+
+struct loader {
+    const char *dir;
+    sqlite3 *db;
+    struct pawl_err *err;
+    struct walk tasks, states, results;
+    struct shelf shelf;
+};
+
+static int
+fail_sql(struct loader *loader, int rc)
+{
+    return pawl_store_db_fail(loader->db, rc, loader->dir, loader->err);
+}
+
+static int
+fail_row(struct loader *loader, const struct walk *walk, uint64_t seq, const char *what)
+{
+    return pawl_store_db_damaged(loader->dir, loader->err, "table %s, task %llu: %s", walk->table,
+                                 (unsigned long long) seq, what);
+}
+
+static int
+advance(struct loader *loader, struct walk *walk)
+{
+    int rc = sqlite3_step(walk->statement);
+    uint64_t before = walk->seq;
+
+    walk->seq = UINT64_MAX;
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? PAWL_OK : fail_sql(loader, rc);
+    walk->seq = (uint64_t) sqlite3_column_int64(walk->statement, 0);
+    if (walk->seq < before || walk->seq > INT64_MAX)
+        return fail_row(loader, walk, walk->seq, "it is out of order");
+    return PAWL_OK;
+}
+
+/* Goes on to the first row of this task or a later one. */
+static int
+seek(struct loader *loader, struct walk *walk, uint64_t seq)
+{
+    int code = PAWL_OK;
+
+    while (walk->seq < seq && code == PAWL_OK)
+        code = advance(loader, walk);
+    return code;
+}
+
+static int
+begin_walk(struct loader *loader, struct walk *walk, const char *table, const char *select,
+           const struct pawl_range *range)
+{
+    uint64_t to = range->seq_to < INT64_MAX ? range->seq_to : INT64_MAX;
+    int rc = sqlite3_prepare_v2(loader->db, select, -1, &walk->statement, NULL);
+
+    walk->table = table;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(walk->statement, 1, (int64_t) range->seq_from);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(walk->statement, 2, (int64_t) to);
+    return rc == SQLITE_OK ? advance(loader, walk) : fail_sql(loader, rc);
+}
+
+/* Makes room for n more bytes of text, or for one more result. */
+static bool
+reserve(struct shelf *shelf, size_t bytes)
+{
+    if (shelf->n == shelf->room) {
+        size_t room = shelf->room > 0 ? 2 * shelf->room : 64;
+        void *grown = realloc(shelf->results, room * sizeof *shelf->results);
+
+        if (!grown)
+            return false;
+        shelf->results = grown;
+        shelf->room = room;
+    }
+    if (shelf->text_room - shelf->text_len < bytes) {
+        size_t room = 2 * shelf->text_room + bytes + 4096;
+        char *grown = realloc(shelf->text, room);
+
+        if (!grown)
+            return false;
+        shelf->text = grown;
+        shelf->text_room = room;
+    }
+    return true;
+}
+
+/* Copies a text with a NUL behind it; what is kept of it is its place, because text may move. */
+static const char *
+put_text(struct shelf *shelf, const char *text, size_t len)
+{
+    size_t at = shelf->text_len;
+
+    memcpy(shelf->text + at, text, len);
+    shelf->text[at + len] = '\0';
+    shelf->text_len += len + 1;
+    return (const char *) (uintptr_t) (at + 1);     /* never NULL */
+}
+
+static int
+put_result(struct loader *loader, uint64_t seq)
+{
+    struct shelf *shelf = &loader->shelf;
+    struct pawl_result result;
+    const char *wrong = pawl_row_result(loader->results.statement, &result);
+    size_t error_len;
+
+    if (wrong)
+        return fail_row(loader, &loader->results, seq, wrong);
+    error_len = result.error ? strlen(result.error) : 0;
+    if (!reserve(shelf, result.out_len + result.err_len + error_len + 3))
+        return pawl_err_set(loader->err, PAWL_ENOMEM, NULL, "out of memory");
+    result.out = put_text(shelf, result.out, result.out_len);
+    result.err = put_text(shelf, result.err, result.err_len);
+    if (result.error)
+        result.error = put_text(shelf, result.error, error_len);
+    shelf->results[shelf->n++] = result;
+    return PAWL_OK;
+}
+
+/* From places to pointers, once all texts are there. */
+static const char *
+text_at(const struct shelf *shelf, const char *place)
+{
+    return shelf->text + ((uintptr_t) place - 1);
+}
+
+static int
+collect_results(struct loader *loader, uint64_t seq)
+{
+    struct shelf *shelf = &loader->shelf;
+    int code = seek(loader, &loader->results, seq);
+
+    shelf->n = shelf->text_len = 0;
+    while (code == PAWL_OK && loader->results.seq == seq) {
+        code = put_result(loader, seq);
+        if (code == PAWL_OK)
+            code = advance(loader, &loader->results);
+    }
+    for (size_t i = 0; i < shelf->n; i++) {
+        struct pawl_result *result = &shelf->results[i];
+
+        result->out = text_at(shelf, result->out);
+        result->err = text_at(shelf, result->err);
+        if (result->error)
+            result->error = text_at(shelf, result->error);
+    }
+    return code;
+}
+
+static int
+load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *visit, void *ctx)
+{
+    struct pawl_record record;
+    const char *wrong = pawl_row_task(loader->tasks.statement, &record);
+    uint64_t seq = loader->tasks.seq;
+    int code = PAWL_OK;
+
+    if (wrong)
+        return fail_row(loader, &loader->tasks, seq, wrong);
+    code = seek(loader, &loader->states, seq);
+    if (code == PAWL_OK && loader->states.seq == seq) {
+        wrong = pawl_row_state(loader->states.statement, &record);
+        if (wrong)
+            return fail_row(loader, &loader->states, seq, wrong);
+    }
+    if (code != PAWL_OK || record.due_ns < range->due_from_ns || record.due_ns > range->due_to_ns)
+        return code;
+    code = collect_results(loader, seq);
+    if (code == PAWL_OK)
+        code = visit(ctx, &record, loader->shelf.results, loader->shelf.n);
+    return code;
+}
+
+static int
+load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *visit, void *ctx)
+{
+    static const char tasks[] = "SELECT " PAWL_TASK_COLUMNS
+                                " FROM task WHERE seq BETWEEN ? AND ? ORDER BY seq";
+    static const char states[] = "SELECT " PAWL_STATE_COLUMNS
+                                 " FROM state WHERE seq BETWEEN ? AND ? ORDER BY seq";
+    static const char results[] = "SELECT " PAWL_RESULT_COLUMNS
+                                  " FROM result INDEXED BY result_of_run"
+                                  " WHERE seq BETWEEN ? AND ? ORDER BY seq, run, attempt";
+    int code;
+
+    if (range->seq_from > INT64_MAX)
+        return PAWL_OK;
+    code = pawl_store_db_run(loader->db, "BEGIN");      /* the three see one state */
+    if (code != SQLITE_OK)
+        return fail_sql(loader, code);
+    code = begin_walk(loader, &loader->tasks, "task", tasks, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->states, "state", states, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->results, "result", results, range);
+    while (code == PAWL_OK && loader->tasks.seq != UINT64_MAX) {
+        code = load_task(loader, range, visit, ctx);
+        if (code == PAWL_OK)
+            code = advance(loader, &loader->tasks);
+    }
+    return code;
+}
+
+int
+pawl_sqlite_load(struct pawl_store *base, const struct pawl_range *range, pawl_load_cb *visit,
+                 void *ctx, struct pawl_err *err)
+{
+    struct loader loader = {.dir = base->dir, .err = err};
+    int code = pawl_store_db_open(base->dir, PAWL_DB_READ, &loader.db, err);
+
+    if (code != PAWL_OK)
+        return code;
+    code = load_all(&loader, range, visit, ctx);
+    sqlite3_finalize(loader.tasks.statement);
+    sqlite3_finalize(loader.states.statement);
+    sqlite3_finalize(loader.results.statement);
+    sqlite3_close_v2(loader.db);
+    free(loader.shelf.results);
+    free(loader.shelf.text);
+    return code;
+}
+
+static int
+read_scale(sqlite3 *db, struct pawl_scale *out)
+{
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(db, "SELECT boot, anchor_ns, offset_ns, newest_seq FROM meta", -1,
+                                &row, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW) {
+        const char *boot = (const char *) sqlite3_column_text(row, 0);
+        size_t len = (size_t) sqlite3_column_bytes(row, 0);
+
+        memset(out->boot, 0, sizeof out->boot);
+        memcpy(out->boot, boot ? boot : "", len < sizeof out->boot ? len : sizeof out->boot - 1);
+        out->anchor_ns = sqlite3_column_int64(row, 1);
+        out->offset_ns = sqlite3_column_int64(row, 2);
+        out->newest_seq = (uint64_t) sqlite3_column_int64(row, 3);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(row);
+    return rc;
+}
+
+int
+pawl_sqlite_inventory(struct pawl_store *base, struct pawl_inventory *out, struct pawl_err *err)
+{
+    struct pawl_sqlite *store = (struct pawl_sqlite *) base;
+    struct pawl_inventory found = {0};
+    int64_t min = 0, max = 0;
+    int rc = pawl_store_db_number(store->db, "SELECT min(seq) FROM task", &min);
+
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_number(store->db, "SELECT max(seq) FROM task", &max);
+    if (rc == SQLITE_OK)
+        rc = read_scale(store->db, &found.scale);
+    if (rc == SQLITE_DONE)
+        return pawl_store_db_damaged(base->dir, err, "the table `meta` is empty");
+    if (rc != SQLITE_OK)
+        return pawl_store_db_fail(store->db, rc, base->dir, err);
+    if (min < 0 || max < 0)
+        return pawl_store_db_damaged(base->dir, err, "table task: a number is negative");
+    found.seq_min = (uint64_t) min;
+    found.seq_max = (uint64_t) max;
+    *out = found;
+    return PAWL_OK;
+}

@@ -1,0 +1,270 @@
+/* store_rows.c: rows of the embedded store's tables and what they are in memory.
+ *
+ * Each row that is read is verified, because a page that was damaged on the disk may still look like
+ * a page. Numbers are SQLite's signed 64 bits; none of ours comes near their end. */
+#include "store_rows.h"
+
+#include "spec.h"
+#include "utf8.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#define RESULT_OVERHEAD 128     /* the row's numbers and its entry of the index, on their pages */
+
+enum { TASK_SEQ, TASK_ID, TASK_TYPE, TASK_TIME, TASK_KEEP, TASK_CREATED, TASK_DUE, TASK_SCRIPT };
+
+enum {
+    STATE_SEQ, STATE_VERSION, STATE_STATUS, STATE_UPDATED, STATE_DUE, STATE_PREVIOUS,
+    STATE_RUN_COUNT, STATE_FAILURE_COUNT, STATE_SKIPPED, STATE_MISSED, STATE_RUNNING
+};
+
+enum {
+    RESULT_SEQ, RESULT_RUN, RESULT_ATTEMPT, RESULT_SCHEDULED, RESULT_STARTED, RESULT_ENDED,
+    RESULT_DURATION, RESULT_OUTCOME, RESULT_EXIT_CODE, RESULT_SIGNAL, RESULT_TRUNCATED,
+    RESULT_BYTES, RESULT_ERROR, RESULT_OUT, RESULT_ERR
+};
+
+/* Binds one after the other and remembers the first error. */
+struct binder {
+    sqlite3_stmt *statement;
+    int rc;
+};
+
+static void
+bind_number(struct binder *binder, int column, int64_t number)
+{
+    if (binder->rc == SQLITE_OK)
+        binder->rc = sqlite3_bind_int64(binder->statement, column + 1, number);
+}
+
+static void
+bind_count(struct binder *binder, int column, uint64_t count)
+{
+    assert(count <= INT64_MAX);
+    bind_number(binder, column, (int64_t) count);
+}
+
+/* A time that may be none. */
+static void
+bind_time(struct binder *binder, int column, int64_t ns)
+{
+    if (ns != PAWL_NO_TIME)
+        bind_number(binder, column, ns);
+    else if (binder->rc == SQLITE_OK)
+        binder->rc = sqlite3_bind_null(binder->statement, column + 1);
+}
+
+static void
+bind_text(struct binder *binder, int column, const char *text, size_t len)
+{
+    if (binder->rc == SQLITE_OK)
+        binder->rc = sqlite3_bind_text64(binder->statement, column + 1, len > 0 ? text : "", len,
+                                         SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int
+pawl_row_bind_task(sqlite3_stmt *statement, const struct pawl_record *record)
+{
+    struct binder binder = {statement, SQLITE_OK};
+
+    bind_count(&binder, TASK_SEQ, record->seq);
+    bind_text(&binder, TASK_ID, record->id, record->id_len);
+    bind_number(&binder, TASK_TYPE, record->type);
+    bind_number(&binder, TASK_TIME, record->time_ns);
+    bind_number(&binder, TASK_KEEP, record->keep_results);
+    bind_number(&binder, TASK_CREATED, record->created_ns);
+    bind_time(&binder, TASK_DUE, record->due_ns);
+    bind_text(&binder, TASK_SCRIPT, record->script, record->script_len);
+    return binder.rc;
+}
+
+int
+pawl_row_bind_state(sqlite3_stmt *statement, const struct pawl_record *record)
+{
+    struct binder binder = {statement, SQLITE_OK};
+
+    bind_count(&binder, STATE_SEQ, record->seq);
+    bind_number(&binder, STATE_VERSION, record->version);
+    bind_number(&binder, STATE_STATUS, record->status);
+    bind_number(&binder, STATE_UPDATED, record->updated_ns);
+    bind_time(&binder, STATE_DUE, record->due_ns);
+    bind_time(&binder, STATE_PREVIOUS, record->previous_ns);
+    bind_count(&binder, STATE_RUN_COUNT, record->run_count);
+    bind_count(&binder, STATE_FAILURE_COUNT, record->failure_count);
+    bind_count(&binder, STATE_SKIPPED, record->skipped_overlap);
+    bind_count(&binder, STATE_MISSED, record->missed);
+    bind_number(&binder, STATE_RUNNING, record->running);
+    return binder.rc;
+}
+
+int
+pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_result *result)
+{
+    struct binder binder = {statement, SQLITE_OK};
+
+    bind_count(&binder, RESULT_SEQ, seq);
+    bind_count(&binder, RESULT_RUN, result->run);
+    bind_number(&binder, RESULT_ATTEMPT, result->attempt);
+    bind_number(&binder, RESULT_SCHEDULED, result->scheduled_ns);
+    bind_number(&binder, RESULT_STARTED, result->started_ns);
+    bind_number(&binder, RESULT_ENDED, result->ended_ns);
+    bind_number(&binder, RESULT_DURATION, result->duration_ns);
+    bind_number(&binder, RESULT_OUTCOME, result->outcome);
+    bind_number(&binder, RESULT_EXIT_CODE, result->exit_code);
+    bind_number(&binder, RESULT_SIGNAL, result->signal);
+    bind_number(&binder, RESULT_TRUNCATED, result->truncated);
+    bind_number(&binder, RESULT_BYTES, pawl_row_result_bytes(result));
+    if (result->error)
+        bind_text(&binder, RESULT_ERROR, result->error, strlen(result->error));
+    else if (binder.rc == SQLITE_OK)
+        binder.rc = sqlite3_bind_null(statement, RESULT_ERROR + 1);
+    bind_text(&binder, RESULT_OUT, result->out, result->out_len);
+    bind_text(&binder, RESULT_ERR, result->err, result->err_len);
+    return binder.rc;
+}
+
+int64_t
+pawl_row_result_bytes(const struct pawl_result *result)
+{
+    size_t error_len = result->error ? strlen(result->error) : 0;
+
+    return (int64_t) (result->out_len + result->err_len + error_len) + RESULT_OVERHEAD;
+}
+
+bool
+pawl_row_is_new(const struct pawl_record *record)
+{
+    return record->version == 0 && record->status == PAWL_TO_BE_EXECUTED &&
+           record->updated_ns == record->created_ns && record->previous_ns == PAWL_NO_TIME &&
+           record->run_count == 0 && record->failure_count == 0 && record->skipped_overlap == 0 &&
+           record->missed == 0 && record->running == 0;
+}
+
+/* Reads numbers one after the other; is_wrong once one is none or out of its range. */
+struct reader {
+    sqlite3_stmt *row;
+    bool is_wrong;
+};
+
+static int64_t
+read_number(struct reader *reader, int column, int64_t min, int64_t max)
+{
+    int64_t number = sqlite3_column_int64(reader->row, column);
+
+    if (sqlite3_column_type(reader->row, column) != SQLITE_INTEGER || number < min || number > max)
+        reader->is_wrong = true;
+    return number;
+}
+
+static uint64_t
+read_count(struct reader *reader, int column)
+{
+    return (uint64_t) read_number(reader, column, 0, INT64_MAX);
+}
+
+static int64_t
+read_time(struct reader *reader, int column)
+{
+    if (sqlite3_column_type(reader->row, column) == SQLITE_NULL)
+        return PAWL_NO_TIME;
+    return read_number(reader, column, INT64_MIN, INT64_MAX);
+}
+
+static const char *
+read_text(struct reader *reader, int column, size_t *out_len)
+{
+    const char *text = (const char *) sqlite3_column_text(reader->row, column);
+
+    *out_len = (size_t) sqlite3_column_bytes(reader->row, column);
+    if (text && sqlite3_column_type(reader->row, column) == SQLITE_TEXT)
+        return text;
+    reader->is_wrong = true;
+    return "";
+}
+
+const char *
+pawl_row_task(sqlite3_stmt *row, struct pawl_record *record)
+{
+    struct reader reader = {row, false};
+    struct pawl_err err;
+
+    *record = (struct pawl_record){
+        .seq = (uint64_t) read_number(&reader, TASK_SEQ, 1, INT64_MAX),
+        .type = (enum pawl_type) read_number(&reader, TASK_TYPE, PAWL_DELAY, PAWL_CRON),
+        .time_ns = read_number(&reader, TASK_TIME, INT64_MIN, INT64_MAX),
+        .keep_results = (int) read_number(&reader, TASK_KEEP, INT_MIN, PAWL_KEEP_MAX),
+        .created_ns = read_number(&reader, TASK_CREATED, INT64_MIN, INT64_MAX),
+        .due_ns = read_time(&reader, TASK_DUE),
+        .previous_ns = PAWL_NO_TIME, .status = PAWL_TO_BE_EXECUTED,
+    };
+    record->updated_ns = record->created_ns;
+    record->id = read_text(&reader, TASK_ID, &record->id_len);
+    record->script = read_text(&reader, TASK_SCRIPT, &record->script_len);
+    if (reader.is_wrong)
+        return "a number is out of its range";
+    if (pawl_spec_check(&(struct pawl_spec){
+            .id = record->id, .id_len = record->id_len, .type = record->type,
+            .time_ns = record->time_ns, .script = record->script,
+            .script_len = record->script_len, .keep_results = record->keep_results}, &err) ==
+        PAWL_OK)
+        return NULL;
+    return strcmp(err.field, "id") == 0         ? "its id is none"
+           : strcmp(err.field, "script") == 0   ? "its script is none"
+           : strcmp(err.field, "time") == 0     ? "its time is out of its range"
+                                                : "a number is out of its range";
+}
+
+const char *
+pawl_row_state(sqlite3_stmt *row, struct pawl_record *record)
+{
+    struct reader reader = {row, false};
+
+    record->version = read_number(&reader, STATE_VERSION, 0, INT64_MAX);
+    record->status = (enum pawl_status) read_number(&reader, STATE_STATUS, 0, PAWL_NSTATUS - 1);
+    record->updated_ns = read_number(&reader, STATE_UPDATED, INT64_MIN, INT64_MAX);
+    record->due_ns = read_time(&reader, STATE_DUE);
+    record->previous_ns = read_time(&reader, STATE_PREVIOUS);
+    record->run_count = read_count(&reader, STATE_RUN_COUNT);
+    record->failure_count = read_count(&reader, STATE_FAILURE_COUNT);
+    record->skipped_overlap = read_count(&reader, STATE_SKIPPED);
+    record->missed = read_count(&reader, STATE_MISSED);
+    record->running = (unsigned) read_number(&reader, STATE_RUNNING, 0, UINT_MAX);
+    if (reader.is_wrong)
+        return "a number is out of its range";
+    return record->running > record->run_count ? "more runs are in progress than were started"
+                                               : NULL;
+}
+
+const char *
+pawl_row_result(sqlite3_stmt *row, struct pawl_result *result)
+{
+    struct reader reader = {row, false};
+    size_t error_len;
+
+    *result = (struct pawl_result){
+        .run = (uint64_t) read_number(&reader, RESULT_RUN, 1, INT64_MAX),
+        .scheduled_ns = read_number(&reader, RESULT_SCHEDULED, INT64_MIN, INT64_MAX),
+        .started_ns = read_number(&reader, RESULT_STARTED, INT64_MIN, INT64_MAX),
+        .ended_ns = read_number(&reader, RESULT_ENDED, INT64_MIN, INT64_MAX),
+        .duration_ns = read_number(&reader, RESULT_DURATION, INT64_MIN, INT64_MAX),
+        .outcome = (enum pawl_outcome) read_number(&reader, RESULT_OUTCOME, 0, PAWL_NOUTCOME - 1),
+        .exit_code = (int) read_number(&reader, RESULT_EXIT_CODE, INT_MIN, INT_MAX),
+        .signal = (int) read_number(&reader, RESULT_SIGNAL, 0, INT_MAX),
+        .attempt = (int) read_number(&reader, RESULT_ATTEMPT, 1, INT_MAX),
+        .truncated = read_number(&reader, RESULT_TRUNCATED, 0, 1) == 1,
+    };
+    result->out = read_text(&reader, RESULT_OUT, &result->out_len);
+    result->err = read_text(&reader, RESULT_ERR, &result->err_len);
+    if (sqlite3_column_type(row, RESULT_ERROR) != SQLITE_NULL)
+        result->error = read_text(&reader, RESULT_ERROR, &error_len);
+    if (reader.is_wrong)
+        return "a number is out of its range";
+    if (!pawl_utf8_valid(result->out, result->out_len) ||
+        !pawl_utf8_valid(result->err, result->err_len))
+        return "its output is not valid UTF-8";
+    if (read_number(&reader, RESULT_BYTES, 0, INT64_MAX) != pawl_row_result_bytes(result))
+        return "its output is shorter or longer than it was";
+    return NULL;
+}

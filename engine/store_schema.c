@@ -1,0 +1,183 @@
+/* store_schema.c: the tables of the embedded store.
+ *
+ * What never changes of a task is a row of `task`, written once; what changes is a row of `state`,
+ * which does not exist before the first change: so a submit appends one row, and a change never
+ * writes the script again. Both are keyed by the number of submission, so that rows are appended,
+ * which costs a fourteenth of random keys; no index on the id, which memory keeps unique. `result`
+ * is in the order of writing, so that the oldest results are its first rows.
+ *
+ * The format is the number of steps of the table below that were run, PRAGMA user_version in the
+ * file. A step that was released is never changed; a new format is a new step at the end. The views
+ * are for people; they are made anew whenever a step was run. */
+#include "store_schema.h"
+
+#include "err.h"
+#include "store_db.h"
+
+#include <stdio.h>
+
+static const char *const steps[] = {
+    "CREATE TABLE task ("
+    " seq INTEGER PRIMARY KEY,"         /* order of submission */
+    " id TEXT NOT NULL,"
+    " type INTEGER NOT NULL,"
+    " time_ns INTEGER NOT NULL,"        /* the delay, or the interval */
+    " keep_results INTEGER NOT NULL,"
+    " created_ns INTEGER NOT NULL,"     /* wall */
+    " due_ns INTEGER,"                  /* the first one, on the store's scale; NULL: none */
+    " script TEXT NOT NULL"             /* last: a long one goes on other pages */
+    ") STRICT;"
+    "CREATE TABLE state ("
+    " seq INTEGER PRIMARY KEY,"
+    " version INTEGER NOT NULL,"
+    " status INTEGER NOT NULL,"
+    " updated_ns INTEGER NOT NULL,"     /* wall */
+    " due_ns INTEGER,"                  /* the store's scale; NULL: none */
+    " previous_ns INTEGER,"             /* wall; NULL: none */
+    " run_count INTEGER NOT NULL,"
+    " failure_count INTEGER NOT NULL,"
+    " skipped_overlap INTEGER NOT NULL,"
+    " missed INTEGER NOT NULL,"
+    " running INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE result ("
+    " n INTEGER PRIMARY KEY,"           /* order of writing */
+    " seq INTEGER NOT NULL,"
+    " run INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " scheduled_ns INTEGER NOT NULL,"   /* wall */
+    " started_ns INTEGER NOT NULL,"
+    " ended_ns INTEGER NOT NULL,"
+    " duration_ns INTEGER NOT NULL,"
+    " outcome INTEGER NOT NULL,"
+    " exit_code INTEGER NOT NULL,"
+    " signal INTEGER NOT NULL,"
+    " truncated INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"          /* what it counts in meta.history_bytes */
+    " error TEXT,"
+    " out TEXT NOT NULL,"
+    " err TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX result_of_run ON result (seq, run, attempt);"
+    "CREATE TABLE meta ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " boot TEXT NOT NULL,"              /* see struct pawl_scale */
+    " anchor_ns INTEGER NOT NULL,"
+    " offset_ns INTEGER NOT NULL,"
+    " newest_seq INTEGER NOT NULL,"
+    " history_bytes INTEGER NOT NULL"   /* the sum of result.bytes */
+    ") STRICT;"
+    "INSERT INTO meta VALUES (1, '', 0, 0, 0, 0);",
+};
+
+const int pawl_store_format = sizeof steps / sizeof steps[0];
+
+/* A wall time in ns as RFC 3339 with milliseconds. */
+#define TIME(ns)                                                                                  \
+    "strftime('%Y-%m-%dT%H:%M:%S', " ns " / 1000000000, 'unixepoch')"                             \
+    " || printf('.%03dZ', " ns " / 1000000 % 1000)"
+
+#define TYPE "CASE t.type WHEN 0 THEN 'delay' WHEN 1 THEN 'cron' END"
+
+#define STATUS                                                                                    \
+    "CASE coalesce(s.status, 0) WHEN 0 THEN 'ToBeExecuted' WHEN 1 THEN 'Executed'"                \
+    " WHEN 2 THEN 'Executing' WHEN 3 THEN 'WaitForNextExecution' WHEN 4 THEN 'Stopped' END"
+
+#define OUTCOME                                                                                   \
+    "CASE r.outcome WHEN 0 THEN 'success' WHEN 1 THEN 'failure' WHEN 2 THEN 'timeout'"            \
+    " WHEN 3 THEN 'killed' WHEN 4 THEN 'lost' WHEN 5 THEN 'error' END"
+
+/* A due time is on the store's scale; the scale's two offsets make it a wall time. */
+#define DUE_WALL "(d.due_ns - m.anchor_ns + m.offset_ns)"
+#define DUE "CASE WHEN d.due_ns = 9223372036854775807 THEN 'never' ELSE " TIME(DUE_WALL) " END"
+
+static const char views[] =
+    "DROP VIEW IF EXISTS tasks;"
+    "CREATE VIEW tasks AS"
+    " WITH d AS (SELECT task.seq,"
+    "  CASE WHEN state.seq IS NULL THEN task.due_ns ELSE state.due_ns END AS due_ns"
+    "  FROM task LEFT JOIN state USING (seq))"
+    " SELECT t.seq, t.id, " TYPE " AS type, " STATUS " AS status,"
+    " t.time_ns / 1e9 AS seconds,"
+    " " DUE " AS next_run,"
+    " " TIME("s.previous_ns") " AS previous_run,"
+    " coalesce(s.run_count, 0) AS run_count,"
+    " coalesce(s.failure_count, 0) AS failure_count,"
+    " coalesce(s.skipped_overlap, 0) AS skipped_overlap,"
+    " coalesce(s.missed, 0) AS missed,"
+    " coalesce(s.running, 0) AS running,"
+    " (SELECT count(*) FROM result WHERE result.seq = t.seq) AS results,"
+    " t.keep_results,"
+    " " TIME("t.created_ns") " AS created,"
+    " " TIME("coalesce(s.updated_ns, t.created_ns)") " AS updated,"
+    " coalesce(s.version, 0) AS version,"
+    " t.script"
+    " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq), meta AS m;"
+    "DROP VIEW IF EXISTS runs;"
+    "CREATE VIEW runs AS"
+    " SELECT t.id, r.run, r.attempt, " OUTCOME " AS outcome,"
+    " CASE WHEN r.exit_code >= 0 THEN r.exit_code END AS exit_code,"
+    " CASE WHEN r.signal > 0 THEN r.signal END AS signal,"
+    " " TIME("r.scheduled_ns") " AS scheduled,"
+    " " TIME("r.started_ns") " AS started,"
+    " " TIME("r.ended_ns") " AS ended,"
+    " r.duration_ns / 1e9 AS seconds,"
+    " r.truncated, r.out AS stdout, r.err AS stderr, r.error, r.seq"
+    " FROM result AS r LEFT JOIN task AS t USING (seq);";
+
+int
+pawl_store_schema_verify(sqlite3 *db, const char *dir, int *out_format, struct pawl_err *err)
+{
+    int64_t application = 0, format = 0, objects = 0;
+    int rc = pawl_store_db_number(db, "PRAGMA application_id", &application);
+
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_number(db, "PRAGMA user_version", &format);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_number(db, "SELECT count(*) FROM sqlite_schema", &objects);
+    if (rc != SQLITE_OK)
+        return pawl_store_db_fail(db, rc, dir, err);
+    if (application == 0 && format == 0 && objects == 0) {
+        *out_format = 0;
+        return PAWL_OK;
+    }
+    if (application != PAWL_STORE_APPLICATION || format < 1)
+        return pawl_err_set(err, PAWL_EDAMAGED, NULL,
+                            "%s/%s is a database of another program, not of pawld: give another "
+                            "--data, or move it away",
+                            dir, PAWL_STORE_FILE);
+    if (format > pawl_store_format)
+        return pawl_err_set(err, PAWL_EDAMAGED, NULL,
+                            "%s/%s was written by a newer pawld (format %d, this one knows %d): "
+                            "start that version, or put a backup of this one's in its place",
+                            dir, PAWL_STORE_FILE, (int) format, pawl_store_format);
+    *out_format = (int) format;
+    return PAWL_OK;
+}
+
+int
+pawl_store_schema_migrate(sqlite3 *db, const char *dir, struct pawl_err *err)
+{
+    char numbers[96];
+    int64_t format;
+    int rc = pawl_store_db_number(db, "PRAGMA user_version", &format);
+
+    if (rc == SQLITE_OK && format == pawl_store_format)
+        return PAWL_OK;
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_run(db, "BEGIN IMMEDIATE");
+    while (rc == SQLITE_OK && format < pawl_store_format)
+        rc = pawl_store_db_run(db, steps[format++]);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_run(db, views);
+    snprintf(numbers, sizeof numbers, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
+             PAWL_STORE_APPLICATION, pawl_store_format);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_run(db, numbers);
+    if (rc == SQLITE_OK)
+        return PAWL_OK;
+    pawl_store_db_fail(db, rc, dir, err);
+    if (!sqlite3_get_autocommit(db))
+        pawl_store_db_run(db, "ROLLBACK");
+    return err ? err->code : PAWL_ESTORE;
+}
