@@ -71,12 +71,10 @@ copied(struct pawl_op *op)
     if (request->conn != NULL && op->code == PAWL_OK) {
         send_copy(request);
     } else if (request->conn != NULL) {
-        struct pawl_err err = {op->code, NULL, "the store could not be copied: see the log"};
+        struct pawl_problem problem;
 
-        if (op->code == PAWL_EFULL)
-            snprintf(err.text, sizeof err.text,
-                "the disk is full: there is no room for a copy of the store beside it");
-        pawl_request_fail_err(request, &err);
+        pawl_problem_from_op(&problem, op);
+        pawl_request_refuse(request, &problem);
     }
     pawl_backup_free(request);
     pawl_request_op_end(request);

@@ -109,7 +109,7 @@ line_done(struct pawl_op *op)
     } else {
         struct pawl_problem problem;
 
-        pawl_problem_from_store(&problem, PAWL_CHANGE_SUBMIT, op->code);
+        pawl_problem_from_op(&problem, op);
         reject(stream, done->line, done->id, done->id_len, &problem);
     }
     free(done);

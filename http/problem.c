@@ -127,35 +127,12 @@ pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *e
 }
 
 void
-pawl_problem_from_store(struct pawl_problem *out_problem, enum pawl_problem_change change,
-                        int code)
+pawl_problem_from_op(struct pawl_problem *out_problem, const struct pawl_op *op)
 {
-    static const char *const what[] = {
-        [PAWL_CHANGE_SUBMIT] = "not accepted",
-        [PAWL_CHANGE_STOP] = "stopped, but not yet written to disk",
-        [PAWL_CHANGE_DELETE] = "deleted, but not yet written to disk",
-    };
-    static const char *const then[] = {
-        [PAWL_CHANGE_SUBMIT] = "",
-        [PAWL_CHANGE_STOP] = "; it is tried again, but if the daemon dies before, the task goes on",
-        [PAWL_CHANGE_DELETE] =
-            "; it is tried again, but if the daemon dies before, the task is back",
-    };
-    struct pawl_err err = {.code = code};
+    struct pawl_err err = {.code = op->code, .field = op->code == PAWL_EEXIST ? "id" : NULL};
 
-    if (code == PAWL_EFULL)
-        snprintf(err.text, sizeof err.text, "%s: the store's disk is full%s", what[change],
-            change == PAWL_CHANGE_SUBMIT
-                ? "; what was accepted goes on, and stops and deletes still work"
-                : then[change]);
-    else if (code == PAWL_ESTORE)
-        snprintf(err.text, sizeof err.text, "%s: the store fails, see the log%s", what[change],
-            change == PAWL_CHANGE_SUBMIT
-                ? "; whether the task is there after a restart is not known"
-                : then[change]);
-    else
-        snprintf(err.text, sizeof err.text, "%s: %s", what[change],
-            code == PAWL_ENOMEM ? "out of memory" : "the store could not keep the change");
+    snprintf(err.text, sizeof err.text, "%s",
+        op->why != NULL ? op->why : "the store could not do it: see the log");
     pawl_problem_from_err(out_problem, &err);
 }
 

@@ -44,14 +44,10 @@ pawl_problem_vset(struct pawl_problem *out_problem, int status, const char *fiel
 void
 pawl_problem_from_err(struct pawl_problem *out_problem, const struct pawl_err *err);
 
-/* What a change of a task was that the store did not keep. */
-enum pawl_problem_change { PAWL_CHANGE_SUBMIT, PAWL_CHANGE_STOP, PAWL_CHANGE_DELETE };
-
-/* Sets every member from the code that a change ended with: a submit was not accepted; a stop or
- * a delete is in force, but not durable. Threads: any. Blocks: no. Locks: none. */
+/* Sets every member from an operation of the engine that ended with an error later.
+ * Threads: any. Blocks: no. Locks: none. */
 void
-pawl_problem_from_store(struct pawl_problem *out_problem, enum pawl_problem_change change,
-                        int code);
+pawl_problem_from_op(struct pawl_problem *out_problem, const struct pawl_op *op);
 
 /* Writes the document: type, title, status, detail, and field, line, column, position where known.
  * Threads: any. Blocks: no. Locks: none. */

@@ -108,9 +108,10 @@ answer_read(struct pawl_request *request,
         pawl_request_fail(request, 404, NULL, "no run %.*s of the task '%.*s' is kept",
             (int) (run->len < 20 ? run->len : 20), run->text, (int) id->len, id->text);
     } else {
-        struct pawl_err err = {code, NULL, "the run could not be read from the store: see the log"};
+        struct pawl_problem problem;
 
-        pawl_request_fail_err(request, &err);
+        pawl_problem_from_op(&problem, &request->op);
+        pawl_request_refuse(request, &problem);
     }
 }
 

@@ -5,20 +5,6 @@
 #include "params.h"
 #include "stream.h"
 
-/* What the request asked for. */
-static enum pawl_problem_change
-change_of(const struct pawl_request *request)
-{
-    switch (request->method) {
-    case PAWL_PUT:
-        return PAWL_CHANGE_STOP;
-    case PAWL_DELETE:
-        return PAWL_CHANGE_DELETE;
-    default:
-        return PAWL_CHANGE_SUBMIT;
-    }
-}
-
 /* The engine's last word on a change. */
 static void
 answer_op(struct pawl_request *request)
@@ -35,7 +21,7 @@ answer_op(struct pawl_request *request)
     if (op->code != PAWL_OK) {
         struct pawl_problem problem;
 
-        pawl_problem_from_store(&problem, change_of(request), op->code);
+        pawl_problem_from_op(&problem, op);
         pawl_request_refuse(request, &problem);
     } else if (op->has_view) {
         pawl_stream_task(request, &op->view);

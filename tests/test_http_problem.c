@@ -9,46 +9,35 @@
 #include <cmocka.h>
 
 static void
-assert_store(enum pawl_problem_change change, int code, int status, const char *begin,
-             const char *text)
+assert_op(int code, const char *why, int status, const char *field, bool helps_to_wait)
 {
+    struct pawl_op op = {.code = code, .why = why};
     struct pawl_problem problem;
 
-    pawl_problem_from_store(&problem, change, code);
+    pawl_problem_from_op(&problem, &op);
     assert_int_equal(problem.status, status);
     assert_int_equal(problem.code, code);
-    assert_true(problem.retry_after_s > 0);
-    assert_int_equal(strncmp(problem.detail, begin, strlen(begin)), 0);
-    if (strstr(problem.detail, text) == NULL)
-        fail_msg("'%s' does not say '%s'", problem.detail, text);
+    assert_int_equal(problem.retry_after_s > 0, helps_to_wait);
+    if (field == NULL)
+        assert_null(problem.field);
+    else
+        assert_string_equal(problem.field, field);
+    if (why != NULL)
+        assert_string_equal(problem.detail, why);
+    else
+        assert_true(problem.detail[0] != '\0');
 }
 
 static void
-test_problem_of_a_full_disk_says_what_still_works(void **state)
+test_problem_of_an_op_that_ended_later_has_its_words(void **state)
 {
     (void) state;
-    assert_store(PAWL_CHANGE_SUBMIT, PAWL_EFULL, 507, "not accepted: ", "disk is full");
-    assert_store(PAWL_CHANGE_SUBMIT, PAWL_EFULL, 507, "not accepted: ", "stops and deletes still");
-}
-
-static void
-test_problem_of_a_change_in_force_says_so(void **state)
-{
-    (void) state;
-    assert_store(PAWL_CHANGE_STOP, PAWL_ESTORE, 507, "stopped, but not yet written to disk: ",
-        "the task goes on");
-    assert_store(PAWL_CHANGE_STOP, PAWL_EFULL, 507, "stopped, but not yet written to disk: ",
-        "disk is full");
-    assert_store(PAWL_CHANGE_DELETE, PAWL_ESTORE, 507, "deleted, but not yet written to disk: ",
-        "the task is back");
-}
-
-static void
-test_problem_of_a_submit_of_unknown_end_says_so(void **state)
-{
-    (void) state;
-    assert_store(PAWL_CHANGE_SUBMIT, PAWL_ESTORE, 507, "not accepted: ", "is not known");
-    assert_store(PAWL_CHANGE_SUBMIT, PAWL_ENOMEM, 503, "not accepted: ", "out of memory");
+    assert_op(PAWL_EFULL, "the disk is full", 507, NULL, true);
+    assert_op(PAWL_ESTORE, "stopped, but not kept", 507, NULL, true);
+    assert_op(PAWL_EEXIST, "the id is taken", 409, "id", false);
+    assert_op(PAWL_ENOENT, "deleted meanwhile", 404, NULL, false);
+    assert_op(PAWL_ESTATE, "stopped already", 409, NULL, false);
+    assert_op(PAWL_ESTORE, NULL, 507, NULL, true);
 }
 
 static void
@@ -69,9 +58,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_problem_of_a_full_disk_says_what_still_works),
-        cmocka_unit_test(test_problem_of_a_change_in_force_says_so),
-        cmocka_unit_test(test_problem_of_a_submit_of_unknown_end_says_so),
+        cmocka_unit_test(test_problem_of_an_op_that_ended_later_has_its_words),
         cmocka_unit_test(test_problem_of_the_engine_keeps_its_words),
     };
 
