@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backup.h"
+#include "copy.h"
 #include "guard.h"
 #include "listen.h"
 #include "request.h"
@@ -153,7 +153,7 @@ open_store(struct pawl_daemon *daemon, struct pawl_store **out_store, struct paw
         return PAWL_OK;
     rc = pawl_store_open(&options, out_store, err);
     if (rc == PAWL_OK)
-        pawl_backup_sweep(settings->data);
+        pawl_copy_sweep(settings->data);
     return rc;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup.h"
+#include "copy.h"
 #include "ndjson.h"
 #include "stream.h"
 
@@ -89,7 +89,7 @@ pawl_request_release(struct pawl_request *request)
         return;
     pawl_stream_free(request);
     pawl_ndjson_free(request);
-    pawl_backup_free(request);
+    pawl_copy_free(request);
     if (request->has_file)
         close(request->file_fd);
     request->has_file = false;

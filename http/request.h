@@ -141,7 +141,7 @@ struct pawl_request {
     void (*wait_over)(struct pawl_request *request);
     struct pawl_ndjson *ndjson;
     struct pawl_stream *stream;
-    char *backup_path;                      /* of the copy that is being written */
+    char *copy_path;                      /* of the copy that is being written */
 };
 
 /* Answers 200-299 with the JSON in request->answer; one whose memory ran out becomes 503.

@@ -24,7 +24,7 @@ pawl_tasks_run(struct pawl_request *request);           /* runs.c */
 void
 pawl_tasks_output(struct pawl_request *request);        /* runs.c */
 void
-pawl_tasks_backup(struct pawl_request *request);        /* backup.c */
+pawl_tasks_backup(struct pawl_request *request);        /* copy.c */
 void
 pawl_tasks_health(struct pawl_request *request);        /* health.c */
 void

@@ -1,7 +1,7 @@
-/* backup.c: a consistent copy of the store as an answer. The engine writes it to a file of ours
+/* copy.c: a consistent copy of the store as an answer. The engine writes it to a file of ours
  * beside the store, which loses its name before it is sent: what becomes of the client does not
  * matter then. Only a daemon that is killed meanwhile leaves a file; the next one removes it. */
-#include "backup.h"
+#include "copy.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #define SUFFIX ".tmp"
 
 void
-pawl_backup_sweep(const char *dir)
+pawl_copy_sweep(const char *dir)
 {
     DIR *folder = opendir(dir);
     struct dirent *entry;
@@ -35,19 +35,19 @@ pawl_backup_sweep(const char *dir)
 }
 
 void
-pawl_backup_free(struct pawl_request *request)
+pawl_copy_free(struct pawl_request *request)
 {
-    if (request->backup_path != NULL)
-        unlink(request->backup_path);
-    free(request->backup_path);
-    request->backup_path = NULL;
+    if (request->copy_path != NULL)
+        unlink(request->copy_path);
+    free(request->copy_path);
+    request->copy_path = NULL;
 }
 
 /* The copy is there: sends it. */
 static void
 send_copy(struct pawl_request *request)
 {
-    int fd = open(request->backup_path, O_RDONLY | O_CLOEXEC);
+    int fd = open(request->copy_path, O_RDONLY | O_CLOEXEC);
     struct stat file;
 
     if (fd < 0 || fstat(fd, &file) < 0) {
@@ -76,7 +76,7 @@ copied(struct pawl_op *op)
         pawl_problem_from_op(&problem, op);
         pawl_request_refuse(request, &problem);
     }
-    pawl_backup_free(request);
+    pawl_copy_free(request);
     pawl_request_op_end(request);
 }
 
@@ -98,21 +98,21 @@ begin_copy(struct pawl_request *request)
 
     if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
         number = (uint64_t) request->http->now_ns ^ (uintptr_t) request;
-    if (asprintf(&request->backup_path, "%s/" PREFIX "%016llx" SUFFIX, service->data_dir,
+    if (asprintf(&request->copy_path, "%s/" PREFIX "%016llx" SUFFIX, service->data_dir,
             (unsigned long long) number) < 0) {
-        request->backup_path = NULL;
+        request->copy_path = NULL;
         pawl_request_fail(request, 503, NULL, "out of memory");
         return;
     }
     request->op.done = copied;
     request->op.has_view = false;
-    code = pawl_backup(request->http->handle, request->backup_path, &request->op, &err);
+    code = pawl_backup(request->http->handle, request->copy_path, &request->op, &err);
     if (code == PAWL_PENDING) {
         pawl_request_op_begin(request);
         return;
     }
-    free(request->backup_path);         /* not ours: nothing was written */
-    request->backup_path = NULL;
+    free(request->copy_path);         /* not ours: nothing was written */
+    request->copy_path = NULL;
     pawl_request_fail_err(request, &err);
 }
 
