@@ -1,5 +1,5 @@
-/* runtable.c: the table of runs in progress, a file of slots in memory. Slots are taken and filled by
- * the worker whose part they are in, and cleared by whoever finds that they are done with.
+/* runtable.c: the table of runs in progress, a file of slots in memory. A slot is taken and filled
+ * by the worker whose part it is in, and cleared by whoever finds that it is done with.
  *
  * Why a slot can be believed after kill -9, at whatever instruction it struck. The file's pages
  * are the kernel's: a store that was executed is in them, the process need not live on for it.
@@ -290,9 +290,10 @@ pawl_slot_take(struct pawl_slot_part *part)
 {
     for (uint32_t i = 0; i < part->n; i++) {
         uint32_t slot = part->first + part->next;
+        struct pawl_slot *found = &part->table->slots[slot];
 
         part->next = part->next + 1 < part->n ? part->next + 1 : 0;
-        if (atomic_load_explicit(&part->table->slots[slot].state, memory_order_acquire) == 0) /* A1 */
+        if (atomic_load_explicit(&found->state, memory_order_acquire) == 0)     /* A1 */
             return slot;
     }
     return PAWL_SLOT_NONE;

@@ -415,8 +415,8 @@ test_who_is_made_while_others_are_ended_is_ended_too(void **state)
     char line[64];
 
     (void) state;
-    start(&run, "a", 1, "trap '(trap \"\" TERM; echo new; exec " SLEEP ") & exit' TERM; echo ready; "
-                        "while :; do " SLEEP " & wait $!; done");
+    start(&run, "a", 1, "trap '(trap \"\" TERM; echo new; exec " SLEEP ") & exit' TERM; "
+                        "echo ready; while :; do " SLEEP " & wait $!; done");
     await_ready(&run);
     deal(&run, true, SECOND / 20);
     assert_true(run.orphan.is_killed);

@@ -79,6 +79,18 @@ test_run_sees_the_environment_less_ours(void **state)
 }
 
 static void
+test_run_is_told_which_one_it_is(void **state)
+{
+    (void) state;
+    setenv("PAWL_RUN", "99", 1);
+    setenv("PAWL_TASK_ID", "other", 1);
+    assert_output("echo $PAWL_TASK_ID $PAWL_RUN $PAWL_ATTEMPT $PAWL_SCHEDULED_AT; "
+                  "printenv | grep -c ^PAWL_", "t 1 1 2027-01-15T08:00:00.000000000Z\n4\n");
+    unsetenv("PAWL_RUN");
+    unsetenv("PAWL_TASK_ID");
+}
+
+static void
 test_run_gets_back_the_soft_limit_of_descriptors(void **state)
 {
     struct pawl_options options;
@@ -554,6 +566,7 @@ main(void)
         cmocka_unit_test(test_run_has_three_descriptors_and_an_empty_stdin),
         cmocka_unit_test(test_run_has_default_signals_and_a_group_of_its_own),
         cmocka_unit_test(test_run_sees_the_environment_less_ours),
+        cmocka_unit_test(test_run_is_told_which_one_it_is),
         cmocka_unit_test(test_run_gets_back_the_soft_limit_of_descriptors),
         cmocka_unit_test(test_long_scripts_run_as_short_ones_do),
         cmocka_unit_test(test_run_ends_with_its_process_though_a_grandchild_holds_the_pipe),

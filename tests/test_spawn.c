@@ -73,7 +73,8 @@ test_script_finds_its_id_whatever_is_in_it(void **state)
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         struct pawl_run_facts facts = {.id = ids[i], .id_len = strlen(ids[i]), .run = 1,
                                        .attempt = 1};
-        char *text = output_of("printf %s \"$PAWL_TASK_ID\"; printenv PAWL_TASK_ID | wc -l", &facts);
+        char *text = output_of("printf %s \"$PAWL_TASK_ID\"; printenv PAWL_TASK_ID | wc -l",
+                               &facts);
 
         assert_memory_equal(text, ids[i], strlen(ids[i]));
         assert_string_equal(text + strlen(ids[i]), "1\n");
