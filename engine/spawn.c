@@ -1,9 +1,9 @@
 /* spawn.c: starting a process. Used by the workers; holds no state of its own.
  *
  * Who notes the pid. The kernel does, by CLONE_CHILD_SETTID: on the child's side of the clone,
- * before the child's first instruction, in the memory that both share. So it is there before anything of
- * the script can run, and whether or not the parent lives on: a child that was made goes its way
- * though its parent is killed while it waits. */
+ * before the child's first instruction, in the memory that both share. So it is there before
+ * anything of the script can run, and whether or not the parent lives on: a child that was made
+ * goes its way though its parent is killed while it waits. */
 #include "spawn.h"
 
 #include "calendar.h"
