@@ -35,7 +35,7 @@ pawl_snapshot_cover_new(void)
     if (!cover->task || !thread || pawl_index_put(cover->index, thread, &cover->task->key,
                                                   pawl_task_is_live) != PAWL_OK)
         pawl_bench_die("out of memory");
-    pawl_task_publish(cover->task, first);
+    pawl_task_publish(cover->task, NULL, first);
     pawl_epoch_unregister(&cover->epoch, thread);
     cover->due_ns = INTERVAL_NS;
     return cover;

@@ -4,6 +4,7 @@
  * into the index first, so that of two submissions of one id one wins; it becomes visible when its
  * change is committed. */
 #include "shared.h"
+#include "committer.h"
 #include "err.h"
 #include "keeper.h"
 #include "spec.h"
@@ -27,15 +28,17 @@ op_deliver(struct pawl_link *link)
     op->done(op);
 }
 
-static void
-op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind kind)
+void
+pawl_op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind kind)
 {
     op->handle = handle;
     op->kind = kind;
     op->task = NULL;
     op->first = NULL;
+    op->result = NULL;
     op->has_view = false;
-    op->code = PAWL_OK;
+    op->code = op->refusal = PAWL_OK;
+    op->why = NULL;
     op->link.deliver = op_deliver;
 }
 
@@ -74,7 +77,7 @@ settle(struct pawl_handle *handle, struct pawl_op *op, int code)
 
         pawl_count(&engine->tasks, 1);
         pawl_count(&engine->submitted, 1);
-        pawl_task_publish(op->task, op->first);
+        pawl_task_publish(op->task, handle->epoch, op->first);
         pawl_ticker_arm(engine->ticker, op->task, due_ns);
     } else if (op->kind == PAWL_OP_SUBMIT) {
         undo_submit(handle, op, true);
@@ -85,27 +88,76 @@ settle(struct pawl_handle *handle, struct pawl_op *op, int code)
     }
 }
 
+/* Why a change that was decided could not be kept. */
+static const char *
+reason(const struct pawl_op *op, int code)
+{
+    bool is_full = code == PAWL_EFULL;
+
+    switch (op->kind) {
+    case PAWL_OP_SUBMIT:
+        return is_full ? "the store's disk is full: make room on it, then submit again"
+                       : "the store could not keep the task: see the log, then submit again";
+    case PAWL_OP_STOP:
+        return is_full ? "the task is stopped, but the store's disk is full: a restart before there "
+                         "is room would forget it"
+                       : "the task is stopped, but the store could not keep that: a restart before "
+                         "it can would forget it";
+    default:
+        return is_full ? "the task is deleted, but the store's disk is full: a restart before there "
+                         "is room would bring it back"
+                       : "the task is deleted, but the store could not keep that: a restart before "
+                         "it can would bring it back";
+    }
+}
+
 void
 pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code)
 {
     struct pawl_handle *handle = op->handle;
+    struct pawl_task *task = op->task;
 
+    if (op->kind == PAWL_OP_REFUSED)
+        code = op->refusal;
+    else if (op->kind != PAWL_OP_READ && code != PAWL_OK)
+        op->why = reason(op, code);
     settle(committer, op, code);
     pawl_handle_send(handle, &op->link);
+    pawl_task_unref(task);
 }
 
+/* Lets the change of op happen once it is durable. op->task's reference goes with it. */
 static int
-commit(struct pawl_handle *handle, struct pawl_op *op, struct pawl_err *err)
+commit(struct pawl_handle *handle, struct pawl_op *op)
 {
-    struct pawl_store *store = handle->engine->store;
-    int code = store->commit(store, op);
+    struct pawl *engine = handle->engine;
+    struct pawl_task *task = op->task;
 
-    if (code == PAWL_PENDING)
+    if (engine->committer) {
+        pawl_committer_add(engine->committer, op);
+        return PAWL_PENDING;
+    }
+    settle(handle, op, PAWL_OK);
+    pawl_task_unref(task);
+    return PAWL_OK;
+}
+
+/* A refusal. One that rests on a change which is not durable yet is told when it is. */
+static int
+refuse(struct pawl_handle *handle, struct pawl_op *op, struct pawl_task *task, bool is_unsettled,
+       int code, const char *why)
+{
+    struct pawl *engine = handle->engine;
+
+    if (!engine->committer || !is_unsettled) {
+        pawl_task_unref(task);
         return code;
-    settle(handle, op, code);
-    if (code != PAWL_OK)
-        pawl_err_set(err, code, NULL, "the %s store could not keep the change", store->name);
-    return code;
+    }
+    pawl_op_init(op, handle, PAWL_OP_REFUSED);
+    op->task = task;
+    op->refusal = code;
+    op->why = why;
+    return commit(handle, op);
 }
 
 /* Counts the task against the limits. */
@@ -113,10 +165,17 @@ static int
 admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
 {
     const struct pawl_options *options = &engine->options;
+    enum pawl_store_state state = engine->committer ? pawl_committer_state(engine->committer)
+                                                    : PAWL_STORE_NONE;
     int64_t bytes;
 
     if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
         return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
+    if (state == PAWL_STORE_FULL)
+        return pawl_err_set(err, PAWL_EFULL, NULL,
+                            "the store's disk is full: make room on it, then submit again");
+    if (state == PAWL_STORE_FAILING)
+        return pawl_err_set(err, PAWL_ESTORE, NULL, "the store cannot be written: see the log");
     if (pawl_count(&engine->pending, 1) > (int64_t) options->max_pending) {
         pawl_count(&engine->pending, -1);
         return pawl_err_set(err, PAWL_ELIMIT, NULL,
@@ -133,6 +192,20 @@ admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
     }
     pawl_keeper_added(engine->keeper, bytes);
     return PAWL_OK;
+}
+
+/* The id is taken: by a task that is visible, or by one whose submit is being committed. */
+static int
+refuse_taken(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
+             struct pawl_err *err)
+{
+    static const char why[] = "a task with this id exists already: delete it or choose another id";
+    struct pawl_task *other = pawl_handle_find(handle, spec->id, spec->id_len);
+
+    pawl_err_set(err, PAWL_EEXIST, "id", why);
+    if (!other)
+        return PAWL_EEXIST;
+    return refuse(handle, op, other, pawl_task_is_reserved(other), PAWL_EEXIST, why);
 }
 
 int
@@ -156,7 +229,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
         dismiss(engine, spec->script_len);
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
     }
-    op_init(op, handle, PAWL_OP_SUBMIT);
+    pawl_op_init(op, handle, PAWL_OP_SUBMIT);
     op->task = task;
     op->first = first;
     code = pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live);
@@ -167,13 +240,13 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     if (code != PAWL_OK) {
         undo_submit(handle, op, false);
         pawl_epoch_tidy(handle->epoch);
-        return pawl_err_set(err, code, code == PAWL_EEXIST ? "id" : NULL,
-                            code == PAWL_EEXIST ? "a task with this id exists already: delete it "
-                                                  "or choose another id" : "out of memory");
+        return code == PAWL_EEXIST ? refuse_taken(handle, spec, op, err)
+                                   : pawl_err_set(err, code, NULL, "out of memory");
     }
+    pawl_task_ref(task);
     pawl_task_view(task, first, now.elapsed_ns, now.wall_ns - now.elapsed_ns, &op->view);
     op->has_view = true;
-    code = commit(handle, op, err);
+    code = commit(handle, op);
     pawl_epoch_tidy(handle->epoch);
     return code;
 }
@@ -197,16 +270,18 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl
 
     if (!task)
         return refuse_absent(id, id_len, err);
-    op_init(op, handle, PAWL_OP_STOP);
+    pawl_op_init(op, handle, PAWL_OP_STOP);
     code = pawl_change(handle, task, &event, err);
     pawl_snapshot_free_unused(event.spare);
-    pawl_task_unref(task);
     if (code == PAWL_ENOENT)
-        return refuse_absent(id, id_len, err);
+        refuse_absent(id, id_len, err);
     if (code != PAWL_OK)
-        return code;
+        return refuse(handle, op, task, event.is_unsettled, code,
+                      code == PAWL_ENOENT ? "the task was deleted"
+                                          : "the task is stopped or has run already");
     op->has_view = true;
-    return commit(handle, op, err);
+    op->task = task;
+    return commit(handle, op);
 }
 
 /* Requests to end a run, one for each worker, made before anything is changed. */
@@ -249,26 +324,30 @@ pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill
     struct kills kills = {0};
     int code = task ? PAWL_OK : PAWL_ENOENT;
 
-    op_init(op, handle, PAWL_OP_DELETE);
+    pawl_op_init(op, handle, PAWL_OP_DELETE);
     if (code == PAWL_OK && kill)
         code = make_kills(engine, &kills);
     if (code == PAWL_OK)
         code = pawl_change(handle, task, &event, err);
     use_kills(engine, &kills, code == PAWL_OK && event.was_running ? task : NULL);
-    if (code == PAWL_OK) {
-        pawl_count(&engine->tasks, -1);
-        pawl_index_remove(engine->index, handle->epoch, &task->key);
-        pawl_order_remove(engine->order, handle->epoch, task->seq);
-        pawl_task_unref_later(task, handle->epoch);
-    }
-    if (task)
-        pawl_task_unref(task);
-    pawl_epoch_tidy(handle->epoch);
     if (code == PAWL_ENOENT)
-        return refuse_absent(id, id_len, err);
+        refuse_absent(id, id_len, err);
+    else if (code != PAWL_OK)
+        pawl_err_set(err, code, NULL, "out of memory");
+    if (code != PAWL_OK && !task)
+        return code;
     if (code != PAWL_OK)
-        return pawl_err_set(err, code, NULL, "out of memory");
-    return commit(handle, op, err);
+        return refuse(handle, op, task, event.is_unsettled, code, "the task was deleted");
+    op->task = task;
+    return commit(handle, op);
+}
+
+void
+pawl_expire(struct pawl_handle *handle, struct pawl_task *task)
+{
+    struct pawl_event event = {.kind = PAWL_EVENT_EXPIRE};
+
+    pawl_change(handle, task, &event, NULL);    /* or it was deleted by somebody else */
 }
 
 /* --- Reading --- */
@@ -295,6 +374,51 @@ pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_
                        now.wall_ns - now.elapsed_ns, out_view);
     pawl_epoch_end(handle->epoch);
     return snapshot ? PAWL_OK : PAWL_ENOENT;
+}
+
+/* A result in memory, if its output is whole there or can be nowhere else. */
+static const struct pawl_result *
+find_result(const struct pawl_view *view, uint64_t run, bool *out_is_kept)
+{
+    for (size_t i = view->nresults; i-- > 0;) {
+        if (view->results[i]->run == run) {
+            *out_is_kept = true;
+            return view->results[i]->truncated ? NULL : view->results[i];
+        }
+    }
+    return NULL;
+}
+
+int
+pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
+              struct pawl_op *op, struct pawl_err *err)
+{
+    const struct pawl_result *result;
+    struct pawl_view view;
+    bool is_kept = false;
+    int code = PAWL_OK;
+
+    pawl_op_init(op, handle, PAWL_OP_READ);
+    if (pawl_get(handle, id, id_len, &view) != PAWL_OK)
+        return refuse_absent(id, id_len, err);
+    result = find_result(&view, run, &is_kept);
+    if (!is_kept) {
+        code = pawl_err_set(err, PAWL_ENOENT, NULL, "the task has no result of a run %llu",
+                            (unsigned long long) run);
+    } else if (!result && handle->engine->committer) {
+        op->task = view.private_task;
+        op->run = run;
+        pawl_task_ref(op->task);
+        code = commit(handle, op);
+    } else {
+        for (size_t i = 0; !result; i++)
+            result = view.results[i]->run == run ? view.results[i] : NULL;
+        op->result = pawl_result_copy(result);
+        if (!op->result)
+            code = pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
+    }
+    pawl_view_release(&view);
+    return code;
 }
 
 static bool

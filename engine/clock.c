@@ -1,6 +1,9 @@
 /* clock.c: the system's clock and the manual one. */
 #include "clock.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -27,12 +30,13 @@ system_elapsed(struct pawl_clock *clock)
     return read_clock(CLOCK_BOOTTIME);
 }
 
+static _Atomic int64_t kept = INT64_MIN;    /* A: relaxed: any recent measurement is right */
+
 /* Keeps the offset that was measured first until the clocks part: two readings a few hundred
  * nanoseconds apart would otherwise make every answer differ a little. */
 static int64_t
 system_offset(struct pawl_clock *clock)
 {
-    static _Atomic int64_t kept = INT64_MIN;    /* A: relaxed: any recent measurement is right */
     int64_t offset = atomic_load_explicit(&kept, memory_order_relaxed);
 
     (void) clock;
@@ -51,6 +55,28 @@ system_offset(struct pawl_clock *clock)
         if (offset != INT64_MIN)
             return offset;      /* an interrupted sample proves nothing; the next call looks */
     }
+}
+
+static void
+system_recall(struct pawl_clock *clock, int64_t offset_ns)
+{
+    int64_t measured = system_offset(clock);
+
+    if (measured - offset_ns < SET_NS && offset_ns - measured < SET_NS)
+        atomic_store_explicit(&kept, offset_ns, memory_order_relaxed);
+}
+
+static void
+system_boot(struct pawl_clock *clock, char out[PAWL_BOOT_SIZE])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, PAWL_BOOT_SIZE - 1);
+
+    (void) clock;
+    out[n > 0 ? n : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    if (fd >= 0)
+        close(fd);
 }
 
 static int
@@ -84,6 +110,8 @@ pawl_clock_system(void)
         .timer_open = system_timer_open,
         .lead_ns = LEAD_NS,
         .timer_set = system_timer_set,
+        .boot = system_boot,
+        .recall = system_recall,
     };
 
     return &clock;
@@ -109,6 +137,19 @@ static int64_t
 manual_elapsed(struct pawl_clock *clock)
 {
     return atomic_load_explicit(&manual_of(clock)->elapsed, memory_order_seq_cst);
+}
+
+static void
+manual_boot(struct pawl_clock *clock, char out[PAWL_BOOT_SIZE])
+{
+    snprintf(out, PAWL_BOOT_SIZE, "%s", manual_of(clock)->name);
+}
+
+static void
+manual_recall(struct pawl_clock *clock, int64_t offset_ns)
+{
+    (void) clock;
+    (void) offset_ns;
 }
 
 static int64_t
@@ -144,7 +185,10 @@ pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int
         .offset_ns = manual_offset,
         .timer_open = manual_timer_open,
         .timer_set = manual_timer_set,
+        .boot = manual_boot,
+        .recall = manual_recall,
     };
+    manual->name = "manual";
     atomic_init(&manual->elapsed, elapsed_ns);
     atomic_init(&manual->offset, offset_ns);
     atomic_init(&manual->armed, INT64_MAX);

@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#define PAWL_BOOT_SIZE 40
+
 struct pawl_clock {
     int64_t (*elapsed_ns)(struct pawl_clock *clock);
     /* What is to be added to elapsed time for wall time, at this moment. */
@@ -22,6 +24,11 @@ struct pawl_clock {
     int64_t lead_ns;
     /* Sets that moment; INT64_MAX: never; a past one: at once. */
     void (*timer_set)(struct pawl_clock *clock, int fd, int64_t at_ns);
+    /* Writes the name of the boot whose time elapsed_ns() counts, with a NUL; empty: unknown. */
+    void (*boot)(struct pawl_clock *clock, char out[PAWL_BOOT_SIZE]);
+    /* Goes on with the offset that an earlier process of this boot measured, if it is still right:
+     * so that times of before and after differ by exact spans. */
+    void (*recall)(struct pawl_clock *clock, int64_t offset_ns);
 };
 
 /* The system's clock. Threads: any. Owns: borrows, lives for ever. */
@@ -34,6 +41,7 @@ struct pawl_clock_manual {
     _Atomic int64_t elapsed;        /* A: seq_cst, see clock.c */
     _Atomic int64_t offset;         /* A: relaxed */
     _Atomic int64_t armed;          /* A: seq_cst: the moment that the timer is set to */
+    const char *name;               /* I: of the boot */
     int timer;                      /* I: the one timer of the engine under test; -1 before */
 };
 

@@ -1,17 +1,21 @@
 /* engine.c: opens and closes the engine and wires its rooms.
  *
- * Threads, in the order of their start: the store's own, if it has one; the keeper; the workers;
- * the ticker. Shutdown runs the way of a task from left to right: pawl_close_begin() refuses
- * submits and starts; the caller waits for the runs, then detaches its handles; pawl_close() joins
- * the ticker (nothing is due any more), the workers (they kill what still runs), the keeper, and
- * closes the store last, so that it can commit what the others left. Only then are rooms freed.
+ * Threads, in the order of their start: the ticker; loaders, if there is a store, which end with
+ * the loading; the keeper; the committer; the workers. Shutdown runs the way of a task from left to
+ * right: pawl_close_begin() refuses submits and starts; the caller waits for the runs, then detaches
+ * its handles; pawl_close() joins the ticker (nothing is due any more), the workers (they kill what
+ * still runs), the keeper, and the committer last, so that it can write what the others left. Only
+ * then are rooms freed.
  *
  * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
  * the epoch's list of records, each private to its file. */
 #include "shared.h"
 
+#include "backup.h"
+#include "committer.h"
 #include "err.h"
 #include "keeper.h"
+#include "recover.h"
 #include "ticker.h"
 #include "worker.h"
 
@@ -25,6 +29,9 @@
 
 #define DEFAULT_MAX_PENDING UINT64_C(20000000)
 #define DEFAULT_KEEP_RESULTS 10
+#define DEFAULT_KEEP_FINISHED_NS (INT64_C(168) * 3600 * 1000000000)
+#define DEFAULT_HISTORY_AGE_NS (INT64_C(720) * 3600 * 1000000000)
+#define DEFAULT_HISTORY_BYTES (UINT64_C(1) << 30)
 #define RUN_FDS 3               /* descriptors that a run holds: pidfd, stdout, stderr */
 #define OTHER_FDS 256           /* descriptors left for everything else */
 #define RUNS_MAX 8192           /* by default: a shell needs about a megabyte */
@@ -51,6 +58,9 @@ pawl_options_init(struct pawl_options *options)
         .max_pending = DEFAULT_MAX_PENDING,
         .max_memory_bytes = (uint64_t) pages * (uint64_t) page / 2,
         .keep_results = DEFAULT_KEEP_RESULTS,
+        .keep_finished_ns = DEFAULT_KEEP_FINISHED_NS,
+        .history_age_ns = DEFAULT_HISTORY_AGE_NS,
+        .history_bytes = DEFAULT_HISTORY_BYTES,
     };
 }
 
@@ -131,6 +141,9 @@ fill_in(struct pawl_options *options, struct pawl_err *err)
     if (options->keep_results < 0 || options->keep_results > PAWL_KEEP_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "keep_results", "keep_results is %d: give 0 to %d",
                             options->keep_results, PAWL_KEEP_MAX);
+    if (options->keep_finished_ns < 0 || options->history_age_ns < 0)
+        return pawl_err_set(err, PAWL_EINVAL, NULL,
+                            "keep_finished_ns and history_age_ns must not be negative");
     if (options->max_pending > INT64_MAX)
         options->max_pending = INT64_MAX;
     if (options->max_memory_bytes > INT64_MAX)
@@ -163,31 +176,47 @@ open_rooms(struct pawl *engine)
     return pawl_ready_init(&engine->ready, engine->options.nworkers);
 }
 
+/* The start of the threads; behind recovery nothing waits for the committer's any more. */
 static int
 open_threads(struct pawl *engine)
 {
     int code = pawl_keeper_open(engine, &engine->keeper);
 
+    if (code == PAWL_OK && engine->committer)
+        code = pawl_committer_start(engine->committer);
     while (code == PAWL_OK && engine->nworkers < engine->options.nworkers) {
         code = pawl_worker_open(engine, engine->nworkers, spawner_of(engine),
                                 &engine->workers[engine->nworkers]);
         engine->nworkers += code == PAWL_OK;
     }
-    if (code == PAWL_OK)
-        code = pawl_ticker_open(engine, &engine->ticker);
     return code;
+}
+
+/* Loads what the store has, if there is one. The ticker arms what is loaded meanwhile. */
+static int
+open_time(struct pawl *engine, struct pawl_err *err)
+{
+    int code = engine->store ? pawl_recover_begin(engine, err) : PAWL_OK;
+
+    if (code != PAWL_OK)
+        return code;
+    if ((code = pawl_ticker_open(engine, &engine->ticker)) != PAWL_OK)
+        return pawl_err_set(err, code, NULL, "the ticker cannot start: %s",
+                            code == PAWL_ENOMEM ? "out of memory" : strerror(errno));
+    return engine->store ? pawl_recover(engine, err) : PAWL_OK;
 }
 
 int
 pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct pawl_err *err)
 {
-    struct pawl_store *store = options->store ? options->store : pawl_store_memory();
+    struct pawl_store *store = options->store;
     size_t size = (sizeof(struct whole) + 63) & ~(size_t) 63;
     struct pawl *engine = aligned_alloc(64, size);
     int code;
 
     if (!engine) {
-        store->close(store);
+        if (store)
+            store->close(store);
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
     }
     memset(engine, 0, size);
@@ -206,6 +235,9 @@ pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct p
         spawner_of(engine)->shell = engine->shell;
         spawner_of(engine)->environment = engine->environment;
         spawner_of(engine)->nofile = engine->options.run_nofile;
+        code = open_time(engine, err);
+    }
+    if (code == PAWL_OK) {
         if ((code = open_threads(engine)) != PAWL_OK)
             pawl_err_set(err, code, NULL, "the engine's threads cannot start: %s",
                          code == PAWL_ENOMEM ? "out of memory" : strerror(errno));
@@ -249,11 +281,17 @@ pawl_close(struct pawl *engine)
     for (unsigned i = 0; i < engine->nworkers; i++)
         pawl_worker_stop(engine->workers[i]);
     pawl_keeper_stop(engine->keeper);
-    engine->store->close(engine->store);
+    pawl_backups_free(engine->backup);
+    pawl_committer_stop(engine->committer);
+    if (engine->store)
+        engine->store->close(engine->store);
     pawl_ticker_free(engine->ticker);
     for (unsigned i = 0; i < engine->nworkers; i++)
         pawl_worker_free(engine->workers[i]);
     pawl_keeper_free(engine->keeper);
+    pawl_committer_free(engine->committer);
+    if (engine->table.slots)
+        pawl_runtable_close(&engine->table);
     if (engine->ready.buffer)
         free_tasks(engine);
     pawl_ready_fini(&engine->ready);
@@ -295,6 +333,7 @@ void
 pawl_stats(struct pawl *engine, struct pawl_stats *out_stats)
 {
     *out_stats = (struct pawl_stats) {
+        .store_name = "memory",
         .tasks = (uint64_t) pawl_count(&engine->tasks, 0),
         .pending = (uint64_t) pawl_count(&engine->pending, 0),
         .running = (uint64_t) pawl_count(&engine->running, 0),
@@ -305,4 +344,6 @@ pawl_stats(struct pawl *engine, struct pawl_stats *out_stats)
         .finished = (uint64_t) pawl_count(&engine->finished, 0),
     };
     read_lateness(engine, out_stats);
+    if (engine->committer)
+        pawl_committer_stats(engine->committer, out_stats);
 }

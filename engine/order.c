@@ -8,6 +8,7 @@
  * R1: publishes a node or a task; pairs with A1, every walk down. */
 #include "order.h"
 
+#include <pawl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -167,6 +168,36 @@ pawl_order_append(struct pawl_order *order, struct pawl_epoch_thread *thread,
     pawl_epoch_end(thread);
     /* A number without a leaf is lost: its leaf, if it comes, never counts to zero. */
     return leaf ? seq : 0;
+}
+
+int
+pawl_order_restore(struct pawl_order *order, struct pawl_epoch_thread *thread, uint64_t seq,
+                   struct pawl_task *task)
+{
+    struct node *leaf;
+
+    pawl_epoch_begin(thread);
+    leaf = find_leaf(order, seq);
+    if (!leaf) {
+        pthread_mutex_lock(&order->lock);
+        leaf = make_leaf_locked(order, seq);
+        pthread_mutex_unlock(&order->lock);
+        if (leaf)
+            atomic_store_explicit(&leaf->left, 0, memory_order_relaxed);    /* ours alone */
+    }
+    if (leaf) {
+        atomic_fetch_add_explicit(&leaf->left, 1, memory_order_relaxed);
+        set_child(leaf, slot_of(seq, 0), task);
+    }
+    pawl_epoch_end(thread);
+    return leaf ? PAWL_OK : PAWL_ENOMEM;
+}
+
+void
+pawl_order_begin_above(struct pawl_order *order, uint64_t seq)
+{
+    /* In a block of its own: each number of that one is handed out, and counts. */
+    atomic_store_explicit(&order->newest, seq | (FANOUT - 1), memory_order_relaxed);
 }
 
 void

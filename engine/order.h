@@ -28,6 +28,15 @@ uint64_t
 pawl_order_append(struct pawl_order *order, struct pawl_epoch_thread *thread,
                   struct pawl_task *task);
 
+/* Places a task at the number that it had in an earlier life. Threads: several, each in blocks of 64
+ * numbers of its own (64 * n to 64 * n + 63), before the first append. Errors: PAWL_ENOMEM. */
+int
+pawl_order_restore(struct pawl_order *order, struct pawl_epoch_thread *thread, uint64_t seq,
+                   struct pawl_task *task);
+/* Numbers handed out from now on are above this one. Threads: one, before the first append. */
+void
+pawl_order_begin_above(struct pawl_order *order, uint64_t seq);
+
 /* Threads: any registered, once for each number. Locks: one in 64 calls. */
 void
 pawl_order_remove(struct pawl_order *order, struct pawl_epoch_thread *thread, uint64_t seq);

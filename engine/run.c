@@ -162,28 +162,19 @@ pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch)
         .started_ns = run->started_ns + offset_ns, .ended_ns = run->ended_ns + offset_ns,
         .duration_ns = run->ended_ns - run->started_ns,
     };
-    size_t error_size = run->error.code != PAWL_OK ? strlen(run->error.text) + 1 : 0;
-    struct pawl_result_box *box;
 
     set_outcome(run, &result);
+    result.out = scratch;
     result.out_len = pawl_capture_text(&run->captures[0], scratch, &result.truncated);
+    result.err = scratch + result.out_len;
     result.err_len = pawl_capture_text(&run->captures[1], scratch + result.out_len,
                                        &result.truncated);
-    box = malloc(sizeof *box + result.out_len + result.err_len + error_size);
-    if (!box)
-        return NULL;
-    atomic_init(&box->refs, 1);
-    memcpy(box->bytes, scratch, result.out_len + result.err_len);
-    memcpy(box->bytes + result.out_len + result.err_len, run->error.text, error_size);
-    result.out = box->bytes;
-    result.err = box->bytes + result.out_len;
-    if (error_size > 0) {
-        result.error = result.err + result.err_len;
+    if (run->error.code != PAWL_OK) {
+        result.error = run->error.text;
         if (result.err_len == 0) {      /* where a client that knows no error looks for it */
             result.err = result.error;
-            result.err_len = error_size - 1;
+            result.err_len = strlen(result.error);
         }
     }
-    box->result = result;
-    return box;
+    return pawl_result_box_new(&result);
 }

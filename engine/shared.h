@@ -13,6 +13,7 @@
 
 #include <pawl.h>
 
+struct pawl_committer;
 struct pawl_ticker;
 struct pawl_keeper;
 struct pawl_worker;
@@ -26,7 +27,11 @@ struct pawl_counter {
 struct pawl {
     struct pawl_options options;            /* I: with all defaults filled in */
     struct pawl_clock *clock;               /* I */
-    struct pawl_store *store;               /* I */
+    struct pawl_store *store;               /* I; NULL: memory only */
+    struct pawl_committer *committer;       /* I; NULL without a store */
+    struct pawl_runtable table;             /* I: of a store */
+    struct pawl_scale scale;                /* I: the anchor; the rest: by the committer */
+    struct pawl_backups *backup;            /* I */
     struct pawl_epoch epoch;
     struct pawl_index *index;               /* I */
     struct pawl_order *order;               /* I */
@@ -93,8 +98,29 @@ int
 pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *event,
             struct pawl_err *err);
 
+/* Readers see a new state of the task, or that it is gone: takes it out of the rooms, wakes those who
+ * watch it. Threads: the handle's, outside a section, once a state. */
+void
+pawl_shown(struct pawl_handle *handle, struct pawl_task *task, bool is_gone);
+
+/* A due time of a delay task that is over has come: it is forgotten. Threads: the handle's. */
+void
+pawl_expire(struct pawl_handle *handle, struct pawl_task *task);
+
+/* What an operation asks of the committer. */
+enum pawl_op_kind {
+    PAWL_OP_SUBMIT, PAWL_OP_STOP, PAWL_OP_DELETE,
+    PAWL_OP_REFUSED,            /* nothing; but what it was refused for is to be durable first */
+    PAWL_OP_READ,               /* one result */
+    PAWL_OP_BACKUP,
+};
+
+/* Fills in the engine's part of an operation, the end of which is sent to handle. */
+void
+pawl_op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind kind);
+
 /* The store has made op's change durable, or could not (code): lets it happen and tells the
- * caller. committer is the calling thread's own handle. Threads: any attached, once an op. */
+ * caller. committer is the calling thread's own handle. Threads: the committer's, once an op. */
 void
 pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code);
 

@@ -1,12 +1,14 @@
 /* task.c: the task, its snapshots and its state table; the only file that changes a task's state.
  *
- * Any registered thread applies events. An applied event replaces the snapshot; what the new one
- * shares with the old one (the definition, the results) goes over with its count, so the old
- * one's shell is all that the epoch frees later.
+ * Any registered thread applies events. An applied event replaces the snapshot that is decided;
+ * what the new one shares with the old one (the definition, the results) is counted for both.
  *
- * R1: publishes a snapshot and all it points to; pairs with A1, every read of task->snapshot. */
+ * D1: publishes a decided snapshot and all it points to; pairs with A1, every read of it.
+ * R1: publishes a shown one; pairs with A1, too. Shown follows decided: it is replaced only by a
+ * snapshot of a higher serial. */
 #include "task.h"
 
+#include "count.h"
 #include "err.h"
 #include "schedule.h"
 #include "wheel.h"
@@ -18,21 +20,7 @@
 /* Markers: a task that is not visible yet, and one that was deleted. */
 static struct pawl_snapshot reserved, gone;
 
-/* --- Counted parts --- */
-
-static void
-count_up(_Atomic uint32_t *refs)
-{
-    /* relaxed: who counts up holds a reference already, or is in a section that keeps one alive. */
-    atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
-}
-
-/* True for the last: acq_rel, so that it comes after every use by the others. */
-static bool
-count_down(_Atomic uint32_t *refs)
-{
-    return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
-}
+/* --- Definitions --- */
 
 static struct pawl_def *
 def_new(const struct pawl_spec *spec, int keep_results)
@@ -54,107 +42,8 @@ def_new(const struct pawl_spec *spec, int keep_results)
 void
 pawl_def_unref(struct pawl_def *def)
 {
-    if (def && count_down(&def->refs))
+    if (def && pawl_count_down(&def->refs))
         free(def);
-}
-
-static struct pawl_result_box *
-box_of(const struct pawl_result *result)
-{
-    return (struct pawl_result_box *) ((char *) result - offsetof(struct pawl_result_box, result));
-}
-
-void
-pawl_result_unref(const struct pawl_result *result)
-{
-    if (result && count_down(&box_of(result)->refs))
-        free(box_of(result));
-}
-
-static void
-results_unref(struct pawl_results *results)
-{
-    if (!results || !count_down(&results->refs))
-        return;
-    for (uint32_t i = 0; i < results->n; i++)
-        pawl_result_unref(results->items[i]);
-    free(results);
-}
-
-static struct pawl_results *
-results_new(uint32_t n)
-{
-    struct pawl_results *results = malloc(sizeof *results + n * sizeof results->items[0]);
-
-    if (results) {
-        atomic_init(&results->refs, 1);
-        results->n = 0;
-        results->bytes = 0;
-    }
-    return results;
-}
-
-static void
-results_add(struct pawl_results *results, const struct pawl_result *result)
-{
-    count_up(&box_of(result)->refs);
-    results->items[results->n++] = result;
-    results->bytes += result->out_len + result->err_len;
-}
-
-/* The newest keep of old and box; NULL with *failed clear: none are kept. */
-static struct pawl_results *
-results_append(const struct pawl_results *old, struct pawl_result_box *box, uint32_t keep,
-               bool *failed)
-{
-    uint32_t had = old ? old->n : 0, stay = had < keep ? had : keep - 1;
-    struct pawl_results *results;
-
-    if (keep == 0)
-        return NULL;
-    results = results_new(stay + 1);
-    *failed = results == NULL;
-    for (uint32_t i = had - stay; results && i < had; i++)
-        results_add(results, old->items[i]);
-    if (results)
-        results_add(results, &box->result);
-    return results;
-}
-
-/* A copy of a result without its output. */
-static struct pawl_result_box *
-box_without_output(const struct pawl_result *result)
-{
-    size_t error_size = result->error ? strlen(result->error) + 1 : 0;
-    struct pawl_result_box *box = malloc(sizeof *box + error_size);
-
-    if (!box)
-        return NULL;
-    atomic_init(&box->refs, 0);
-    box->result = *result;
-    box->result.out = box->result.err = "";
-    box->result.out_len = box->result.err_len = 0;
-    box->result.truncated = true;
-    if (result->error)
-        box->result.error = memcpy(box->bytes, result->error, error_size);
-    return box;
-}
-
-/* A copy of old in which output that ended at or before the cutoff is dropped. */
-static struct pawl_results *
-results_trim(const struct pawl_results *old, int64_t cutoff_ns)
-{
-    struct pawl_results *results = results_new(old->n);
-
-    for (uint32_t i = 0; results && i < old->n; i++) {
-        const struct pawl_result *result = old->items[i];
-        struct pawl_result_box *box = NULL;
-
-        if (result->ended_ns <= cutoff_ns && result->out_len + result->err_len > 0)
-            box = box_without_output(result);
-        results_add(results, box ? &box->result : result);
-    }
-    return results;
 }
 
 /* --- Snapshots --- */
@@ -171,59 +60,74 @@ pawl_snapshot_free_unused(struct pawl_snapshot *snapshot)
     free(snapshot);
 }
 
+static bool
+is_marker(const struct pawl_snapshot *snapshot)
+{
+    return snapshot == &gone || snapshot == &reserved;
+}
+
 static void
 snapshot_free(struct pawl_snapshot *snapshot)
 {
     pawl_def_unref(snapshot->def);
-    results_unref(snapshot->results);
+    pawl_results_unref(snapshot->results);
     free(snapshot);
 }
 
 static void
-free_all_cb(ck_epoch_entry_t *deferred)
+free_cb(ck_epoch_entry_t *deferred)
 {
-    snapshot_free((struct pawl_snapshot *) deferred);
+    snapshot_free((struct pawl_snapshot *) deferred);      /* its first member */
 }
 
-static void
-free_shell_and_results_cb(ck_epoch_entry_t *deferred)
+/* Gives up one hold; the last one leaves it to the epoch, for readers. */
+void
+pawl_task_let_go(struct pawl_epoch_thread *thread, struct pawl_snapshot *snapshot)
 {
-    results_unref(((struct pawl_snapshot *) deferred)->results);
-    free(deferred);
-}
-
-static void
-free_shell_cb(ck_epoch_entry_t *deferred)
-{
-    free(deferred);
-}
-
-/* What of the old snapshot does not live on in the next one (NULL: the task is gone). */
-static ck_epoch_cb_t *
-rest_of(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
-{
-    if (!next)
-        return free_all_cb;
-    return next->results == old->results ? free_shell_cb : free_shell_and_results_cb;
+    if (snapshot && !is_marker(snapshot) && pawl_count_down(&snapshot->holds))
+        pawl_epoch_defer(thread, &snapshot->deferred, free_cb);
 }
 
 static struct pawl_snapshot *
-load(const struct pawl_task *task)
+load_decided(const struct pawl_task *task)
 {
-    return atomic_load_explicit(&task->snapshot, memory_order_acquire);    /* A1 */
+    return atomic_load_explicit(&task->decided, memory_order_acquire);     /* A1 */
+}
+
+static struct pawl_snapshot *
+load_shown(const struct pawl_task *task)
+{
+    return atomic_load_explicit(&task->shown, memory_order_acquire);       /* A1 */
+}
+
+static const struct pawl_snapshot *
+unless_marker(const struct pawl_snapshot *snapshot, bool *out_gone)
+{
+    if (out_gone)
+        *out_gone = snapshot == &gone;
+    return is_marker(snapshot) ? NULL : snapshot;
 }
 
 const struct pawl_snapshot *
 pawl_task_read(const struct pawl_task *task, bool *out_gone)
 {
-    const struct pawl_snapshot *snapshot = load(task);
+    return unless_marker(load_shown(task), out_gone);
+}
 
-    if (out_gone)
-        *out_gone = snapshot == &gone;
-    return snapshot == &gone || snapshot == &reserved ? NULL : snapshot;
+const struct pawl_snapshot *
+pawl_task_read_decided(const struct pawl_task *task, bool *out_gone)
+{
+    return unless_marker(load_decided(task), out_gone);
 }
 
 /* --- The state table --- */
+
+bool
+pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
+{
+    return snapshot->def->type == PAWL_DELAY &&
+           (snapshot->status == PAWL_EXECUTED || snapshot->status == PAWL_STOPPED);
+}
 
 /* Pending: something of the task is still to come. */
 static bool
@@ -236,6 +140,14 @@ static int64_t
 output_of(const struct pawl_snapshot *snapshot)
 {
     return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
+}
+
+/* When a delay task that is over will be forgotten. */
+static int64_t
+expiry(const struct pawl_event *event)
+{
+    return event->keep_ns == INT64_MAX ? PAWL_NO_TIME
+                                       : pawl_schedule_after(event->now_ns, event->keep_ns);
 }
 
 static int
@@ -252,13 +164,13 @@ refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
 /* The state table: what an event makes of a state. *next is a copy of *old, to be edited, and
  * results that it gets are counted for it. A refusal changes nothing.
  *
- *   state                  START            FINISH             STOP            DELETE  TRIM
- *   0 ToBeExecuted         2 if due         -                  4               gone    same
- *   1 Executed             refused          -                  refused         gone    same
- *   2 Executing, delay     refused          1                  refused         gone    same
- *   2 Executing, cron      refused          3, next due time   4               gone    same
- *   3 WaitForNextExecution 2 if due         -                  4               gone    same
- *   4 Stopped              refused          4 (it was running) refused         gone    same */
+ *   state                  START            FINISH             STOP     DELETE  EXPIRE        TRIM
+ *   0 ToBeExecuted         2 if due         -                  4        gone    refused       same
+ *   1 Executed             refused          -                  refused  gone    gone if due   same
+ *   2 Executing, delay     refused          1                  refused  gone    refused       same
+ *   2 Executing, cron      refused          3, next due time   4        gone    refused       same
+ *   3 WaitForNextExecution 2 if due         -                  4        gone    refused       same
+ *   4 Stopped              refused          4 (it was running) refused  gone    delay: if due same */
 static int
 decide(const struct pawl_snapshot *old, const struct pawl_event *event,
        struct pawl_snapshot *next, struct pawl_err *err)
@@ -288,9 +200,10 @@ decide(const struct pawl_snapshot *old, const struct pawl_event *event,
                                                         event->now_ns);
         } else if (old->status == PAWL_EXECUTING) {
             next->status = PAWL_EXECUTED;
+            next->due_ns = expiry(event);
         }
         if (event->box)
-            next->results = results_append(old->results, event->box, old->def->keep_results,
+            next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
                                            &failed);
         if (failed)
             next->results = old->results;   /* no memory to keep it: the state goes on */
@@ -300,12 +213,15 @@ decide(const struct pawl_snapshot *old, const struct pawl_event *event,
             (old->status == PAWL_EXECUTING && !is_cron))
             return refuse_stop(old, err);
         next->status = PAWL_STOPPED;
-        next->due_ns = PAWL_NO_TIME;
+        next->due_ns = is_cron ? PAWL_NO_TIME : expiry(event);
         break;
+    case PAWL_EVENT_EXPIRE:
+        return pawl_snapshot_is_over(old) && old->due_ns != PAWL_NO_TIME &&
+               old->due_ns <= event->now_ns ? PAWL_OK : PAWL_ESTATE;
     case PAWL_EVENT_TRIM:
         if (!old->results || old->results->bytes == 0)
             return PAWL_ESTATE;
-        next->results = results_trim(old->results, event->cutoff_ns);
+        next->results = pawl_results_trim(old->results, event->cutoff_ns);
         return next->results ? PAWL_OK : PAWL_ENOMEM;   /* the version stays */
     case PAWL_EVENT_DELETE:
     case PAWL_NEVENT:
@@ -335,17 +251,37 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
         event->due_ns = old->due_ns;
         event->run = next->run_count;
         event->def = next->def;
-        count_up(&next->def->refs);
+        pawl_count_up(&next->def->refs);
     }
+    if (event->kind == PAWL_EVENT_START || !next)
+        event->slot = old->slot;
 }
 
-/* Copies all but the epoch's link: whoever has just replaced the old snapshot writes that one. */
+/* Copies all but the epoch's link and the count, for both to hold what they point to. */
 static void
 copy_state(const struct pawl_snapshot *old, struct pawl_snapshot *next)
 {
-    const size_t state = offsetof(struct pawl_snapshot, def);
+    const size_t from = offsetof(struct pawl_snapshot, def);
+    const size_t to = offsetof(struct pawl_snapshot, holds);
 
-    memcpy((char *) next + state, (const char *) old + state, sizeof *old - state);
+    memcpy((char *) next + from, (const char *) old + from, to - from);
+    atomic_init(&next->holds, 1);       /* of being decided */
+    next->serial++;
+}
+
+/* Notes the run that next begins in the table, before anybody can know of it. */
+static void
+fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
+          struct pawl_snapshot *next, const struct pawl_event *event)
+{
+    struct pawl_slot values = {
+        .seq = task->seq, .run = next->run_count, .version = next->version,
+        .scheduled_ns = old->due_ns + event->anchor_ns, .started_ns = event->wall_ns,
+        .started_elapsed_ns = event->now_ns,
+    };
+
+    pawl_slot_fill(event->table, event->slot, &values);
+    next->slot = event->slot;
 }
 
 /* One try, inside a section: PAWL_OK, an error, or PAWL_PENDING when another change came first. */
@@ -353,7 +289,6 @@ static int
 try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapshot *next,
           struct pawl_event *event, struct pawl_err *err)
 {
-    struct pawl_snapshot *want = event->kind == PAWL_EVENT_DELETE ? &gone : next;
     struct pawl_snapshot *expected = old;       /* a failed swap writes to it */
     int code;
 
@@ -362,14 +297,123 @@ try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapsho
     code = decide(old, event, next, err);
     if (code != PAWL_OK)
         return code;
-    /* R1; seq_cst, because watchers rely on it: W1 in watch.c. */
-    if (atomic_compare_exchange_strong_explicit(&task->snapshot, &expected, want,
-                                                memory_order_seq_cst, memory_order_relaxed)) {
-        return PAWL_OK;
+    if (event->kind == PAWL_EVENT_START && event->table)
+        fill_slot(task, old, next, event);
+    if (next) {
+        pawl_count_up(&next->def->refs);
+        if (next->results && next->results == old->results)
+            pawl_count_up(&next->results->refs);
     }
-    if (next && next->results != old->results)
-        results_unref(next->results);
+    /* D1; seq_cst, because watchers rely on it where it is shown, too: W1 in watch.c. */
+    if (atomic_compare_exchange_strong_explicit(&task->decided, &expected, next ? next : &gone,
+                                                memory_order_seq_cst, memory_order_relaxed))
+        return PAWL_OK;
+    if (next) {
+        pawl_def_unref(next->def);
+        pawl_results_unref(next->results);
+    }
     return PAWL_PENDING;
+}
+
+/* --- Showing --- */
+
+/* Whether next comes after shown. */
+static bool
+is_newer(const struct pawl_snapshot *next, const struct pawl_snapshot *shown)
+{
+    if (shown == &gone || next == shown)
+        return false;
+    return is_marker(next) || shown == &reserved || (int32_t) (next->serial - shown->serial) > 0;
+}
+
+/* Replaces expected, which is alive, by next, which is held or a marker; what is shown holds it. */
+static bool
+swap_shown(struct pawl_task *task, struct pawl_snapshot *expected, struct pawl_snapshot *next)
+{
+    /* R1; seq_cst, because watchers rely on it: W1 in watch.c. */
+    return atomic_compare_exchange_strong_explicit(&task->shown, &expected, next,
+                                                   memory_order_seq_cst, memory_order_relaxed);
+}
+
+bool
+pawl_task_show(struct pawl_task *task, struct pawl_epoch_thread *thread,
+               struct pawl_snapshot *snapshot)
+{
+    struct pawl_snapshot *shown, *next = snapshot ? snapshot : &gone;
+    bool swapped = false, newer;
+
+    if (snapshot)
+        pawl_count_up(&snapshot->holds);
+    do {
+        pawl_epoch_begin(thread);       /* what is compared must not be freed and made anew */
+        shown = load_shown(task);
+        newer = is_newer(next, shown);
+        if (newer)
+            swapped = swap_shown(task, shown, next);
+        pawl_epoch_end(thread);
+    } while (newer && !swapped);
+    pawl_task_let_go(thread, swapped ? shown : snapshot);
+    return swapped;
+}
+
+struct pawl_snapshot *
+pawl_task_hold(struct pawl_task *task, struct pawl_epoch_thread *thread)
+{
+    struct pawl_snapshot *decided;
+    bool held = false;
+
+    while (!held) {
+        pawl_epoch_begin(thread);
+        decided = load_decided(task);
+        held = is_marker(decided) || pawl_count_up_if_any(&decided->holds);
+        pawl_epoch_end(thread);
+    }
+    return is_marker(decided) ? NULL : decided;
+}
+
+uint32_t
+pawl_task_release_slot(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                       struct pawl_snapshot *snapshot)
+{
+    struct pawl_snapshot *next, *expected = snapshot;
+    uint32_t slot = snapshot->slot;
+
+    if (slot == PAWL_SLOT_NONE || snapshot->running > 0 || load_decided(task) != snapshot)
+        return PAWL_SLOT_NONE;
+    next = pawl_snapshot_new();
+    if (!next)
+        return PAWL_SLOT_NONE;
+    copy_state(snapshot, next);
+    next->slot = PAWL_SLOT_NONE;
+    pawl_count_up(&next->def->refs);
+    if (next->results)
+        pawl_count_up(&next->results->refs);
+    pawl_count_up(&next->holds);                /* ours, until it is shown */
+    if (!atomic_compare_exchange_strong_explicit(&task->decided, &expected, next,
+                                                 memory_order_seq_cst, memory_order_relaxed)) {
+        snapshot_free(next);
+        return PAWL_SLOT_NONE;
+    }
+    pawl_task_let_go(thread, snapshot);         /* as decided; the caller holds it still */
+    pawl_task_show(task, thread, next);
+    pawl_task_let_go(thread, next);
+    return slot;
+}
+
+/* --- Applying --- */
+
+/* Lets readers see a change where no store must keep it first. */
+static void
+show_now(struct pawl_task *task, struct pawl_epoch_thread *thread, struct pawl_snapshot *old,
+         struct pawl_snapshot *next, struct pawl_event *event)
+{
+    if (!event->is_deferred) {
+        event->is_shown = pawl_task_show(task, thread, next);
+    } else if (event->kind == PAWL_EVENT_START || event->kind == PAWL_EVENT_TRIM) {
+        pawl_count_up(&next->holds);
+        event->is_shown = swap_shown(task, old, next);      /* if all before it is shown */
+        pawl_task_let_go(thread, event->is_shown ? old : next);
+    }
 }
 
 int
@@ -377,10 +421,9 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
                 struct pawl_event *event, struct pawl_err *err)
 {
     struct pawl_snapshot *old, *next = NULL;
-    ck_epoch_cb_t *free_cb = NULL;
     int code;
 
-    if (event->kind != PAWL_EVENT_DELETE) {
+    if (event->kind != PAWL_EVENT_DELETE && event->kind != PAWL_EVENT_EXPIRE) {
         next = event->spare ? event->spare : pawl_snapshot_new();
         if (!next)
             return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
@@ -388,72 +431,32 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
     }
     pawl_epoch_begin(thread);
     do {
-        old = load(task);
-        code = old == &reserved || old == &gone ? PAWL_ENOENT
-                                                : try_apply(task, old, next, event, err);
+        old = load_decided(task);
+        code = is_marker(old) ? PAWL_ENOENT : try_apply(task, old, next, event, err);
     } while (code == PAWL_PENDING);
     if (code == PAWL_OK) {
-        free_cb = rest_of(old, next);       /* behind the section next may be gone already */
         report(old, next, event);
+        if (next)
+            pawl_count_up(&next->holds);        /* ours: another change may replace it */
         if (event->view)
             pawl_task_view(task, next, event->now_ns, event->wall_ns - event->now_ns,
                            event->view);
+    } else {
+        event->is_unsettled = old != &reserved && load_shown(task) != old;
+        event->is_expired = code == PAWL_ESTATE && pawl_snapshot_is_over(old) &&
+                            old->due_ns != PAWL_NO_TIME && old->due_ns <= event->now_ns;
     }
     pawl_epoch_end(thread);
-    if (code == PAWL_OK)
-        pawl_epoch_defer(thread, &old->deferred, free_cb);
-    else
+    if (code == PAWL_OK) {
+        show_now(task, thread, old, next, event);
+        pawl_task_let_go(thread, old);          /* as decided */
+        pawl_task_let_go(thread, next);
+    } else {
         event->spare = next;
+        if (event->kind == PAWL_EVENT_START && event->table)
+            pawl_slot_clear(event->table, event->slot);     /* it may have been filled in vain */
+    }
     return code;
-}
-
-void
-pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot, int64_t now_ns,
-               int64_t offset_ns, struct pawl_view *out_view)
-{
-    struct pawl_def *def = snapshot->def;
-    int64_t due = snapshot->due_ns;
-    uint64_t skipped = snapshot->skipped_overlap;
-
-    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
-        skipped += pawl_schedule_skip(&due, def->time_ns, now_ns);   /* as FINISH would now */
-    count_up(&task->refs);
-    count_up(&def->refs);
-    if (snapshot->results)
-        count_up(&snapshot->results->refs);
-    *out_view = (struct pawl_view) {
-        .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
-        .time_ns = def->time_ns, .script = def->script, .script_len = def->script_len,
-        .keep_results = def->keep_results, .status = snapshot->status,
-        .version = snapshot->version, .running = (int) snapshot->running,
-        .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
-        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(offset_ns, due),
-        .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
-        .failure_count = snapshot->failure_count, .skipped_overlap = skipped,
-        .results = snapshot->results ? snapshot->results->items : NULL,
-        .nresults = snapshot->results ? snapshot->results->n : 0, .seq = task->seq,
-        .private_task = task, .private_def = def, .private_results = snapshot->results,
-    };
-}
-
-void
-pawl_view_share(const struct pawl_view *view, struct pawl_view *out_view)
-{
-    struct pawl_results *results = view->private_results;
-
-    count_up(&((struct pawl_task *) view->private_task)->refs);
-    count_up(&((struct pawl_def *) view->private_def)->refs);
-    if (results)
-        count_up(&results->refs);
-    *out_view = *view;
-}
-
-void
-pawl_view_release(struct pawl_view *view)
-{
-    results_unref(view->private_results);
-    pawl_def_unref(view->private_def);
-    pawl_task_unref(view->private_task);
 }
 
 /* --- Life --- */
@@ -474,55 +477,72 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         return NULL;
     }
     *task = (struct pawl_task) {.created_ns = now_ns + offset_ns, .timer = PAWL_TIMER_NONE};
-    atomic_init(&task->snapshot, &reserved);
+    atomic_init(&task->decided, &reserved);
+    atomic_init(&task->shown, &reserved);
     atomic_init(&task->refs, 1);
     atomic_init(&task->is_queued, false);
+    atomic_init(&task->is_dirty, false);
+    atomic_init(&task->last_slot, PAWL_SLOT_UNKNOWN);
     pawl_inbox_init(&task->posts);
     pawl_index_key(index, spec->id, spec->id_len, &task->key);
     *first = (struct pawl_snapshot) {
         .def = def, .updated_ns = task->created_ns, .status = PAWL_TO_BE_EXECUTED,
         .due_ns = pawl_schedule_after(now_ns, spec->time_ns), .previous_ns = PAWL_NO_TIME,
+        .slot = PAWL_SLOT_NONE, .holds = 2,     /* decided and shown */
     };
     *out_first = first;
     return task;
 }
 
 void
-pawl_task_publish(struct pawl_task *task, struct pawl_snapshot *first)
+pawl_task_publish(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                  struct pawl_snapshot *first)
 {
-    atomic_store_explicit(&task->snapshot, first, memory_order_release);   /* R1 */
+    atomic_store_explicit(&task->decided, first, memory_order_release);    /* D1 */
+    if (!swap_shown(task, &reserved, first))
+        pawl_task_let_go(thread, first);        /* a change of it was quicker */
+}
+
+bool
+pawl_task_is_reserved(const struct pawl_task *task)
+{
+    return load_shown(task) == &reserved;
 }
 
 void
 pawl_task_mark_gone(struct pawl_task *task, struct pawl_epoch_thread *thread,
                     struct pawl_snapshot *first)
 {
-    atomic_store_explicit(&task->snapshot, &gone, memory_order_release);
-    pawl_epoch_defer(thread, &first->deferred, free_all_cb);
+    atomic_store_explicit(&task->decided, &gone, memory_order_release);
+    atomic_store_explicit(&task->shown, &gone, memory_order_release);
+    pawl_epoch_defer(thread, &first->deferred, free_cb);
 }
 
 bool
 pawl_task_is_live(const struct pawl_key *key)
 {
-    return load(pawl_task_of_key(key)) != &gone;
+    return load_shown(pawl_task_of_key(key)) != &gone;
 }
 
 void
 pawl_task_ref(struct pawl_task *task)
 {
-    count_up(&task->refs);
+    pawl_count_up(&task->refs);
 }
 
 void
 pawl_task_unref(struct pawl_task *task)
 {
-    struct pawl_snapshot *last;
+    struct pawl_snapshot *last[2];
 
-    if (!count_down(&task->refs))
+    if (!pawl_count_down(&task->refs))
         return;
-    last = load(task);
-    if (last != &gone && last != &reserved)
-        snapshot_free(last);
+    last[0] = load_decided(task);
+    last[1] = load_shown(task);
+    for (int i = 0; i < 2; i++) {
+        if (!is_marker(last[i]) && pawl_count_down(&last[i]->holds))
+            snapshot_free(last[i]);
+    }
     free(task);
 }
 
@@ -537,32 +557,4 @@ void
 pawl_task_unref_later(struct pawl_task *task, struct pawl_epoch_thread *thread)
 {
     pawl_epoch_defer(thread, &task->deferred, unref_cb);
-}
-
-/* --- Names --- */
-
-const char *
-pawl_status_name(enum pawl_status status)
-{
-    static const char *const names[PAWL_NSTATUS] = {
-        "ToBeExecuted", "Executed", "Executing", "WaitForNextExecution", "Stopped",
-    };
-
-    return names[status];
-}
-
-const char *
-pawl_type_name(enum pawl_type type)
-{
-    return type == PAWL_CRON ? "cron" : "delay";
-}
-
-const char *
-pawl_outcome_name(enum pawl_outcome outcome)
-{
-    static const char *const names[PAWL_NOUTCOME] = {
-        "success", "failure", "timeout", "killed", "lost", "error",
-    };
-
-    return names[outcome];
 }

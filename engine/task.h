@@ -4,16 +4,24 @@
  * and swaps it in by one compare-and-swap; the loser of a race looks again and decides anew. What
  * each event does in each state is decided by one function, decide() in task.c, and nowhere else.
  *
- * Who keeps a task alive: a count. The index holds one reference, given up one grace period after
- * the task left it, so a reader inside an epoch section may count up any task that it finds there.
- * The wheel, the ready ring with the run that follows, the ticker's inbox, posts of watchers and
- * views hold one each. */
+ * A task has two snapshots: `decided`, on which the next event is decided, and `shown`, which
+ * readers see. Without a store they are one. With a store a change is shown once it is durable, so
+ * that nobody is told what a crash could take back; the start of a run alone is shown at once, if
+ * all before it is durable, because the table of runs keeps it (runtable.h).
+ *
+ * Who keeps a snapshot alive: a count of its holders (decided, shown, the committer), and then an
+ * epoch. Who keeps a task alive: a count. The index holds one reference, given up one grace period
+ * after the task left it, so a reader inside an epoch section may count up any task that it finds
+ * there. The wheel, the ready ring with the run that follows, the ticker's and the committer's
+ * inbox, posts of watchers and views hold one each. */
 #ifndef PAWL_TASK_H
 #define PAWL_TASK_H
 
 #include "epoch.h"
 #include "inbox.h"
 #include "index.h"
+#include "result.h"
+#include "runtable.h"
 
 #include <pawl.h>
 #include <stdatomic.h>
@@ -28,47 +36,44 @@ struct pawl_def {
     char script[];                      /* and a NUL, for exec */
 };
 
-/* One result in a block of its own, counted: the results arrays of several snapshots share it. */
-struct pawl_result_box {
-    _Atomic uint32_t refs;
-    struct pawl_result result;
-    char bytes[];
-};
-
-/* The kept results of one snapshot, immutable and counted. */
-struct pawl_results {
-    _Atomic uint32_t refs;
-    uint32_t n;
-    uint64_t bytes;                     /* of output, in all of them */
-    const struct pawl_result *items[];  /* each inside a box; newest last */
-};
-
-/* E: immutable once published. */
+/* E: immutable once published, but for its count. */
 struct pawl_snapshot {
     ck_epoch_entry_t deferred;
     struct pawl_def *def;               /* counted; NULL only in the two markers of task.c */
     struct pawl_results *results;       /* counted; NULL: none */
     int64_t version;
     int64_t updated_ns;                 /* wall */
-    int64_t due_ns;                     /* elapsed; PAWL_NO_TIME: none */
+    int64_t due_ns;                     /* elapsed: when the ticker is to look at the task: to run
+                                         * it, or to forget it; PAWL_NO_TIME: never */
     int64_t previous_ns;                /* wall; PAWL_NO_TIME: none */
     uint64_t run_count;
     uint64_t failure_count;
     uint64_t skipped_overlap;
-    uint32_t running;
-    uint8_t status;
+    uint64_t missed;
+    uint32_t slot;                      /* of its newest run that is not durable, or PAWL_SLOT_NONE */
+    uint32_t running : 24, status : 8;
+    uint32_t serial;                    /* grows by one with each change, whatever version does */
+    _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
 };
 
+/* What last_slot says beside a slot: not known yet; that the run of the slot was in progress. */
+#define PAWL_SLOT_UNKNOWN (UINT32_MAX - 1)
+#define PAWL_SLOT_RUNNING (UINT32_C(1) << 31)
+
 struct pawl_task {
-    _Atomic(struct pawl_snapshot *) snapshot;   /* E: R1/A1 in task.c */
+    _Atomic(struct pawl_snapshot *) decided;    /* E: D1 in task.c */
+    _Atomic(struct pawl_snapshot *) shown;      /* E: R1/A1 in task.c */
     uint64_t seq;                       /* I */
     int64_t created_ns;                 /* I: wall */
     ck_stack_entry_t arm_entry;         /* in the ticker's inbox while is_queued */
+    ck_stack_entry_t dirty_entry;       /* in the committer's inbox while is_dirty */
     struct pawl_inbox posts;            /* watchers' posts, see watch.c */
     ck_epoch_entry_t deferred;      /* after the index */
     _Atomic uint32_t refs;              /* A: relaxed up, acq_rel down */
     uint32_t timer;                     /* T: in the wheel, or PAWL_TIMER_NONE */
+    _Atomic uint32_t last_slot;         /* A: G1 in change.c: of a task that was deleted */
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
+    _Atomic bool is_dirty;              /* A: Q1 in committer.c */
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
@@ -77,6 +82,7 @@ enum pawl_event_kind {
     PAWL_EVENT_FINISH,      /* a run has ended */
     PAWL_EVENT_STOP,
     PAWL_EVENT_DELETE,
+    PAWL_EVENT_EXPIRE,      /* a delay task that is over was kept for long enough */
     PAWL_EVENT_TRIM,        /* kept output is dropped for memory */
     PAWL_NEVENT
 };
@@ -86,15 +92,24 @@ struct pawl_event {
     enum pawl_event_kind kind;
     int64_t now_ns;                     /* elapsed */
     int64_t wall_ns;
+    int64_t keep_ns;                    /* how long a delay task that is over stays; INT64_MAX: ever */
+    bool is_deferred;                   /* a store shows the change once it is durable */
     struct pawl_snapshot *spare;        /* taken if not NULL, else one is allocated; an unused
                                          * one stays here */
     struct pawl_result_box *box;        /* FINISH: borrowed; NULL: there was no memory for it */
     bool failed;                        /* FINISH */
     int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
+    struct pawl_runtable *table;        /* START: where the run is noted; NULL: nowhere */
+    int64_t anchor_ns;                  /* START: elapsed + this = the store's scale */
+    uint32_t slot;                      /* START, DELETE, EXPIRE: in: a free slot for the run; out:
+                                         * the slot that the task had before, or PAWL_SLOT_NONE */
     /* What came of it. */
     int64_t due_ns;                     /* START: the due time that is run (elapsed) */
     uint64_t run;                       /* START: the number of the run */
     struct pawl_def *def;               /* START: given, counted */
+    bool is_expired;                    /* START, refused: time for EXPIRE */
+    bool is_shown;                      /* readers see it already */
+    bool is_unsettled;                  /* refused because of a change that is not shown yet */
     uint32_t was_running;               /* runs in progress before */
     bool rearm;                         /* the due time changed: the ticker must look */
     int64_t next_due_ns;                /* the new one */
@@ -109,9 +124,11 @@ struct pawl_task *
 pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int keep_results,
               int64_t now_ns, int64_t offset_ns, struct pawl_snapshot **out_first);
 
-/* Makes the task visible in the state it was made with. Threads: the submitter's. Owns: takes. */
+/* Makes the task visible in the state it was made with. Threads: the submitter's, or the
+ * committer's. Owns: takes. */
 void
-pawl_task_publish(struct pawl_task *task, struct pawl_snapshot *first);
+pawl_task_publish(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                  struct pawl_snapshot *first);
 
 /* Marks a task that is not to become visible after all; first is freed after its readers.
  * Threads: the submitter's. Owns: takes first. */
@@ -126,10 +143,41 @@ int
 pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
                 struct pawl_event *event, struct pawl_err *err);
 
-/* The current snapshot; a marker is given as NULL, *out_gone tells which.
+/* The snapshot that readers see; a marker is given as NULL, *out_gone tells which.
  * Threads: any, inside a section. */
 const struct pawl_snapshot *
 pawl_task_read(const struct pawl_task *task, bool *out_gone);
+
+/* The same of the one that is decided. Threads: any, inside a section. */
+const struct pawl_snapshot *
+pawl_task_read_decided(const struct pawl_task *task, bool *out_gone);
+
+/* Whether the task is not visible yet. Threads: any. */
+bool
+pawl_task_is_reserved(const struct pawl_task *task);
+
+/* --- For the committer --- */
+
+/* Holds the snapshot that is decided now, to be written; NULL: the task was deleted.
+ * Threads: any registered, outside a section. Owns: gives, to pawl_task_let_go(). */
+struct pawl_snapshot *
+pawl_task_hold(struct pawl_task *task, struct pawl_epoch_thread *thread);
+void
+pawl_task_let_go(struct pawl_epoch_thread *thread, struct pawl_snapshot *snapshot);
+
+/* Shows a snapshot that was held (NULL: that the task is gone), unless a newer one is shown.
+ * True: it is shown by this call. Threads: any registered, outside a section. */
+bool
+pawl_task_show(struct pawl_task *task, struct pawl_epoch_thread *thread,
+               struct pawl_snapshot *snapshot);
+
+/* Takes the slot out of a task all of whose runs are durable: snapshot is held, was written, and
+ * nothing happened since; else PAWL_SLOT_NONE. Threads: the committer's. */
+uint32_t
+pawl_task_release_slot(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                       struct pawl_snapshot *snapshot);
+
+/* --- */
 
 /* Fills in a view of a snapshot, counting up what it points to. Threads: any, inside a section. */
 void
@@ -146,6 +194,10 @@ pawl_task_of_key(const struct pawl_key *key)
     return (struct pawl_task *) ((char *) key - offsetof(struct pawl_task, key));
 }
 
+/* Whether a snapshot is of a delay task that is over: it ran, or was stopped. */
+bool
+pawl_snapshot_is_over(const struct pawl_snapshot *snapshot);
+
 /* Counting. Threads: any that holds a reference, or a reader in a section. */
 void
 pawl_task_ref(struct pawl_task *task);
@@ -157,8 +209,6 @@ pawl_task_unref_later(struct pawl_task *task, struct pawl_epoch_thread *thread);
 
 void
 pawl_def_unref(struct pawl_def *def);
-void
-pawl_result_unref(const struct pawl_result *result);
 
 /* Room for a snapshot that a later event will need; NULL: out of memory. */
 struct pawl_snapshot *

@@ -11,7 +11,8 @@
  * writes wakes_at, then looks into the inbox; a full fence stands between on both sides. While the
  * ticker is up wakes_at is the far past, so nobody wakes it in vain.
  * An armer that finds is_queued set may come before the first armer's put; that is no harm as long
- * as no event brings the due time of an armed task nearer.
+ * as no event brings the due time of an armed task nearer. (The stop of a delay task may, by the time
+ * at which it will be forgotten; that may come late.)
  * Q1: is_queued lets a task be in the inbox once. The armer sets it after the snapshot changed and
  * the ticker clears it before it reads the snapshot, both by acq_rel exchanges: an armer that finds
  * it set knows that its snapshot will be seen. */
@@ -85,9 +86,8 @@ wanted(struct pawl_ticker *ticker, struct pawl_task *task)
     int64_t due_ns = PAWL_NO_TIME;
 
     pawl_epoch_begin(ticker->handle.epoch);
-    snapshot = pawl_task_read(task, NULL);
-    if (snapshot && (snapshot->status == PAWL_TO_BE_EXECUTED ||
-                     snapshot->status == PAWL_WAIT_FOR_NEXT))
+    snapshot = pawl_task_read_decided(task, NULL);
+    if (snapshot && snapshot->status != PAWL_EXECUTING)
         due_ns = snapshot->due_ns;
     pawl_epoch_end(ticker->handle.epoch);
     return due_ns;

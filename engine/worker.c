@@ -35,6 +35,8 @@ struct pawl_worker {
     struct pawl_spawn_room *room;       /* I: of children until exec */
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
+    struct pawl_slot_part part;         /* W: of the table of runs, if there is one */
+    uint32_t slot;                      /* W: a free one for the next run, or PAWL_SLOT_NONE */
     struct pawl_run *live;              /* W: processes that run */
     bool has_failed;                    /* W: its epoll */
     unsigned nkilling;                  /* W: of the live ones, those with kill_at_ns */
@@ -82,7 +84,8 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     event.box = box;
     event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
                    run->end_status != 0;
-    pawl_change(&worker->handle, run->task, &event, NULL);  /* a deleted task has no use for it */
+    if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
+        pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
     run->spares[1] = event.spare;
     if (box)
         pawl_result_unref(&box->result);
@@ -245,6 +248,7 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     struct pawl_run_facts facts = {
         .id = run->task->key.bytes, .id_len = run->task->key.len, .run = started->run,
         .attempt = 1, .scheduled_ns = started->due_ns + started->wall_ns - started->now_ns,
+        .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
     };
     int64_t now_ns;
 
@@ -260,7 +264,17 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
         finish(worker, run);
 }
 
-enum taken { STARTED, NOTHING_DUE, NO_ROOM, NO_MEMORY };
+enum taken { STARTED, NOTHING_DUE, NO_ROOM, NO_MEMORY, NO_SLOT };
+
+/* Makes sure that there is a slot for the next run: false when all are taken, by runs whose ends are
+ * not durable. */
+static bool
+has_slot(struct pawl_worker *worker)
+{
+    if (worker->engine->committer && worker->slot == PAWL_SLOT_NONE)
+        worker->slot = pawl_slot_take(&worker->part);
+    return !worker->engine->committer || worker->slot != PAWL_SLOT_NONE;
+}
 
 /* Takes one due task and starts it, if it is still to be started. */
 static enum taken
@@ -274,6 +288,8 @@ take(struct pawl_worker *worker)
         return NOTHING_DUE;
     if (!worker->spare && !(worker->spare = pawl_run_new()))
         return NO_MEMORY;
+    if (!has_slot(worker))
+        return NO_SLOT;
     if (!pawl_engine_begin_run(engine))
         return NO_ROOM;
     run = worker->spare;
@@ -283,13 +299,21 @@ take(struct pawl_worker *worker)
         return NOTHING_DUE;
     }
     event.spare = run->spares[0];
+    event.slot = worker->slot;
     if (pawl_change(&worker->handle, run->task, &event, NULL) == PAWL_OK) {
         worker->spare = NULL;
         run->spares[0] = NULL;
+        run->slot = worker->slot;
+        worker->slot = PAWL_SLOT_NONE;
+        if (engine->committer)
+            pawl_slot_clear(&engine->table, event.slot);   /* the new one tells of that run, too */
         pawl_histogram_record(&worker->lateness.due_to_worker, event.now_ns - event.due_ns);
         start(worker, run, &event);
     } else {            /* stopped, deleted or moved meanwhile; if moved, to be armed again */
-        pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
+        if (event.is_expired)
+            pawl_expire(&worker->handle, run->task);
+        else
+            pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
         run->spares[0] = event.spare;
         pawl_task_unref(run->task);
         run->task = NULL;
@@ -313,7 +337,8 @@ sleep_ms(struct pawl_worker *worker, enum taken taken)
         return 0;
     if (taken == NOTHING_DUE && !pawl_ready_sleep(&worker->engine->ready, worker->number))
         return 0;
-    if ((pawl_epoch_rest(worker->handle.epoch) || taken == NO_MEMORY) && (ms < 0 || ms > RETRY_MS))
+    if ((pawl_epoch_rest(worker->handle.epoch) || taken == NO_MEMORY || taken == NO_SLOT) &&
+        (ms < 0 || ms > RETRY_MS))
         ms = RETRY_MS;
     return ms;
 }
@@ -434,6 +459,9 @@ pawl_worker_open(struct pawl *engine, unsigned i, const struct pawl_spawner *spa
     worker->engine = engine;
     worker->spawner = spawner;
     worker->number = i;
+    worker->slot = PAWL_SLOT_NONE;
+    if (engine->committer)
+        pawl_slot_part_init(&worker->part, &engine->table, i, engine->options.nworkers);
     code = open_loop(worker);
     if (code == PAWL_OK)
         code = pawl_handle_init(&worker->handle, engine, wake, worker);

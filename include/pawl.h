@@ -157,6 +157,7 @@ struct pawl_link {
 struct pawl_op {
     void (*done)(struct pawl_op *op);   /* on the handle's thread, once, if PAWL_PENDING */
     int code;                           /* of the end: PAWL_OK or an error */
+    const char *why;                    /* of an error: a sentence, a literal; or NULL */
     bool has_view;                      /* the caller releases view */
     struct pawl_view view;              /* the task as this change left it */
     struct pawl_result *result;         /* of pawl_read_run(): given, freed by free() */
@@ -166,7 +167,7 @@ struct pawl_op {
     struct pawl_task *task;
     void *first;
     uint64_t run;
-    int kind;
+    int kind, refusal;
 };
 
 /* A wait for a change of one task: the caller's storage, until changed() or pawl_unwatch(). */

@@ -50,7 +50,7 @@ task_new(const char *id)
     struct pawl_snapshot *first;
     struct pawl_task *task = pawl_task_new(ids, &spec, 0, 0, 0, &first);
 
-    pawl_task_publish(task, first);
+    pawl_task_publish(task, NULL, first);
     return task;
 }
 

@@ -82,7 +82,7 @@ prepare(struct arena *arena, enum pawl_type type, bool is_started)
 
     arena->now_ns = 10 * PAWL_INTERVAL_MIN_NS;
     arena->task = pawl_task_new(arena->index, &spec, 10, 0, 0, &first);
-    pawl_task_publish(arena->task, first);
+    pawl_task_publish(arena->task, arena->own, first);
     if (is_started && type == PAWL_CRON) {
         struct pawl_result_box *box = box_new();
 

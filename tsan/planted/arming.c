@@ -20,7 +20,7 @@ submit(unsigned i)
     if (PLANT == 1)
         look(task->timer);
     if (PLANT == 2)
-        atomic_load_explicit(&task->snapshot, memory_order_relaxed)->due_ns--;
+        atomic_load_explicit(&task->decided, memory_order_relaxed)->due_ns--;
     pawl_view_release(&op.view);
 }
 

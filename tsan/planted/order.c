@@ -15,7 +15,7 @@ submitter(void *unused)
         struct pawl_snapshot *first;
         struct pawl_task *task = room_task(i, &first);
 
-        pawl_task_publish(task, first);
+        pawl_task_publish(task, NULL, first);
         if (pawl_order_append(engine->order, epoch, task) != i)
             abort();
         gate_wait(&seen, i);

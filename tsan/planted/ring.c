@@ -13,7 +13,7 @@ ticker(void *unused)
         struct pawl_snapshot *first;
         struct pawl_task *task = room_task(i, &first);
 
-        pawl_task_publish(task, first);
+        pawl_task_publish(task, NULL, first);
         while (!pawl_ready_put(&ready, task))
             sched_yield();
         pawl_ready_wake(&ready, 1);

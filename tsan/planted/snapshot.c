@@ -18,9 +18,9 @@ writer(void *unused)
 
         first->updated_ns = i;
         if (PLANT == 2)
-            atomic_store_explicit(&tasks[i]->snapshot, first, memory_order_relaxed);
+            atomic_store_explicit(&tasks[i]->shown, first, memory_order_relaxed);
         else
-            pawl_task_publish(tasks[i], first);
+            pawl_task_publish(tasks[i], NULL, first);
         gate_wait(&seen, i);
         if (PLANT == 1)
             first->updated_ns = 0;

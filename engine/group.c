@@ -1,0 +1,276 @@
+/* group.c: what goes into one commit. */
+#include "group.h"
+
+#include "schedule.h"
+#include "shared.h"
+
+#include <stdlib.h>
+
+int
+pawl_group_init(struct pawl_committer_group *group, struct pawl *engine)
+{
+    group->engine = engine;
+    group->items = malloc(PAWL_GROUP_MAX * sizeof *group->items);
+    group->writes = malloc(PAWL_GROUP_MAX * sizeof *group->writes);
+    group->of_write = malloc(PAWL_GROUP_MAX * sizeof *group->of_write);
+    return group->items && group->writes && group->of_write ? PAWL_OK : PAWL_ENOMEM;
+}
+
+void
+pawl_group_fini(struct pawl_committer_group *group)
+{
+    free(group->items);
+    free(group->writes);
+    free(group->of_write);
+}
+
+void
+pawl_group_reset(struct pawl_committer_group *group)
+{
+    group->nitems = group->nwrites = 0;
+}
+
+bool
+pawl_group_has_room(const struct pawl_committer_group *group)
+{
+    return group->nitems < PAWL_GROUP_MAX;
+}
+
+/* --- What is written --- */
+
+static void
+fill_record(const struct pawl *engine, const struct pawl_task *task,
+            const struct pawl_snapshot *snapshot, struct pawl_record *record)
+{
+    const struct pawl_def *def = snapshot->def;
+    int64_t due_ns = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
+
+    if (due_ns != PAWL_NO_TIME && due_ns != INT64_MAX)
+        due_ns = pawl_schedule_after(due_ns, engine->scale.anchor_ns);
+    *record = (struct pawl_record) {
+        .seq = task->seq, .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
+        .time_ns = def->time_ns, .script = def->script, .script_len = def->script_len,
+        .keep_results = def->keep_results, .created_ns = task->created_ns,
+        .version = snapshot->version, .status = snapshot->status,
+        .updated_ns = snapshot->updated_ns, .due_ns = due_ns,
+        .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
+        .failure_count = snapshot->failure_count, .skipped_overlap = snapshot->skipped_overlap,
+        .missed = snapshot->missed, .running = snapshot->running,
+    };
+}
+
+/* The results that the store does not have yet: the newest ones. */
+static void
+fill_results(const struct pawl_snapshot *snapshot, struct pawl_write *write)
+{
+    const struct pawl_results *results = snapshot->results;
+    uint32_t first = results ? results->n : 0;
+
+    while (first > 0 &&
+           !atomic_load_explicit(&pawl_result_box_of(results->items[first - 1])->is_stored,
+                                 memory_order_relaxed))
+        first--;
+    write->nresults = results ? results->n - first : 0;
+    write->results = write->nresults > 0 ? &results->items[first] : NULL;
+    if (write->nresults > 0 && results->n == snapshot->def->keep_results)
+        write->drop_below = results->items[0]->run;
+}
+
+static void
+mark_stored(const struct pawl_write *write)
+{
+    for (size_t i = 0; i < write->nresults; i++)
+        atomic_store_explicit(&pawl_result_box_of(write->results[i])->is_stored, true,
+                              memory_order_relaxed);
+}
+
+static struct pawl_group_item *
+add(struct pawl_committer_group *group, struct pawl_op *op, struct pawl_task *task)
+{
+    struct pawl_group_item *item = &group->items[group->nitems++];
+
+    *item = (struct pawl_group_item) {.op = op, .task = task};
+    return item;
+}
+
+/* Adds the state that the task has now. False: it was deleted, but by whom is not told yet. */
+static bool
+add_state(struct pawl_committer_group *group, struct pawl_handle *handle, struct pawl_op *op,
+          struct pawl_task *task)
+{
+    struct pawl_snapshot *snapshot = pawl_task_hold(task, handle->epoch);
+    struct pawl_group_item *item;
+
+    if (!snapshot &&
+        atomic_load_explicit(&task->last_slot, memory_order_acquire) == PAWL_SLOT_UNKNOWN)  /* G1 */
+        return false;
+    item = add(group, op, task);
+    item->snapshot = snapshot;
+    if (snapshot) {
+        item->write.kind = PAWL_WRITE_STATE;
+        fill_record(group->engine, task, snapshot, &item->write.record);
+        fill_results(snapshot, &item->write);
+    } else {
+        item->write.kind = PAWL_WRITE_GONE;
+        item->write.record.seq = task->seq;
+    }
+    return true;
+}
+
+bool
+pawl_group_add_op(struct pawl_committer_group *group, struct pawl_handle *handle,
+                  struct pawl_op *op)
+{
+    struct pawl_group_item *item;
+
+    if (op->kind == PAWL_OP_READ) {
+        op->first = group->reads;
+        group->reads = op;
+        return true;
+    }
+    if (op->kind != PAWL_OP_SUBMIT)
+        return !pawl_task_is_reserved(op->task) && add_state(group, handle, op, op->task);
+    item = add(group, op, op->task);
+    item->write.kind = PAWL_WRITE_NEW;
+    fill_record(group->engine, op->task, op->first, &item->write.record);
+    return true;
+}
+
+void
+pawl_group_add_task(struct pawl_committer_group *group, struct pawl_handle *handle,
+                    struct pawl_task *task)
+{
+    if (!add_state(group, handle, NULL, task))
+        pawl_task_unref(task);          /* whoever deletes it comes after this */
+}
+
+/* --- Trying --- */
+
+void
+pawl_group_writes(struct pawl_committer_group *group, struct pawl_group *out)
+{
+    group->nwrites = 0;
+    for (size_t i = 0; i < group->nitems; i++) {
+        if (group->items[i].is_refused)
+            continue;
+        group->of_write[group->nwrites] = i;
+        group->writes[group->nwrites++] = group->items[i].write;
+    }
+    out->writes = group->writes;
+    out->nwrites = group->nwrites;
+}
+
+static void
+refuse(struct pawl_group_item *item, int code)
+{
+    item->is_refused = true;
+    item->write.code = code;
+}
+
+void
+pawl_group_refuse_new(struct pawl_committer_group *group, int code)
+{
+    for (size_t i = 0; i < group->nitems; i++) {
+        if (group->items[i].write.kind == PAWL_WRITE_NEW)
+            refuse(&group->items[i], code);
+    }
+}
+
+void
+pawl_group_fail(struct pawl_committer_group *group, int code)
+{
+    group->nwrites = 0;
+    for (size_t i = 0; i < group->nitems; i++)
+        refuse(&group->items[i], code);
+}
+
+/* --- What comes of it --- */
+
+size_t
+pawl_group_results(const struct pawl_committer_group *group)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < group->nwrites; i++)
+        n += group->writes[i].nresults;
+    return n;
+}
+
+/* The table of runs need not know any more what is durable now. */
+static void
+release_slot(struct pawl_group_item *item, struct pawl_handle *committer)
+{
+    struct pawl_runtable *table = &committer->engine->table;
+    struct pawl_task *task = item->task;
+    uint32_t slot;
+
+    if (item->snapshot) {
+        pawl_slot_clear(table, pawl_task_release_slot(task, committer->epoch, item->snapshot));
+        return;
+    }
+    slot = atomic_exchange_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_acq_rel);
+    if (slot != PAWL_SLOT_NONE && slot & PAWL_SLOT_RUNNING)
+        pawl_slot_half_clear(table, slot & ~PAWL_SLOT_RUNNING, PAWL_SLOT_FORGOTTEN);
+    else
+        pawl_slot_clear(table, slot);
+}
+
+/* A submit. */
+static void
+settle_new(struct pawl_group_item *item, struct pawl_handle *committer,
+           void (*retry)(void *ctx, struct pawl_task *task), void *ctx)
+{
+    struct pawl_task *task = item->task;
+
+    if (item->write.code == PAWL_OK || item->write.code == PAWL_EFULL) {
+        pawl_op_committed(committer, item->op, item->write.code);
+        return;
+    }
+    /* It may be in the store all the same: it is to be taken out again. */
+    pawl_task_ref(task);
+    pawl_op_committed(committer, item->op, PAWL_ESTORE);
+    atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
+    retry(ctx, task);
+    pawl_task_unref(task);
+}
+
+/* A change of a task that there is: in force whether it was written or not, so it is shown. */
+static void
+settle_state(struct pawl_group_item *item, struct pawl_handle *committer,
+             void (*retry)(void *ctx, struct pawl_task *task), void *ctx)
+{
+    struct pawl_task *task = item->task;
+    int code = item->write.code;
+
+    if (code == PAWL_ENOENT)
+        code = PAWL_OK;             /* an earlier write of the group removed it */
+    if (code == PAWL_OK)
+        mark_stored(&item->write);
+    if (pawl_task_show(task, committer->epoch, item->snapshot))
+        pawl_shown(committer, task, !item->snapshot);
+    if (code == PAWL_OK)
+        release_slot(item, committer);
+    else
+        retry(ctx, task);
+    pawl_task_let_go(committer->epoch, item->snapshot);
+    if (item->op)
+        pawl_op_committed(committer, item->op, code);
+    else
+        pawl_task_unref(task);
+}
+
+void
+pawl_group_settle(struct pawl_committer_group *group, struct pawl_handle *committer,
+                  void (*retry)(void *ctx, struct pawl_task *task), void *ctx)
+{
+    for (size_t i = 0; i < group->nwrites; i++)
+        group->items[group->of_write[i]].write.code = group->writes[i].code;
+    for (size_t i = 0; i < group->nitems; i++) {
+        struct pawl_group_item *item = &group->items[i];
+
+        if (item->write.kind == PAWL_WRITE_NEW)
+            settle_new(item, committer, retry, ctx);
+        else
+            settle_state(item, committer, retry, ctx);
+    }
+}

@@ -1,0 +1,82 @@
+/* view.c: copies of one state of a task for those outside, and the words of the wire. */
+#include "count.h"
+#include "schedule.h"
+#include "task.h"
+
+void
+pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot, int64_t now_ns,
+               int64_t offset_ns, struct pawl_view *out_view)
+{
+    struct pawl_def *def = snapshot->def;
+    int64_t due = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
+    uint64_t skipped = snapshot->skipped_overlap;
+
+    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
+        skipped += pawl_schedule_skip(&due, def->time_ns, now_ns);   /* as FINISH would now */
+    pawl_count_up(&task->refs);
+    pawl_count_up(&def->refs);
+    if (snapshot->results)
+        pawl_count_up(&snapshot->results->refs);
+    *out_view = (struct pawl_view) {
+        .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
+        .time_ns = def->time_ns, .script = def->script, .script_len = def->script_len,
+        .keep_results = def->keep_results, .status = snapshot->status,
+        .version = snapshot->version, .running = (int) snapshot->running,
+        .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
+        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(offset_ns, due),
+        .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
+        .failure_count = snapshot->failure_count, .skipped_overlap = skipped,
+        .missed = snapshot->missed,
+        .results = snapshot->results ? snapshot->results->items : NULL,
+        .nresults = snapshot->results ? snapshot->results->n : 0, .seq = task->seq,
+        .private_task = task, .private_def = def, .private_results = snapshot->results,
+    };
+}
+
+void
+pawl_view_share(const struct pawl_view *view, struct pawl_view *out_view)
+{
+    struct pawl_results *results = view->private_results;
+
+    pawl_count_up(&((struct pawl_task *) view->private_task)->refs);
+    pawl_count_up(&((struct pawl_def *) view->private_def)->refs);
+    if (results)
+        pawl_count_up(&results->refs);
+    *out_view = *view;
+}
+
+void
+pawl_view_release(struct pawl_view *view)
+{
+    pawl_results_unref(view->private_results);
+    pawl_def_unref(view->private_def);
+    pawl_task_unref(view->private_task);
+}
+
+/* --- Names --- */
+
+const char *
+pawl_status_name(enum pawl_status status)
+{
+    static const char *const names[PAWL_NSTATUS] = {
+        "ToBeExecuted", "Executed", "Executing", "WaitForNextExecution", "Stopped",
+    };
+
+    return names[status];
+}
+
+const char *
+pawl_type_name(enum pawl_type type)
+{
+    return type == PAWL_CRON ? "cron" : "delay";
+}
+
+const char *
+pawl_outcome_name(enum pawl_outcome outcome)
+{
+    static const char *const names[PAWL_NOUTCOME] = {
+        "success", "failure", "timeout", "killed", "lost", "error",
+    };
+
+    return names[outcome];
+}
