@@ -84,6 +84,33 @@ pawl_store_db_damaged(const char *dir, struct pawl_err *err, const char *format,
                         what, dir);
 }
 
+/* The last error of the system on SQLite's file, or on its log. */
+static int
+error_of_file(sqlite3 *db, int which)
+{
+    sqlite3_file *file = NULL;
+    int error = 0;
+
+    sqlite3_file_control(db, NULL, which, &file);
+    if (file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
+/* The system's error behind the last one of db. SQLite rolls back before it notes errno, and may
+ * have changed it by then. */
+static int
+system_error(sqlite3 *db)
+{
+    int error = db ? sqlite3_system_errno(db) : 0;
+
+    if (error == 0 && db)
+        error = error_of_file(db, SQLITE_FCNTL_JOURNAL_POINTER);
+    if (error == 0 && db)
+        error = error_of_file(db, SQLITE_FCNTL_FILE_POINTER);
+    return error;
+}
+
 /* A write for which there was no room, by the code and the system's error behind it. */
 static bool
 is_no_room(int rc, int error)
@@ -95,8 +122,8 @@ is_no_room(int rc, int error)
 int
 pawl_store_db_fail(sqlite3 *db, int rc, const char *dir, struct pawl_err *err)
 {
-    int error = db ? sqlite3_system_errno(db) : 0;
     const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    int error = (rc & 0xFF) == SQLITE_IOERR || (rc & 0xFF) == SQLITE_CANTOPEN ? system_error(db) : 0;
 
     if (is_no_room(rc, error))
         return pawl_err_set(err, PAWL_EFULL, NULL,
