@@ -642,6 +642,58 @@ test_slots_pass_from_who_clears_to_who_fills(void **state)
     fixture_close(&f);
 }
 
+struct half {
+    struct belt *belt;
+    uint32_t bit;
+    uint64_t sum;
+};
+
+/* Looks at each slot once a filling, and sets its bit. */
+static void *
+half_clear(void *arg)
+{
+    struct half *half = arg;
+    struct fixture *f = half->belt->f;
+
+    for (unsigned i = 0; i < half->belt->n;) {
+        unsigned before = i;
+
+        for (uint32_t slot = 0; slot < 3; slot++) {
+            uint32_t found = state_of(f, slot);
+
+            if (found == 0 || found & half->bit)
+                continue;
+            assert_whole(&f->table.slots[slot]);
+            half->sum += f->table.slots[slot].seq;
+            pawl_slot_half_clear(&f->table, slot, half->bit);
+            i++;
+        }
+        if (i == before)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void
+test_slots_pass_from_two_who_clear_by_halves_to_who_fills(void **state)
+{
+    struct fixture f;
+    struct belt belt = {&f, race_rounds()};
+    struct half halves[2] = {{&belt, PAWL_SLOT_ENDED, 0}, {&belt, PAWL_SLOT_FORGOTTEN, 0}};
+    pthread_t worker, other;
+
+    (void) state;
+    fixture_open(&f, 3);
+    assert_int_equal(pthread_create(&worker, NULL, work, &belt), 0);
+    assert_int_equal(pthread_create(&other, NULL, half_clear, &halves[0]), 0);
+    half_clear(&halves[1]);
+    pthread_join(other, NULL);
+    pthread_join(worker, NULL);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(halves[i].sum, (uint64_t) belt.n * (belt.n + 1) / 2);
+    fixture_close(&f);
+}
+
 int
 main(void)
 {
@@ -663,6 +715,7 @@ main(void)
         cmocka_unit_test(test_half_clears_in_either_order_clear),
         cmocka_unit_test(test_half_clears_that_race_clear_once),
         cmocka_unit_test(test_slots_pass_from_who_clears_to_who_fills),
+        cmocka_unit_test(test_slots_pass_from_two_who_clear_by_halves_to_who_fills),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
