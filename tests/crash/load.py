@@ -166,10 +166,10 @@ class Load:
         if conn.out:
             conn.flush()
             return
-        if self.is_draining and self.rng.random() < 0.9:
-            return
-        if conn.role == "stream":
+        if conn.role == "stream" and (conn.stream or not self.is_draining):
             self.go_on_stream(conn)
+        elif conn.role == "stream" or self.is_draining and self.rng.random() < 0.9:
+            return
         elif conn.role == "list":
             if not conn.ops and self.rng.random() < 0.03:
                 self.ask_list(conn)
@@ -349,7 +349,8 @@ class Load:
             conn.send(b"%X\r\n%b\r\n" % (len(lines), lines))
         elif conn.stream[2]:
             self.end(conn)                          # broken off
-            self.open("stream")
+            if not self.is_draining:
+                self.open("stream")
         else:
             self.end_stream(conn)
 
@@ -419,7 +420,7 @@ class Load:
 
     def got_stop(self, op, status, body, now):
         if status == 200:
-            self.model.acked_stop(op.task, json.loads(body), op.sent, now)
+            self.model.acked_stop(op.task, json.loads(body), op.sent, now, op.floor)
         else:
             self.model.refused_stop(op.task, status, op.was_there, op.sent, now)
 

@@ -207,7 +207,7 @@ class Model:
         if task.delete_sent is None:
             self._enter_pool(task)
         if document is not None:
-            self.check(document, sent, now, "submit", task)
+            self.check(document, sent, now, "submit", task, -1)
 
     def refused_submit(self, task, status, sent, now):
         slot = self.slots[task.id]
@@ -224,7 +224,7 @@ class Model:
         if status != 507:               # then it may be there after a restart
             self._bury(task, now)
 
-    def acked_stop(self, task, document, sent, now):
+    def acked_stop(self, task, document, sent, now, floor=-1):
         self.slots[task.id].stops -= 1
         self._ack()
         self.safe(sent)
@@ -236,7 +236,7 @@ class Model:
         if task.stop == "done":
             raise Violation("a stopped task was stopped again", task)
         task.stop, task.stop_acked = "done", now
-        self.check(document, sent, now, "stop", task)
+        self.check(document, sent, now, "stop", task, floor)
 
     def refused_stop(self, task, status, was_there, sent, now):
         self.slots[task.id].stops -= 1
@@ -478,15 +478,15 @@ class Model:
             if task.sent > newest_sent:
                 newest_sent, newest = task.sent, task
         for n in floors:
-            if n not in seen and self.tasks[n].state == THERE:
-                if self.tasks[n].delete_sent is None:
-                    raise Violation(f"{what}: it is missing", self.tasks[n])
+            task = self.tasks[n]
+            if n not in seen and task.state == THERE and task.delete_sent is None:
+                raise Violation(f"{what}: it is missing", task)
 
     # --- After a restart ---
 
     def look(self, documents, sent, now):
         """All that is there when a daemon has started; settles what was open."""
-        by_id = {}
+        by_id, floors = {}, self.floors()
         for document in documents:
             task = self.identify(document)
             if task.id in by_id:
@@ -506,7 +506,7 @@ class Model:
                     raise Violation("an accepted task is missing", task)
                 self.note(task, "look: not there")
                 self._bury(task, now)
-        self.check_list(documents, {}, sent, now, "look")
+        self.check_list(documents, floors, sent, now, "look")
         for task in by_id.values():
             task.delete_sent = None
             if task.stop == "sent":
