@@ -2,11 +2,13 @@
 """load_submit.py: what one submit over HTTP costs the server, against an empty handler.
 
 wrk sends task documents of 150 bytes with ids of their own over 64 keep-alive connections, in
-alternating rounds to a fresh `pawld --ephemeral` and to a fresh mhd_empty, which reads the same
-body and answers as many bytes, headers included. The cost is the processor time of the server
-(utime and stime of all its threads, /proc/PID/stat) for a request; the rate is what wrk reached.
+alternating rounds to a fresh pawld of each kind (--ephemeral, --durability=process and sync, with a
+store beside the build) and to a fresh mhd_empty, which reads the same body and answers as many bytes,
+headers included. The cost is the processor time of the server (utime and stime of all its threads,
+/proc/PID/stat) for a request; the rate is what wrk reached; the latency is wrk's. Beside it stands
+what one fdatasync of 4 KiB appended takes on that disk.
 
-    load_submit.py [--build DIR] [--rounds 5] [--seconds 4] [--connections 64]
+    load_submit.py [--build DIR] [--rounds 5] [--seconds 4] [--connections 64] [--kinds sync,...]
 
 Needs only Python's standard library, and wrk.
 """
@@ -17,8 +19,10 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import figures
@@ -54,9 +58,19 @@ def server(command, pattern):
             process.wait()
 
 
-def pawld(build):
-    return server([os.path.join(build, "pawld"), "--ephemeral", "--listen", "127.0.0.1:0",
-                   "--http-threads", "1"], r"listening on http://127\.0\.0\.1:(\d+)")
+@contextlib.contextmanager
+def pawld(build, kind):
+    """A fresh daemon: "ephemeral", "process" or "sync"."""
+    data = tempfile.mkdtemp(prefix="store-", dir=build)
+    store = (["--ephemeral"] if kind == "ephemeral"
+             else ["--data", data, "--durability", kind])
+    try:
+        with server([os.path.join(build, "pawld"), "--listen", "127.0.0.1:0",
+                     "--http-threads", "1", *store],
+                    r"listening on http://127\.0\.0\.1:(\d+)") as started:
+            yield started
+    finally:
+        shutil.rmtree(data)
 
 
 def mhd_empty(build, answer_bytes):
@@ -85,11 +99,12 @@ def cpu_seconds(pid):
 
 
 def load(process, port, prefix, options):
-    """Runs wrk; gives microseconds of server CPU a request, and requests a second."""
+    """Runs wrk; gives microseconds of server CPU a request, requests a second, and the latency:
+    p50 and p99 in microseconds."""
     before = cpu_seconds(process.pid)
     out = subprocess.run(
         figures.bound_to_us(
-            ["wrk", "-t1", "-c%d" % options.connections, "-d%gs" % options.seconds,
+            ["wrk", "-t1", "-c%d" % options.connections, "-d%gs" % options.seconds, "--latency",
              "-s", os.path.join(HERE, "submit.lua"), "http://127.0.0.1:%d/api/tasks" % port,
              "--", prefix]),
         stdout=subprocess.PIPE, text=True, check=True, timeout=options.seconds + LIMIT).stdout
@@ -98,7 +113,22 @@ def load(process, port, prefix, options):
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     if "Non-2xx" in out or "Socket errors" in out or requests == 0:
         sys.exit("not every request was served:\n" + out)
-    return cpu / requests * 1e6, requests / options.seconds
+    units = {"us": 1, "ms": 1e3, "s": 1e6}
+    p50, p99 = (float(number) * units[unit] for number, unit in
+                (re.search(r" %d%% +([\d.]+)(us|ms|s)" % share, out).groups() for share in (50, 99)))
+    return cpu / requests * 1e6, requests / options.seconds, p50, p99
+
+
+def fdatasyncs(build, n):
+    """Microseconds that an fdatasync of 4 KiB appended takes, n times."""
+    with tempfile.NamedTemporaryFile(dir=build) as file:
+        times = []
+        for _ in range(n):
+            start = time.perf_counter()
+            os.write(file.fileno(), bytes(4096))
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - start) * 1e6)
+    return sorted(times)
 
 
 def main():
@@ -107,29 +137,47 @@ def main():
     parser.add_argument("--rounds", type=int, default=1 if figures.is_smoke() else 5)
     parser.add_argument("--seconds", type=int, default=1 if figures.is_smoke() else 4)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--kinds", default="ephemeral,process,sync")
     options = parser.parse_args()
+    kinds = options.kinds.split(",") + ["empty"]
 
-    with pawld(options.build) as (_, port):
+    with pawld(options.build, "ephemeral") as (_, port):
         headers, body = answer_sizes(port)
     with mhd_empty(options.build, body) as (_, port):
         body += headers - answer_sizes(port)[0]
-    costs, rates, empty_costs, empty_rates = [], [], [], []
+    measured = {kind: [] for kind in kinds}
+    syncs = []
     for number in range(options.rounds):
-        for is_ours in ((True, False), (False, True))[number % 2]:
-            started = pawld(options.build) if is_ours else mhd_empty(options.build, body)
+        shift = number % len(kinds)
+        for kind in kinds[shift:] + kinds[:shift]:
+            started = (mhd_empty(options.build, body) if kind == "empty"
+                       else pawld(options.build, kind))
             with started as (process, port):
-                cost, rate = load(process, port, "load", options)
-            (costs if is_ours else empty_costs).append(cost)
-            (rates if is_ours else empty_rates).append(rate)
+                measured[kind].append(load(process, port, "load", options))
+        syncs.append(fdatasyncs(options.build, 10 if figures.is_smoke() else 200))
+
+    def column(kind, at):
+        return [row[at] for row in measured[kind]]
+
+    def ratios(kind, other, at):
+        return [mine / its for mine, its in zip(column(kind, at), column(other, at))]
 
     report = figures.Report("Submits over HTTP, %d connections, answers of %d bytes"
                             % (options.connections, headers + body))
-    report.add("server CPU a submit: pawld", "us", costs)
-    report.add("server CPU a submit: empty handler", "us", empty_costs)
-    report.add("ratio: pawld / empty handler", "",
-               [ours / empty for ours, empty in zip(costs, empty_costs)], at_most=1.5)
-    report.add("rate: pawld", "requests/s", rates)
-    report.add("rate: empty handler", "requests/s", empty_rates)
+    bounds = {"ephemeral": 1.5, "sync": 2.0}
+    for kind in kinds:
+        report.add("server CPU a submit: %s" % kind, "us", column(kind, 0))
+        report.add("rate: %s" % kind, "requests/s", column(kind, 1))
+        report.add("latency p50: %s" % kind, "us", column(kind, 2))
+        report.add("latency p99: %s" % kind, "us", column(kind, 3))
+    for kind in kinds[:-1]:
+        bound = {"at_most": bounds[kind]} if kind in bounds else {}
+        report.add("ratio of CPU: %s / empty" % kind, "", ratios(kind, "empty", 0), **bound)
+    for kind in ("process", "sync"):
+        if kind in kinds and "ephemeral" in kinds:
+            report.add("ratio of rate: %s / ephemeral" % kind, "", ratios(kind, "ephemeral", 1))
+    report.add("fdatasync of 4 KiB, p50", "us", [row[len(row) // 2] for row in syncs])
+    report.add("fdatasync of 4 KiB, p99", "us", [row[len(row) * 99 // 100] for row in syncs])
 
 
 if __name__ == "__main__":

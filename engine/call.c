@@ -112,9 +112,8 @@ reason(const struct pawl_op *op, int code)
 }
 
 void
-pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code)
+pawl_op_settle(struct pawl_handle *committer, struct pawl_op *op, int code)
 {
-    struct pawl_handle *handle = op->handle;
     struct pawl_task *task = op->task;
 
     if (op->kind == PAWL_OP_REFUSED)
@@ -122,7 +121,6 @@ pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code)
     else if (op->kind != PAWL_OP_READ && code != PAWL_OK)
         op->why = reason(op, code);
     settle(committer, op, code);
-    pawl_handle_send(handle, &op->link);
     pawl_task_unref(task);
 }
 
@@ -134,7 +132,8 @@ commit(struct pawl_handle *handle, struct pawl_op *op)
     struct pawl_task *task = op->task;
 
     if (engine->committer) {
-        pawl_committer_add(engine->committer, op);
+        op->link.entry = handle->asked;
+        handle->asked = &op->link;
         return PAWL_PENDING;
     }
     settle(handle, op, PAWL_OK);

@@ -78,9 +78,19 @@ wake_if_asleep(struct pawl_committer *committer)
 }
 
 void
-pawl_committer_add(struct pawl_committer *committer, struct pawl_op *op)
+pawl_committer_add(struct pawl_committer *committer, struct pawl_link *newest)
 {
-    pawl_inbox_put(&committer->ops, (ck_stack_entry_t *) &op->link.entry);          /* W1 */
+    ck_stack_entry_t *entry, *next, *oldest = NULL;
+
+    for (entry = (ck_stack_entry_t *) newest; entry; entry = next) {
+        next = entry->next;
+        entry->next = oldest;
+        oldest = entry;
+    }
+    for (; oldest; oldest = next) {
+        next = oldest->next;        /* behind the put it is the committer's */
+        pawl_inbox_put(&committer->ops, oldest);                                    /* W1 */
+    }
     wake_if_asleep(committer);
 }
 
@@ -294,7 +304,8 @@ read_result(struct pawl_committer *committer, struct pawl_op *op)
 
     op->why = code == PAWL_ENOENT ? "no such run of the task is kept"
             : code != PAWL_OK ? "the result could not be read from the store" : NULL;
-    pawl_op_committed(&committer->handle, op, code);
+    pawl_op_settle(&committer->handle, op, code);
+    pawl_handle_send(op->handle, &op->link);
 }
 
 /* Commits one group. False: nothing waits. */

@@ -26,10 +26,10 @@ pawl_committer_stop(struct pawl_committer *committer);
 void
 pawl_committer_free(struct pawl_committer *committer);
 
-/* Hands over an operation: pawl_op_committed() is called for it once it is durable. op->task is
- * counted for it. Threads: any. Blocks: no. */
+/* Hands over operations by their links, chained by entry, the newest first: each is settled once it is durable,
+ * and then sent to its handle. op->task is counted for it. Threads: any. Blocks: no. */
 void
-pawl_committer_add(struct pawl_committer *committer, struct pawl_op *op);
+pawl_committer_add(struct pawl_committer *committer, struct pawl_link *newest);
 
 /* The task has changed: its state is to be written, and then shown. Threads: any that holds the
  * task. Blocks: no. */

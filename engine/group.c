@@ -223,12 +223,12 @@ settle_new(struct pawl_group_item *item, struct pawl_handle *committer,
     struct pawl_task *task = item->task;
 
     if (item->write.code == PAWL_OK || item->write.code == PAWL_EFULL) {
-        pawl_op_committed(committer, item->op, item->write.code);
+        pawl_op_settle(committer, item->op, item->write.code);
         return;
     }
     /* It may be in the store all the same: it is to be taken out again. */
     pawl_task_ref(task);
-    pawl_op_committed(committer, item->op, PAWL_ESTORE);
+    pawl_op_settle(committer, item->op, PAWL_ESTORE);
     atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
     retry(ctx, task);
     pawl_task_unref(task);
@@ -254,7 +254,7 @@ settle_state(struct pawl_group_item *item, struct pawl_handle *committer,
         retry(ctx, task);
     pawl_task_let_go(committer->epoch, item->snapshot);
     if (item->op)
-        pawl_op_committed(committer, item->op, code);
+        pawl_op_settle(committer, item->op, code);
     else
         pawl_task_unref(task);
 }
@@ -263,6 +263,8 @@ void
 pawl_group_settle(struct pawl_committer_group *group, struct pawl_handle *committer,
                   void (*retry)(void *ctx, struct pawl_task *task), void *ctx)
 {
+    struct pawl_post_bag bag = {.n = 0};
+
     for (size_t i = 0; i < group->nwrites; i++)
         group->items[group->of_write[i]].write.code = group->writes[i].code;
     for (size_t i = 0; i < group->nitems; i++) {
@@ -273,4 +275,9 @@ pawl_group_settle(struct pawl_committer_group *group, struct pawl_handle *commit
         else
             settle_state(item, committer, retry, ctx);
     }
+    for (size_t i = 0; i < group->nitems; i++) {
+        if (group->items[i].op)
+            pawl_post_bag_put(&bag, group->items[i].op->handle, &group->items[i].op->link);
+    }
+    pawl_post_bag_tell(&bag);
 }

@@ -7,6 +7,8 @@
  * (R1) makes the count visible to the owner that takes the link, which waits for zero at the end. */
 #include "shared.h"
 
+#include "committer.h"
+
 #include <sched.h>
 #include <stdlib.h>
 
@@ -33,11 +35,10 @@ pawl_handle_fini(struct pawl_handle *handle)
     handle->epoch = NULL;
 }
 
-void
-pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link)
+/* Lets the owner know that there are links, and counts the sender out. */
+static void
+tell(struct pawl_handle *handle)
 {
-    atomic_fetch_add_explicit(&handle->nsenders, 1, memory_order_relaxed);     /* D1 */
-    pawl_inbox_put(&handle->inbox, (ck_stack_entry_t *) &link->entry);         /* R1 */
     if (!atomic_exchange_explicit(&handle->is_told, true, memory_order_seq_cst) &&   /* T1 */
         handle->wake)
         handle->wake(handle->wake_ctx);
@@ -45,10 +46,55 @@ pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link)
 }
 
 void
+pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link)
+{
+    atomic_fetch_add_explicit(&handle->nsenders, 1, memory_order_relaxed);     /* D1 */
+    pawl_inbox_put(&handle->inbox, (ck_stack_entry_t *) &link->entry);         /* R1 */
+    tell(handle);
+}
+
+void
+pawl_post_bag_put(struct pawl_post_bag *bag, struct pawl_handle *handle, struct pawl_link *link)
+{
+    unsigned i = 0;
+
+    while (i < bag->n && bag->handles[i] != handle)
+        i++;
+    if (i == PAWL_BAG_MAX) {
+        pawl_handle_send(handle, link);
+        return;
+    }
+    if (i == bag->n) {
+        bag->handles[bag->n++] = handle;
+        atomic_fetch_add_explicit(&handle->nsenders, 1, memory_order_relaxed); /* D1 */
+    }
+    pawl_inbox_put(&handle->inbox, (ck_stack_entry_t *) &link->entry);         /* R1 */
+}
+
+void
+pawl_post_bag_tell(struct pawl_post_bag *bag)
+{
+    for (unsigned i = 0; i < bag->n; i++)
+        tell(bag->handles[i]);
+    bag->n = 0;
+}
+
+void
+pawl_handle_flush(struct pawl_handle *handle)
+{
+    struct pawl_link *asked = handle->asked;
+
+    handle->asked = NULL;
+    if (asked)
+        pawl_committer_add(handle->engine->committer, asked);
+}
+
+void
 pawl_deliver(struct pawl_handle *handle)
 {
     ck_stack_entry_t *entry, *next;
 
+    pawl_handle_flush(handle);
     if (!atomic_load_explicit(&handle->is_told, memory_order_relaxed))
         return;     /* relaxed: a link missed here has woken the owner, which will come again */
     atomic_exchange_explicit(&handle->is_told, false, memory_order_seq_cst);   /* T1 */
@@ -63,6 +109,7 @@ pawl_deliver(struct pawl_handle *handle)
 bool
 pawl_rest(struct pawl_handle *handle)
 {
+    pawl_handle_flush(handle);
     return pawl_epoch_rest(handle->epoch);
 }
 

@@ -62,6 +62,7 @@ struct pawl_handle {
     _Atomic unsigned nsenders;              /* A: D1 in handle.c: threads that are just sending */
     void (*wake)(void *ctx);                /* I */
     void *wake_ctx;                         /* I */
+    struct pawl_link *asked;                /* of the store, not handed over yet; newest first */
     struct pawl_post **posts;               /* by task: see watch.c */
     size_t nposts, nbuckets;
 };
@@ -91,6 +92,18 @@ pawl_handle_find(struct pawl_handle *handle, const char *id, size_t id_len);
 void
 pawl_handle_send(struct pawl_handle *handle, struct pawl_link *link);
 
+/* Many links to few handles: put them all, then wake each handle's thread once. All zero: empty. */
+#define PAWL_BAG_MAX 16
+struct pawl_post_bag {
+    struct pawl_handle *handles[PAWL_BAG_MAX];
+    unsigned n;
+};
+
+void
+pawl_post_bag_put(struct pawl_post_bag *bag, struct pawl_handle *handle, struct pawl_link *link);
+void
+pawl_post_bag_tell(struct pawl_post_bag *bag);
+
 /* The one door for changes: applies the event, counts what it means, wakes those who watch the
  * task and tells the ticker of a new due time. The times of the event are filled in.
  * Threads: the handle's, outside a section, holding a reference. Errors: as pawl_task_apply(). */
@@ -119,10 +132,16 @@ enum pawl_op_kind {
 void
 pawl_op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind kind);
 
-/* The store has made op's change durable, or could not (code): lets it happen and tells the
- * caller. committer is the calling thread's own handle. Threads: the committer's, once an op. */
+/* The store has made op's change durable, or could not (code): lets it happen; the caller is to be
+ * sent op->link then. committer is the calling thread's own handle. Threads: the committer's, once
+ * an op. */
 void
-pawl_op_committed(struct pawl_handle *committer, struct pawl_op *op, int code);
+pawl_op_settle(struct pawl_handle *committer, struct pawl_op *op, int code);
+
+/* Hands what the handle's thread has asked of the store over to the committer, together: a group
+ * of many costs hardly more than one of one. Threads: the handle's. */
+void
+pawl_handle_flush(struct pawl_handle *handle);
 
 /* Counts one run in progress, if there is room for it and the engine is not closing.
  * Threads: workers. */

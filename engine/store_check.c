@@ -216,6 +216,8 @@ pawl_store_check(const char *dir, void (*say_line)(void *ctx, const char *line),
         code = pawl_err_set(err, PAWL_ESYS, NULL, "there is no store in %s: %s: %s", held.path,
                             PAWL_STORE_FILE, strerror(errno));
     if (code == PAWL_OK)
+        code = pawl_store_db_inspect(&held, err);
+    if (code == PAWL_OK)
         code = pawl_store_db_open(held.path, PAWL_DB_READ, &check.db, err);
     if (code == PAWL_OK)    /* sorting all ids may take more than memory has */
         pawl_store_db_run(check.db, "PRAGMA temp_store=FILE");

@@ -94,9 +94,15 @@ pawl_sqlite_checkpoint(struct pawl_sqlite *store, int frames)
     if (rc == SQLITE_OK && moved == total) {
         store->log_frames = 0;
         store->next_checkpoint = CHECKPOINT_FRAMES;
-    } else {
-        /* A reader, or no room: what is in the log is safe there, and it is tried again later. */
-        store->next_checkpoint = store->log_frames + CHECKPOINT_FRAMES;
+        return;
+    }
+    /* What is in the log is safe there, and it is tried again later. */
+    store->next_checkpoint = store->log_frames + CHECKPOINT_FRAMES;
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED) {
+        struct pawl_err err;
+
+        pawl_store_db_fail(store->db, rc, store->dir.path, &err);
+        pawl_sqlite_say(store, err.text);
     }
 }
 

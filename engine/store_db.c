@@ -9,12 +9,53 @@
 #include "err.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define BUSY_MS 5000
+#define MODE_AT 18              /* in the file's header: 1 without a log, as in a backup; 2 with */
+
+/* The size of a file in the directory; -1: it is not there. */
+static off_t
+size_of(const struct pawl_store_dir *dir, const char *name)
+{
+    struct stat stat;
+
+    return fstatat(dir->fd, name, &stat, 0) == 0 ? stat.st_size : -1;
+}
+
+int
+pawl_store_db_inspect(const struct pawl_store_dir *dir, struct pawl_err *err)
+{
+    char header[MODE_AT + 1] = "";
+    int fd;
+
+    if (size_of(dir, PAWL_STORE_FILE "-wal") <= 0)
+        return PAWL_OK;
+    if (size_of(dir, PAWL_STORE_FILE) <= 0)
+        return pawl_err_set(err, PAWL_EDAMAGED, NULL,
+                            "%s has the log %s-wal, but not the file it belongs to: put %s back, "
+                            "or move the log away to start empty",
+                            dir->path, PAWL_STORE_FILE, PAWL_STORE_FILE);
+    fd = openat(dir->fd, PAWL_STORE_FILE, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return pawl_err_set(err, PAWL_ESYS, NULL, "cannot open %s/%s: %s", dir->path,
+                            PAWL_STORE_FILE, strerror(errno));
+    if (pread(fd, header, sizeof header, 0) < (ssize_t) sizeof header)
+        header[MODE_AT] = 0;        /* too short for a database: the connection says so */
+    close(fd);
+    if (header[MODE_AT] != 1)
+        return PAWL_OK;
+    return pawl_err_set(err, PAWL_EDAMAGED, NULL,
+                        "%s/%s-wal is the log of another %s, that this one was put in the place "
+                        "of: move the log away and start again",
+                        dir->path, PAWL_STORE_FILE, PAWL_STORE_FILE);
+}
 
 int
 pawl_store_db_open(const char *dir, enum pawl_store_open_mode mode, sqlite3 **out_db,

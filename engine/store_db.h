@@ -3,7 +3,8 @@
 #ifndef PAWL_STORE_DB_H
 #define PAWL_STORE_DB_H
 
-#include <pawl.h>
+#include "store_dir.h"
+
 #include <sqlite3.h>
 
 #define PAWL_STORE_FILE "pawl.db"
@@ -12,6 +13,11 @@ enum pawl_store_open_mode {
     PAWL_DB_WRITE,                  /* the file is there */
     PAWL_DB_READ,                   /* leaves the log as it is, too */
 };
+
+/* Whether the file and the log beside it belong together, which SQLite takes for granted; also where
+ * there is neither. To be asked before the first connection. Errors: PAWL_EDAMAGED, PAWL_ESYS. */
+int
+pawl_store_db_inspect(const struct pawl_store_dir *dir, struct pawl_err *err);
 
 /* Opens DIR/pawl.db. Blocks: on the disk. Owns: gives, sqlite3_close_v2() frees.
  * Errors: as pawl_store_db_fail(). */

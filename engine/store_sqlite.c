@@ -71,28 +71,14 @@ sqlite_close(struct pawl_store *base)
     free(store);
 }
 
-/* The size of a file in the directory; -1: it is not there. */
-static off_t
-size_of(const struct pawl_store_dir *dir, const char *name)
-{
-    struct stat stat;
-
-    return fstatat(dir->fd, name, &stat, 0) == 0 ? stat.st_size : -1;
-}
-
 /* Makes sure that there is a file, so that it is never one that others may read. */
 static int
 make_file(struct pawl_store_dir *dir, struct pawl_err *err)
 {
     int fd;
 
-    if (size_of(dir, PAWL_STORE_FILE) > 0)
+    if (faccessat(dir->fd, PAWL_STORE_FILE, F_OK, 0) == 0)
         return PAWL_OK;
-    if (size_of(dir, PAWL_STORE_FILE "-wal") > 0)
-        return pawl_err_set(err, PAWL_EDAMAGED, NULL,
-                            "%s has the log %s-wal, but not the file it belongs to: put %s back, "
-                            "or move the log away to start empty",
-                            dir->path, PAWL_STORE_FILE, PAWL_STORE_FILE);
     fd = openat(dir->fd, PAWL_STORE_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || fsync(dir->fd) != 0) {
         int error = errno;
@@ -144,7 +130,9 @@ open_store(struct pawl_sqlite *store, const char *path, struct pawl_err *err)
     /* Before the rest: what a full disk still lets be written should be written to the file. */
     if (!pawl_store_dir_take_reserve(&store->dir))
         pawl_sqlite_say(store, "the disk has no room for what the store sets aside: free some space");
-    code = make_file(&store->dir, err);
+    code = pawl_store_db_inspect(&store->dir, err);
+    if (code == PAWL_OK)
+        code = make_file(&store->dir, err);
     if (code == PAWL_OK)
         code = bring_up_to_date(store, err);
     if (code == PAWL_OK)

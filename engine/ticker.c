@@ -9,7 +9,8 @@
  *
  * W1: an armed task is not overslept. The armer puts the task, then reads wakes_at; the ticker
  * writes wakes_at, then looks into the inbox; a full fence stands between on both sides. While the
- * ticker is up wakes_at is the far past, so nobody wakes it in vain.
+ * ticker is up wakes_at is the far past, so nobody wakes it in vain; and so it is from the first
+ * armer that wakes it on, so that a thousand others do not, too.
  * An armer that finds is_queued set may come before the first armer's put; that is no harm as long
  * as no event brings the due time of an armed task nearer. (The stop of a delay task may, by the time
  * at which it will be forgotten; that may come late.)
@@ -64,9 +65,10 @@ pawl_ticker_arm(struct pawl_ticker *ticker, struct pawl_task *task, int64_t due_
         pawl_inbox_put(&ticker->inbox, &task->arm_entry);                           /* W1 */
     }
     n = atomic_fetch_add_explicit(&ticker->ninbox, 1, memory_order_relaxed) + 1;
-    if (n % INBOX_MAX == 0 ||
-        (due_ns != PAWL_NO_TIME &&
-         due_ns < atomic_load_explicit(&ticker->wakes_at, memory_order_seq_cst)))   /* W1 */
+    if ((n % INBOX_MAX == 0 ||
+         (due_ns != PAWL_NO_TIME &&
+          due_ns < atomic_load_explicit(&ticker->wakes_at, memory_order_seq_cst))) &&  /* W1 */
+        atomic_exchange_explicit(&ticker->wakes_at, INT64_MIN, memory_order_seq_cst) != INT64_MIN)
         wake(ticker);
 }
 

@@ -69,6 +69,7 @@ reset(struct pawl_request *request)
     request->state = PAWL_REQUEST_BEGUN;
     request->method_name[0] = request->id[0] = '\0';
     request->is_head = request->suspended = request->resuming = false;
+    request->waits_for_store = request->parked = false;
     request->route = NULL;
     request->status = 0;
     request->is_problem = request->must_close = false;

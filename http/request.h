@@ -70,6 +70,8 @@ struct pawl_http {
     struct pawl_request *resumes, **resumes_end;    /* answered, still suspended */
     size_t nresumes;
     size_t nsuspended;
+    size_t nparked;             /* requests that wait for the store, looked at in each turn */
+    uint64_t nsteps;            /* calls of libmicrohttpd that got something on */
     size_t nactive;             /* requests begun and not completed */
     size_t nops;                /* changes of the engine under way */
     size_t held_bytes;          /* of bodies: what all requests hold together */
@@ -103,6 +105,8 @@ struct pawl_request {
     struct MHD_Connection *mhd;
     enum pawl_request_state state;
     bool is_head, suspended, resuming;
+    bool waits_for_store;                   /* for one change: a moment, as a rule */
+    bool parked;                            /* waits for it without being suspended */
     enum pawl_method method;
     char method_name[12];
     const struct pawl_route *route;         /* NULL: none fits */

@@ -59,6 +59,7 @@ static void
 answer_call(struct pawl_request *request, int code, const struct pawl_err *err)
 {
     if (code == PAWL_PENDING) {
+        request->waits_for_store = true;
         pawl_request_op_begin(request);
     } else if (code == PAWL_OK) {
         request->op.code = PAWL_OK;

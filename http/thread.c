@@ -30,6 +30,7 @@
 #define MANY_SUSPENDED 256      /* from here on resumes are put together, */
 #define RESUME_EVERY_NS 3000000 /* so often at most: each walks all that are suspended */
 #define REST_MS 10
+#define PARKED_MS 5             /* should a turn that got nothing on have left something to do */
 #define CLOSE_NS (2 * NANO)     /* for answers under way at the end */
 
 #define DOOR_BYTES (1 << 20)    /* of connections that wait for the thread */
@@ -208,9 +209,14 @@ next_timeout(struct pawl_thread *thread)
         next = thread->stop_ns;
     if (next != PAWL_NO_DEADLINE)
         ms = next <= http->now_ns ? 0 : (next - http->now_ns + 999999) / 1000000;
-    if (MHD_get_timeout(thread->mhd, &mhd_ms) == MHD_YES &&
-        (ms < 0 || (int64_t) mhd_ms < ms))
-        ms = (int64_t) mhd_ms;
+    if (MHD_get_timeout(thread->mhd, &mhd_ms) == MHD_YES) {
+        /* Parked requests make it ask for the next turn at once, for ever. */
+        if (mhd_ms == 0 && http->nparked > 0 && http->nsteps == thread->nsteps)
+            mhd_ms = PARKED_MS;
+        if (ms < 0 || (int64_t) mhd_ms < ms)
+            ms = (int64_t) mhd_ms;
+    }
+    thread->nsteps = http->nsteps;
     if (ms != 0 && pawl_rest(http->handle) && (ms < 0 || ms > REST_MS))
         ms = REST_MS;
     return ms > INT32_MAX ? INT32_MAX : (int) ms;

@@ -14,6 +14,7 @@ struct MHD_Daemon;
 struct pawl_thread {
     struct pawl_http http;          /* the thread's own, as all without a letter */
     struct MHD_Daemon *mhd;
+    uint64_t nsteps;                /* of http, before the last turn */
     int64_t resumed_ns;
     int64_t stop_ns;                /* the latest end, 0: not stopping */
     struct pawl_server *server;     /* I */

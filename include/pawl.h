@@ -309,8 +309,9 @@ pawl_attach(struct pawl *engine, void (*wake)(void *wake_ctx), void *wake_ctx,
 void
 pawl_deliver(struct pawl_handle *handle);
 
-/* Frees what this thread has set aside while readers finish; call it before sleeping. True: call
- * again within some milliseconds. Threads: the handle's. Blocks: no. */
+/* Call it before sleeping: hands to the store what this thread has asked of it since the last call of
+ * this or of pawl_deliver(), all together, and frees what it has set aside while readers finish.
+ * True: call again within some milliseconds. Threads: the handle's. Blocks: no. */
 bool
 pawl_rest(struct pawl_handle *handle);
 
@@ -324,7 +325,9 @@ pawl_detach(struct pawl_handle *handle);
 /* Submits a task: it is visible, durable and armed at the end. op->view is the new task.
  * Threads: the handle's. Blocks: no. Locks: takes one shard of the index. Owns: copies the spec.
  * Errors: PAWL_EINVAL, PAWL_EEXIST, PAWL_ENOMEM, PAWL_ELIMIT, PAWL_EBUDGET, PAWL_ECLOSED;
- * PAWL_PENDING: ends through op->done with PAWL_OK or PAWL_ESTORE. */
+ * PAWL_PENDING: ends through op->done with PAWL_OK, PAWL_EFULL or PAWL_ESTORE; or with PAWL_EEXIST, when
+ * the id was taken by another submit under way. What is pending goes to the store at the latest with
+ * the next pawl_rest() or pawl_deliver() of this thread. */
 int
 pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
             struct pawl_err *err);

@@ -44,17 +44,24 @@ fixture_attach(struct fixture *f)
     assert_int_equal(pawl_attach(f->engine, fixture_wake, f, &f->handle), PAWL_OK);
 }
 
+/* Opens an engine without touching the clock, for one that goes on. */
 static inline void
-fixture_open_with(struct fixture *f, struct pawl_options *options)
+fixture_resume(struct fixture *f, struct pawl_options *options)
 {
     struct pawl_err err = {0};
 
-    pawl_clock_manual_init(&f->clock, 1000 * SECOND, START_WALL - 1000 * SECOND);
     if (!options->clock)
         options->clock = &f->clock.clock;
     if (pawl_open(options, &f->engine, &err) != PAWL_OK)
         fail_msg("pawl_open: %s", err.text);
     fixture_attach(f);
+}
+
+static inline void
+fixture_open_with(struct fixture *f, struct pawl_options *options)
+{
+    pawl_clock_manual_init(&f->clock, 1000 * SECOND, START_WALL - 1000 * SECOND);
+    fixture_resume(f, options);
 }
 
 static inline void
@@ -81,18 +88,87 @@ fixture_advance(struct fixture *f, int64_t by_ns)
     pawl_clock_manual_advance(&f->clock, by_ns);
 }
 
-/* Submits and gives the code; the view is released. */
+static inline void
+fixture_deliver(struct fixture *f)
+{
+    struct pollfd poll_fd = {.fd = f->wake_fd, .events = POLLIN};
+    eventfd_t ignored;
+
+    if (poll(&poll_fd, 1, WAIT_MS) != 1)
+        fail_msg("nothing was delivered in %d ms", WAIT_MS);
+    eventfd_read(f->wake_fd, &ignored);
+    pawl_deliver(f->handle);
+}
+
+/* --- Operations that end later --- */
+
+struct asked {
+    struct pawl_op op;          /* first */
+    bool is_done;
+};
+
+static inline void
+asked_cb(struct pawl_op *op)
+{
+    ((struct asked *) op)->is_done = true;
+}
+
+static inline int
+ask_submit(struct fixture *f, struct asked *asked, const char *id, enum pawl_type type,
+           int64_t time_ns, const char *script)
+{
+    struct pawl_spec spec = {id, strlen(id), type, time_ns, script, strlen(script), -1};
+
+    *asked = (struct asked) {.op.done = asked_cb};
+    return pawl_submit(f->handle, &spec, &asked->op, NULL);
+}
+
+static inline int
+ask_stop(struct fixture *f, struct asked *asked, const char *id)
+{
+    *asked = (struct asked) {.op.done = asked_cb};
+    return pawl_stop(f->handle, id, strlen(id), &asked->op, NULL);
+}
+
+static inline int
+ask_delete(struct fixture *f, struct asked *asked, const char *id)
+{
+    *asked = (struct asked) {.op.done = asked_cb};
+    return pawl_delete(f->handle, id, strlen(id), false, &asked->op, NULL);
+}
+
+/* Waits for the end and gives its code; the view is released. */
+static inline int
+await_end(struct fixture *f, struct asked *asked)
+{
+    while (!asked->is_done)
+        fixture_deliver(f);
+    if (asked->op.has_view)
+        pawl_view_release(&asked->op.view);
+    asked->op.has_view = false;
+    return asked->op.code;
+}
+
+/* The same of an operation that may have ended at once, with code. */
+static inline int
+end_of(struct fixture *f, struct asked *asked, int code)
+{
+    if (code == PAWL_PENDING)
+        return await_end(f, asked);
+    if (asked->op.has_view)
+        pawl_view_release(&asked->op.view);
+    return code;
+}
+
+/* Submits, waits and gives the code. */
 static inline int
 try_submit(struct fixture *f, const char *id, enum pawl_type type, int64_t time_ns,
            const char *script, struct pawl_err *err)
 {
     struct pawl_spec spec = {id, strlen(id), type, time_ns, script, strlen(script), -1};
-    struct pawl_op op = {0};
-    int code = pawl_submit(f->handle, &spec, &op, err);
+    struct asked asked = {.op.done = asked_cb};
 
-    if (op.has_view)
-        pawl_view_release(&op.view);
-    return code;
+    return end_of(f, &asked, pawl_submit(f->handle, &spec, &asked.op, err));
 }
 
 static inline void
@@ -108,21 +184,20 @@ submit(struct fixture *f, const char *id, enum pawl_type type, int64_t time_ns,
 static inline int
 stop(struct fixture *f, const char *id)
 {
-    struct pawl_op op = {0};
-    int code = pawl_stop(f->handle, id, strlen(id), &op, NULL);
+    struct asked asked;
 
-    if (op.has_view)
-        pawl_view_release(&op.view);
-    return code;
+    return end_of(f, &asked, ask_stop(f, &asked, id));
 }
 
 static inline int
 delete(struct fixture *f, const char *id)
 {
-    struct pawl_op op = {0};
+    struct asked asked;
 
-    return pawl_delete(f->handle, id, strlen(id), false, &op, NULL);
+    return end_of(f, &asked, ask_delete(f, &asked, id));
 }
+
+/* --- Reading --- */
 
 static inline struct pawl_view
 get(struct fixture *f, const char *id)
@@ -132,18 +207,6 @@ get(struct fixture *f, const char *id)
     if (pawl_get(f->handle, id, strlen(id), &view) != PAWL_OK)
         fail_msg("no task %s", id);
     return view;
-}
-
-static inline void
-fixture_deliver(struct fixture *f)
-{
-    struct pollfd poll_fd = {.fd = f->wake_fd, .events = POLLIN};
-    eventfd_t ignored;
-
-    if (poll(&poll_fd, 1, WAIT_MS) != 1)
-        fail_msg("nothing was delivered in %d ms", WAIT_MS);
-    eventfd_read(f->wake_fd, &ignored);
-    pawl_deliver(f->handle);
 }
 
 struct awaited {
