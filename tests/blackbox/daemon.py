@@ -386,13 +386,14 @@ class Case(unittest.TestCase):
 
 
 class Shared(Case):
-    """Tests that share one daemon with the class's OPTIONS, since each leaves it unharmed."""
+    """Tests that share one daemon with the class's OPTIONS and DATA, since each leaves it unharmed."""
 
     OPTIONS = ()
+    DATA = None
 
     @classmethod
     def setUpClass(cls):
-        cls.d = Daemon(*cls.OPTIONS)
+        cls.d = Daemon(*cls.OPTIONS, data=cls.DATA)
         cls.addClassCleanup(cls.d.discard)
 
     @classmethod

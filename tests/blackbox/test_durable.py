@@ -11,6 +11,9 @@ import subprocess
 import time
 import unittest
 
+import test_history
+import test_stream
+import test_tasks
 from daemon import DELAY, PAWLD, Case, environment, refuse, wait_for
 
 PAWL = os.environ.get("PAWL") or os.path.join(os.path.dirname(PAWLD), "pawl")
@@ -26,6 +29,56 @@ def pawl(daemon, *args, **more):
 
 def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
+
+
+class Delay(test_tasks.Delay):
+    """What holds in memory holds in a store."""
+
+    DATA = "FOLDER/data"
+
+
+class Cron(test_tasks.Cron):
+    DATA = "FOLDER/data"
+
+
+class Ids(test_tasks.Ids):
+    DATA = "FOLDER/data"
+
+
+class Streams(test_stream.Streams):
+    DATA = "FOLDER/data"
+
+
+class Runs(test_history.Runs):
+    DATA = "FOLDER/data"
+
+
+class Idle(Case):
+    def switches(self, d):
+        counts = {}
+        for task in os.listdir(f"/proc/{d.pid}/task"):
+            with open(f"/proc/{d.pid}/task/{task}/comm") as file:
+                name = file.read().strip()
+            if name.startswith("pawl-"):
+                counts[name] = (d.status("voluntary_ctxt_switches", task) +
+                                d.status("nonvoluntary_ctxt_switches", task))
+        return counts
+
+    def test_a_daemon_with_a_store_comes_to_rest_and_sleeps(self):
+        d = self.daemon(data=self.place())
+        for n in range(50):
+            d.submit(f"t{n}")
+        d.submit("ran", time=0)
+        d.finished("ran")
+        wait_for("all to be saved", lambda: d.health()["storage"]["unsaved"] == 0)
+        end = time.monotonic() + 60
+        while True:                     # it tidies up, once
+            before = self.switches(d)
+            self.assertIn("pawl-store", before)
+            time.sleep(2)
+            if self.switches(d) == before:
+                break
+            self.assertLess(time.monotonic(), end)
 
 
 class Restart(Case):
@@ -62,6 +115,24 @@ class Restart(Case):
                 if before[id]["nextRun"]:
                     self.assertEqual(before[id].pop("nextRun")[:18], after[id].pop("nextRun")[:18])
                 self.assertEqual(after[id], before[id], how)
+
+    def test_a_run_that_ends_during_the_stop_is_kept_and_its_watcher_is_told(self):
+        data = self.place()
+        d = self.daemon(data=data)
+        go = d.folder.name + "/go"
+        d.submit("run", time=0, script=f"until test -e {go}; do sleep 0.01; done; echo whole")
+        d.watch("run", lambda task: task["running"] == 1)
+        with d.connect() as client:
+            client.ask("GET", "/api/tasks/run?watch=true&version=1")
+            d.signal()
+            wait_for("it to stop", lambda: "stopping: 1 runs in progress" in d.log())
+            open(go, "w").close()
+            answer = client.read()
+        self.assertEqual(d.end(), 0)
+        task = self.daemon(data=data).get("run")
+        self.assertEqual((task["state"], task["version"], task["results"][0]["result"]),
+                         ("Executed", 2, "whole\n"))
+        self.assertEqual((answer.status, answer.json()), (200, task))
 
     def test_order_and_pages_go_on_over_a_restart(self):
         data = self.place()

@@ -105,13 +105,23 @@ class Delay(Shared):
         self.assertLess(len(result["result"]), 66_000)
 
     def test_runs_see_a_clean_environment(self):
-        self.d.submit(self.name, time=0, script="env | grep -c ^PAWL_; ls -l /proc/self/fd/ | "
+        self.d.submit(self.name, time=0, script="env | grep ^PAWL_ | grep -vcE "
+                      "'^PAWL_(TASK_ID|RUN|ATTEMPT|SCHEDULED_AT)='; ls -l /proc/self/fd/ | "
                       "grep -c '[3-9] ->'; cat; grep SigBlk /proc/self/status; ps -o pgid= $$ | "
                       "grep -cw $$")
         out = self.d.finished(self.name)["results"][0]["result"].split("\n")
         # ls itself has the folder open as 3, and nothing else.
         self.assertEqual(out[:1] + out[2:4], ["0", "SigBlk:\t0000000000000000", "1"], out)
         self.assertEqual(out[1], "1")
+
+    def test_runs_know_which_one_they_are(self):
+        self.d.submit(self.name, time=0, script="echo $PAWL_TASK_ID $PAWL_RUN $PAWL_ATTEMPT; "
+                      "echo $PAWL_SCHEDULED_AT")
+        result, = self.d.finished(self.name)["results"]
+        which, due = result["result"].splitlines()
+        self.assertEqual(which, f"{self.name} 1 1")
+        self.assertRegex(due, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
+        self.assertEqual(due[17:29], result["scheduledFor"][17:29])
 
 
 class Cron(Shared):
