@@ -51,10 +51,12 @@ static int
 fail_copy(sqlite3 *db, int rc, const char *path, struct pawl_err *err)
 {
     int error = sqlite3_system_errno(db);
-    bool is_full = (rc & 0xFF) == SQLITE_FULL || error == ENOSPC || error == EDQUOT || error == EFBIG;
+    bool is_full = (rc & 0xFF) == SQLITE_FULL || error == ENOSPC || error == EDQUOT ||
+                   error == EFBIG;
 
-    return pawl_err_set(err, is_full ? PAWL_EFULL : PAWL_ESTORE, NULL, "cannot write the backup %s: %s",
-                        path, is_full ? "there is no room for it" : sqlite3_errmsg(db));
+    return pawl_err_set(err, is_full ? PAWL_EFULL : PAWL_ESTORE, NULL,
+                        "cannot write the backup %s: %s", path,
+                        is_full ? "there is no room for it" : sqlite3_errmsg(db));
 }
 
 static int

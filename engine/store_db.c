@@ -164,7 +164,8 @@ int
 pawl_store_db_fail(sqlite3 *db, int rc, const char *dir, struct pawl_err *err)
 {
     const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
-    int error = (rc & 0xFF) == SQLITE_IOERR || (rc & 0xFF) == SQLITE_CANTOPEN ? system_error(db) : 0;
+    bool is_of_system = (rc & 0xFF) == SQLITE_IOERR || (rc & 0xFF) == SQLITE_CANTOPEN;
+    int error = is_of_system ? system_error(db) : 0;
 
     if (is_no_room(rc, error))
         return pawl_err_set(err, PAWL_EFULL, NULL,

@@ -14,8 +14,9 @@ enum pawl_store_open_mode {
     PAWL_DB_READ,                   /* leaves the log as it is, too */
 };
 
-/* Whether the file and the log beside it belong together, which SQLite takes for granted; also where
- * there is neither. To be asked before the first connection. Errors: PAWL_EDAMAGED, PAWL_ESYS. */
+/* Whether the file and the log beside it belong together, which SQLite takes for granted; also
+ * where there is neither. To be asked before the first connection.
+ * Errors: PAWL_EDAMAGED, PAWL_ESYS. */
 int
 pawl_store_db_inspect(const struct pawl_store_dir *dir, struct pawl_err *err);
 

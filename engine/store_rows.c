@@ -1,7 +1,7 @@
 /* store_rows.c: rows of the embedded store's tables and what they are in memory.
  *
- * Each row that is read is verified, because a page that was damaged on the disk may still look like
- * a page. Numbers are SQLite's signed 64 bits; none of ours comes near their end. */
+ * Each row that is read is verified, because a page that was damaged on the disk may still look
+ * like a page. Numbers are SQLite's signed 64 bits; none of ours comes near their end. */
 #include "store_rows.h"
 
 #include "spec.h"

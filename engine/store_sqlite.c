@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Measured with rows of 230 bytes and scripts of up to 1 MiB: smaller pages write less again at each
- * commit of a small group, larger ones cost less a row. */
+/* Measured: 8 KiB pages append some percent faster, and change rows all over the file at half the
+ * speed, because SQLite writes whole pages. */
 #define PAGE_SIZE "4096"
 
 static void
@@ -129,7 +129,7 @@ open_store(struct pawl_sqlite *store, const char *path, struct pawl_err *err)
     store->base.dir = store->dir.path;
     /* Before the rest: what a full disk still lets be written should be written to the file. */
     if (!pawl_store_dir_take_reserve(&store->dir))
-        pawl_sqlite_say(store, "the disk has no room for what the store sets aside: free some space");
+        pawl_sqlite_say(store, "the disk has no room for what the store sets aside: free some");
     code = pawl_store_db_inspect(&store->dir, err);
     if (code == PAWL_OK)
         code = make_file(&store->dir, err);

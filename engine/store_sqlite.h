@@ -1,8 +1,8 @@
 /* store_sqlite.h: the embedded store, for the files that it is made of; all others see store.h.
  *
- * store_sqlite.c opens, closes and tidies up; store_commit.c writes groups and keeps the connection;
- * store_prune.c removes old results and reads one; store_load.c reads all; store_backup.c copies;
- * store_check.c verifies. */
+ * store_sqlite.c opens, closes and tidies up; store_commit.c writes groups and keeps the
+ * connection; store_prune.c removes old results and reads one; store_load.c reads all;
+ * store_backup.c copies; store_check.c verifies. */
 #ifndef PAWL_STORE_SQLITE_H
 #define PAWL_STORE_SQLITE_H
 

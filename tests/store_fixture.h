@@ -132,8 +132,8 @@ new_state(uint64_t seq, int64_t version)
     return (struct pawl_write){
         .kind = PAWL_WRITE_STATE,
         .record = {.seq = seq, .version = version, .status = PAWL_EXECUTED,
-                   .updated_ns = WALL + version % SECOND, .due_ns = PAWL_NO_TIME, .previous_ns = WALL,
-                   .run_count = (uint64_t) version},
+                   .updated_ns = WALL + version % SECOND, .due_ns = PAWL_NO_TIME,
+                   .previous_ns = WALL, .run_count = (uint64_t) version},
     };
 }
 
@@ -276,6 +276,43 @@ meddle(const char *path, const char *sql)
     if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
         fail_msg("%s: %s", sql, error);
     sqlite3_close(db);
+}
+
+static inline unsigned
+mode_of(const char *path)
+{
+    struct stat stat_of;
+
+    assert_int_equal(stat(path, &stat_of), 0);
+    return stat_of.st_mode & 0777;
+}
+
+/* Closes the store, and leaves its directory. */
+static inline void
+fixture_shut(struct fixture *f)
+{
+    f->store->close(f->store);
+    f->store = NULL;
+}
+
+/* Two tasks, the first one with a result. */
+static inline void
+write_some(struct fixture *f)
+{
+    struct pawl_result result = new_result(1, "hello\n");
+
+    assert_int_equal(commit_one(f, new_task(1, "a")), PAWL_OK);
+    assert_int_equal(commit_one(f, new_task(2, "b")), PAWL_OK);
+    assert_int_equal(commit_result(f, new_state(1, 1), &result), PAWL_OK);
+}
+
+/* Adds a line to the text that ctx has room for. */
+static inline void
+note_line_cb(void *ctx, const char *line)
+{
+    char *all = ctx;
+
+    strcat(strcat(all, line), "\n");
 }
 
 #endif

@@ -288,7 +288,8 @@ test_prune_removes_what_ended_before_and_says_until_when(void **state)
     assert_int_equal(f.store->prune(f.store, WALL + 5 * SECOND, UINT64_MAX, 3, &cutoff_ns),
                      PAWL_PENDING);
     assert_true(cutoff_ns == WALL + 3 * SECOND);
-    assert_int_equal(f.store->prune(f.store, WALL + 5 * SECOND, UINT64_MAX, 3, &cutoff_ns), PAWL_OK);
+    assert_int_equal(f.store->prune(f.store, WALL + 5 * SECOND, UINT64_MAX, 3, &cutoff_ns),
+                     PAWL_OK);
     assert_true(cutoff_ns == WALL + 4 * SECOND);
     assert_true(history_bytes(&f) == bytes / 10 * 6);
     load(&f);
