@@ -113,6 +113,14 @@ asked_cb(struct pawl_op *op)
     ((struct asked *) op)->is_done = true;
 }
 
+/* Hands over what was asked with this code, and gives the code. */
+static inline int
+handed_over(struct fixture *f, int code)
+{
+    pawl_rest(f->handle);
+    return code;
+}
+
 static inline int
 ask_submit(struct fixture *f, struct asked *asked, const char *id, enum pawl_type type,
            int64_t time_ns, const char *script)
@@ -120,21 +128,21 @@ ask_submit(struct fixture *f, struct asked *asked, const char *id, enum pawl_typ
     struct pawl_spec spec = {id, strlen(id), type, time_ns, script, strlen(script), -1};
 
     *asked = (struct asked) {.op.done = asked_cb};
-    return pawl_submit(f->handle, &spec, &asked->op, NULL);
+    return handed_over(f, pawl_submit(f->handle, &spec, &asked->op, NULL));
 }
 
 static inline int
 ask_stop(struct fixture *f, struct asked *asked, const char *id)
 {
     *asked = (struct asked) {.op.done = asked_cb};
-    return pawl_stop(f->handle, id, strlen(id), &asked->op, NULL);
+    return handed_over(f, pawl_stop(f->handle, id, strlen(id), &asked->op, NULL));
 }
 
 static inline int
 ask_delete(struct fixture *f, struct asked *asked, const char *id)
 {
     *asked = (struct asked) {.op.done = asked_cb};
-    return pawl_delete(f->handle, id, strlen(id), false, &asked->op, NULL);
+    return handed_over(f, pawl_delete(f->handle, id, strlen(id), false, &asked->op, NULL));
 }
 
 /* Waits for the end and gives its code; the view is released. */
@@ -153,6 +161,7 @@ await_end(struct fixture *f, struct asked *asked)
 static inline int
 end_of(struct fixture *f, struct asked *asked, int code)
 {
+    pawl_rest(f->handle);
     if (code == PAWL_PENDING)
         return await_end(f, asked);
     if (asked->op.has_view)

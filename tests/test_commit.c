@@ -1,211 +1,132 @@
 /* test_commit.c: changes that take their time to become durable, and waits for changes: what
- * comes back to a handle later. The store of this test commits from a thread of its own, when the
- * test opens a gate; a change can be told to fail. */
+ * comes back to a handle later. The store of this test writes a group when the test opens a gate. */
 #include "engine_fixture.h"
+#include "fake_store.h"
 #include "shared.h"
 
-#include <pthread.h>
-#include <semaphore.h>
-
-struct gated {
-    struct pawl_store store;            /* first */
-    pthread_t thread;
-    pthread_mutex_t lock;
-    struct pawl_op *ops[64];            /* L */
-    unsigned nops;                      /* L */
-    sem_t gate;                         /* one post, one commit of all that wait */
-    struct pawl *engine;                /* set before the first post */
-    int code;                           /* of the next commit; set before the post */
-    bool is_over;
-};
-
-static int
-gated_commit(struct pawl_store *store, struct pawl_op *op)
-{
-    struct gated *gated = (struct gated *) store;
-
-    pthread_mutex_lock(&gated->lock);
-    gated->ops[gated->nops++] = op;
-    pthread_mutex_unlock(&gated->lock);
-    return PAWL_PENDING;
-}
-
-static void *
-gated_run(void *arg)
-{
-    struct gated *gated = arg;
-    struct pawl_handle *handle = NULL;
-
-    for (;;) {
-        struct pawl_op *ops[64];
-        unsigned n;
-
-        while (sem_wait(&gated->gate) != 0)
-            ;
-        if (gated->is_over)
-            break;
-        if (!handle)
-            assert_int_equal(pawl_attach(gated->engine, NULL, NULL, &handle), PAWL_OK);
-        pthread_mutex_lock(&gated->lock);
-        n = gated->nops;
-        memcpy(ops, gated->ops, n * sizeof ops[0]);
-        gated->nops = 0;
-        pthread_mutex_unlock(&gated->lock);
-        for (unsigned i = 0; i < n; i++)
-            pawl_op_committed(handle, ops[i], gated->code);
-        pawl_rest(handle);
-    }
-    pawl_detach(handle);
-    return NULL;
-}
-
 static void
-gated_close(struct pawl_store *store)
-{
-    struct gated *gated = (struct gated *) store;
-
-    gated->is_over = true;
-    sem_post(&gated->gate);
-    pthread_join(gated->thread, NULL);
-}
-
-static void
-open_gated(struct fixture *f, struct gated *gated)
+open_gated(struct fixture *f, struct fake_store *fake)
 {
     struct pawl_options options;
 
-    *gated = (struct gated) {.store = {"gated", gated_commit, gated_close}};
-    pthread_mutex_init(&gated->lock, NULL);
-    sem_init(&gated->gate, 0, 0);
-    pthread_create(&gated->thread, NULL, gated_run, gated);
+    fake_store_init(fake);
+    fake_gate(fake);
     pawl_options_init(&options);
-    options.store = &gated->store;
+    options.store = &fake->store;
     options.nworkers = 2;
     fixture_open_with(f, &options);
-    gated->engine = f->engine;
 }
 
-struct asked {
-    struct pawl_op op;
-    bool is_done;
-};
-
 static void
-done_cb(struct pawl_op *op)
+close_gated(struct fixture *f, struct fake_store *fake)
 {
-    ((struct asked *) op)->is_done = true;
+    fake_open_gate(fake);
+    fixture_close(f);
+    assert_int_equal(fake->nclosed, 1);
+    fake_store_fini(fake);
 }
 
 static int
 ask(struct fixture *f, struct asked *asked, const char *id, int64_t time_ns)
 {
-    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, time_ns, "echo ran", 8, -1};
-
-    *asked = (struct asked) {.op.done = done_cb};
-    return pawl_submit(f->handle, &spec, &asked->op, NULL);
+    return ask_submit(f, asked, id, PAWL_DELAY, time_ns, "echo ran");
 }
 
-static void
-commit_all(struct fixture *f, struct gated *gated, int code, struct asked *last)
+/* Lets groups pass until the operation has ended. */
+static int
+pass_until(struct fixture *f, struct fake_store *fake, struct asked *asked)
 {
-    gated->code = code;
-    sem_post(&gated->gate);
-    while (!last->is_done)
-        fixture_deliver(f);
+    struct pollfd poll_fd = {.fd = f->wake_fd, .events = POLLIN};
+
+    while (!asked->is_done) {
+        if (sem_trywait(&fake->arrived) == 0)
+            fake_pass(fake);
+        if (poll(&poll_fd, 1, 10) == 1)
+            fixture_deliver(f);
+    }
+    return await_end(f, asked);
 }
 
 static void
 test_task_is_reserved_but_unseen_until_it_is_committed(void **state)
 {
-    struct gated gated;
+    struct fake_store fake;
     struct fixture f;
     struct asked first, second, third;
     struct pawl_cursor cursor = {0};
     struct pawl_view view;
 
     (void) state;
-    open_gated(&f, &gated);
+    open_gated(&f, &fake);
     assert_int_equal(ask(&f, &first, "a", 0), PAWL_PENDING);
+    fake_await_group(&fake);
     assert_true(first.op.has_view);
-    assert_int_equal(ask(&f, &second, "a", 0), PAWL_EEXIST);
+    assert_int_equal(first.op.view.version, 0);
+    assert_int_equal(ask(&f, &second, "a", 0), PAWL_PENDING);
     assert_int_equal(pawl_get(f.handle, "a", 1, &view), PAWL_ENOENT);
     assert_int_equal(pawl_list_next(f.handle, NULL, &cursor, &view), PAWL_ENOENT);
     assert_int_equal(delete(&f, "a"), PAWL_ENOENT);
     assert_int_equal(stop(&f, "a"), PAWL_ENOENT);
-    commit_all(&f, &gated, PAWL_OK, &first);
-    assert_int_equal(first.op.code, PAWL_OK);
-    assert_int_equal(first.op.view.version, 0);
-    pawl_view_release(&first.op.view);
+    fake_open_gate(&fake);
+    assert_int_equal(await_end(&f, &first), PAWL_OK);
+    assert_int_equal(await_end(&f, &second), PAWL_EEXIST);
     view = await_version(&f, "a", 2);           /* armed by the commit, on the store's thread */
     assert_int_equal(view.results[0]->outcome, PAWL_SUCCESS);
     pawl_view_release(&view);
     assert_int_equal(ask(&f, &third, "b", 0), PAWL_PENDING);
-    commit_all(&f, &gated, PAWL_OK, &third);
-    pawl_view_release(&third.op.view);
-    fixture_close(&f);
+    assert_int_equal(await_end(&f, &third), PAWL_OK);
+    close_gated(&f, &fake);
 }
 
 static void
 test_commit_that_fails_leaves_no_trace_of_the_task(void **state)
 {
-    struct gated gated;
+    struct fake_store fake;
     struct fixture f;
     struct asked asked;
     struct pawl_stats stats;
     struct pawl_view view;
 
     (void) state;
-    open_gated(&f, &gated);
+    open_gated(&f, &fake);
+    fake_fail(&fake, PAWL_ESTORE, 1);
     assert_int_equal(ask(&f, &asked, "a", 0), PAWL_PENDING);
-    commit_all(&f, &gated, PAWL_ESTORE, &asked);
-    assert_int_equal(asked.op.code, PAWL_ESTORE);
-    assert_false(asked.op.has_view);
+    fake_open_gate(&fake);
+    assert_int_equal(await_end(&f, &asked), PAWL_ESTORE);
     assert_int_equal(pawl_get(f.handle, "a", 1, &view), PAWL_ENOENT);
     pawl_stats(f.engine, &stats);
     assert_int_equal(stats.tasks, 0);
     assert_int_equal(stats.pending, 0);
     assert_int_equal(stats.memory_bytes, 0);
-    assert_int_equal(ask(&f, &asked, "a", 0), PAWL_PENDING);    /* the id is free */
-    commit_all(&f, &gated, PAWL_OK, &asked);
-    pawl_view_release(&asked.op.view);
-    fixture_close(&f);
+    close_gated(&f, &fake);
 }
 
 static void
 test_many_commits_come_back_each_once(void **state)
 {
-    struct gated gated;
+    struct fake_store fake;
     struct fixture f;
     struct asked asked[50];
     char id[16];
 
     (void) state;
-    open_gated(&f, &gated);
-    for (int round = 0; round < 200; round++) {
+    open_gated(&f, &fake);
+    for (int round = 0; round < 100; round++) {
         for (int i = 0; i < 50; i++) {
             snprintf(id, sizeof id, "m%d", i);
             assert_int_equal(ask(&f, &asked[i], id, 3600 * SECOND), PAWL_PENDING);
         }
-        gated.code = PAWL_OK;
-        sem_post(&gated.gate);
-        for (int i = 0; i < 50; i++) {
-            while (!asked[i].is_done)
-                fixture_deliver(&f);
-            pawl_view_release(&asked[i].op.view);
-            asked[i] = (struct asked) {.op.done = done_cb};
-        }
+        for (int i = 0; i < 50; i++)
+            assert_int_equal(pass_until(&f, &fake, &asked[i]), PAWL_OK);
         for (int i = 0; i < 50; i++) {
             snprintf(id, sizeof id, "m%d", i);
-            assert_int_equal(pawl_delete(f.handle, id, strlen(id), false, &asked[i].op, NULL),
-                             PAWL_PENDING);
+            assert_int_equal(ask_delete(&f, &asked[i], id), PAWL_PENDING);
         }
-        sem_post(&gated.gate);
-        for (int i = 0; i < 50; i++) {
-            while (!asked[i].is_done)
-                fixture_deliver(&f);
-        }
+        for (int i = 0; i < 50; i++)
+            assert_int_equal(pass_until(&f, &fake, &asked[i]), PAWL_OK);
     }
-    fixture_close(&f);
+    assert_int_equal(fake.ntasks, 0);
+    close_gated(&f, &fake);
 }
 
 /* --- Watches --- */

@@ -5,6 +5,7 @@
  * The linker puts __wrap_malloc() and its like in the place of malloc() and its like, for the
  * engine and this program (not for the libraries): see tests/CMakeLists.txt. */
 #include "engine_fixture.h"
+#include "fake_store.h"
 #include "shared.h"
 #include "watch.h"
 
@@ -149,28 +150,12 @@ engine_fails_at(long n, long nfailures)
 
 /* --- Opening --- */
 
-static unsigned nclosed;
-
-static int
-commit_at_once(struct pawl_store *store, struct pawl_op *op)
-{
-    (void) store;
-    (void) op;
-    return PAWL_OK;
-}
-
-static void
-count_close(struct pawl_store *store)
-{
-    (void) store;
-    nclosed++;
-}
+static struct fake_store fake;
 
 /* Opens an engine whose n-th allocation fails. Gives whether it came to that. */
 static bool
 open_with_failure(long n)
 {
-    struct pawl_store store = {"counted", commit_at_once, count_close};
     struct pawl_err err = {0};
     struct pawl_options options;
     struct pawl *engine = NULL;
@@ -180,19 +165,20 @@ open_with_failure(long n)
 
     pawl_options_init(&options);
     options.nworkers = 3;
-    options.store = &store;
-    nclosed = 0;
+    options.store = &fake.store;
+    fake.nclosed = 0;
     fail_at(n);
     code = pawl_open(&options, &engine, &err);
     failed = has_failed();
     if (code != PAWL_OK) {
         assert_true(failed);
-        assert_int_equal(code, PAWL_ENOMEM);
-        assert_int_equal(err.code, PAWL_ENOMEM);
+        if (code != PAWL_ESYS || !strstr(err.text, strerror(ENOMEM)))   /* as of mmap() */
+            assert_int_equal(code, PAWL_ENOMEM);
+        assert_int_equal(err.code, code);
         assert_null(engine);
     }
     pawl_close(engine);
-    assert_int_equal(nclosed, 1);
+    assert_int_equal(fake.nclosed, 1);
     assert_int_equal(count_fds(), nfds);
     return failed;
 }
@@ -203,6 +189,7 @@ test_open_succeeds_or_leaves_nothing(void **state)
     unsigned long total;
 
     (void) state;
+    fake_store_init(&fake);
     ncalls = 0;
     open_with_failure(0);
     total = ncalls;
@@ -210,6 +197,7 @@ test_open_succeeds_or_leaves_nothing(void **state)
         open_with_failure(n);
     for (long n = (long) total - 40; n <= (long) total; n++)    /* rooms and threads come last */
         open_with_failure(n);
+    fake_store_fini(&fake);
 }
 
 static void

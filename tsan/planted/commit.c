@@ -1,68 +1,131 @@
-/* Commit: the store's thread tells the handle that asked; in between the op is the engine's.
- * PLANT 1: the store's thread writes to an op that it has told.
+/* Commit: an operation, and a task that changed, go to the committer's thread, which shows the state
+ * when it is durable and tells the handle that asked; in between the op is the engine's.
+ * PLANT 1: the committer writes to an op that it has told.
  * PLANT 2: the caller looks at its op before done().
- * PLANT 3: the store's thread commits through the caller's handle, not its own. */
+ * PLANT 3: the committer writes to a snapshot that it has shown.
+ * PLANT 4: the caller fills in the op behind the put into the inbox. */
+#include "shared.h"
+
+static void put(struct pawl_post_bag *bag, struct pawl_handle *handle, struct pawl_link *link);
+static void tell(struct pawl_post_bag *bag);
+static bool show(struct pawl_task *task, struct pawl_epoch_thread *thread,
+                 struct pawl_snapshot *snapshot);
+
+#define pawl_post_bag_put put
+#define pawl_post_bag_tell tell
+#define pawl_task_show show
+#include "../../engine/group.c"
+#undef pawl_post_bag_put
+#undef pawl_post_bag_tell
+#undef pawl_task_show
+
 #include "room.h"
+#include "../../tests/fake_store.h"
 
-static _Atomic(struct pawl_op *) queued; /* release, acquire: to the store's thread */
-static plant_gate ended;
+static plant_gate submitted, stopped;   /* the caller has seen the end */
+static plant_gate shown, seen;          /* the stopped state */
 
-static int
-queue_cb(struct pawl_store *store, struct pawl_op *op)
+static struct pawl_op *newest;          /* by the committer */
+
+static void
+put(struct pawl_post_bag *bag, struct pawl_handle *handle, struct pawl_link *link)
 {
-    (void) store;
-    atomic_store_explicit(&queued, op, memory_order_release);
-    return PAWL_PENDING;
+    newest = (struct pawl_op *) ((char *) link - offsetof(struct pawl_op, link));
+    pawl_post_bag_put(bag, handle, link);
 }
 
 static void
-close_cb(struct pawl_store *store)
+tell(struct pawl_post_bag *bag)
 {
-    (void) store;
+    static unsigned n;
+    bool is_submit = newest->kind == PAWL_OP_SUBMIT;
+
+    pawl_post_bag_tell(bag);
+    if (PLANT == 1 && is_submit) {
+        gate_wait(&submitted, ++n);
+        newest->code = 0;
+    }
+}
+
+static bool
+show(struct pawl_task *task, struct pawl_epoch_thread *thread, struct pawl_snapshot *snapshot)
+{
+    static unsigned n;
+    bool is_new = pawl_task_show(task, thread, snapshot);
+
+    if (is_new)
+        gate_open(&shown, ++n);
+    if (is_new && PLANT == 3) {
+        gate_wait(&seen, n);
+        snapshot->updated_ns = 0;
+    }
+    return is_new;
 }
 
 static void
-done_cb(struct pawl_op *op)
+submitted_cb(struct pawl_op *op)
 {
     static unsigned n;
 
-    gate_open(&ended, ++n);
+    gate_open(&submitted, ++n);
     look((unsigned) op->code);
+    pawl_view_release(&op->view);
+}
+
+static void
+stopped_cb(struct pawl_op *op)
+{
+    static unsigned n;
+
+    gate_open(&stopped, ++n);
+    look((unsigned) op->code);
+    pawl_view_release(&op->view);
+}
+
+static void
+deliver_until(plant_gate *gate, unsigned round)
+{
+    while (atomic_load_explicit(gate, memory_order_relaxed) < round) {
+        pawl_deliver(handles[0]);
+        sched_yield();
+    }
 }
 
 static void *
 caller(void *unused)
 {
-    static struct pawl_op ops[PLANT_ROUNDS + 1];
+    static struct pawl_op submits[PLANT_ROUNDS + 1], stops[PLANT_ROUNDS + 1];
 
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
         struct pawl_spec spec = room_spec(i);
 
-        ops[i].done = done_cb;
-        if (pawl_submit(handles[0], &spec, &ops[i], NULL) != PAWL_PENDING)
+        submits[i].done = submitted_cb;
+        stops[i].done = stopped_cb;
+        if (pawl_submit(handles[0], &spec, &submits[i], NULL) != PAWL_PENDING)
             abort();
+        pawl_rest(handles[0]);
         if (PLANT == 2)
-            look((unsigned) ops[i].code);
-        while (atomic_load_explicit(&ended, memory_order_relaxed) < i) {
-            sched_yield();
-            pawl_deliver(handles[0]);
-        }
+            look((unsigned) submits[i].code);
+        if (PLANT == 4)
+            submits[i].kind = PAWL_OP_SUBMIT;
+        deliver_until(&submitted, i);
+        if (pawl_stop(handles[0], room_id(i), strlen(room_id(i)), &stops[i], NULL) != PAWL_PENDING)
+            abort();
+        deliver_until(&stopped, i);
     }
     return unused;
 }
 
 static void *
-store_thread(void *unused)
+reader(void *unused)
 {
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        struct pawl_op *op;
+        struct pawl_view view;
 
-        while (!(op = atomic_exchange_explicit(&queued, NULL, memory_order_acquire)))
-            sched_yield();
-        pawl_op_committed(handles[PLANT == 3 ? 0 : 1], op, PAWL_ESTORE);
-        gate_wait(&ended, i);
-        if (PLANT == 1)
-            op->code = 0;
+        gate_wait(&shown, i);
+        must(pawl_get(handles[1], room_id(i), strlen(room_id(i)), &view));
+        pawl_view_release(&view);
+        gate_open(&seen, i);
         pawl_rest(handles[1]);
     }
     return unused;
@@ -71,10 +134,12 @@ store_thread(void *unused)
 int
 main(void)
 {
-    static struct pawl_store store = {"planted", queue_cb, close_cb};
+    static struct fake_store fake;
 
-    room_open(&store, NULL);
-    room_race(caller, store_thread);
+    fake_store_init(&fake);
+    room_open(&fake.store, NULL);
+    room_race(caller, reader);
     room_close();
+    fake_store_fini(&fake);
     return 0;
 }
