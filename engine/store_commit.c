@@ -3,7 +3,7 @@
  *
  * A group is one transaction. When it fails for lack of room it left nothing behind; after any
  * other error of the disk it is unknown what is there, so the connection is closed and made again
- * before the next group: SQLite then reads its log and decides. What it finds in the log may be
+ * for the next group: SQLite then reads its log and decides. What it finds in the log may be
  * only in the system's memory, since a disk that failed to write it once is not asked again; so the
  * whole log is first moved into the file, which writes it anew.
  *
@@ -148,8 +148,6 @@ pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
         rc = prepare(store);
     sqlite3_wal_hook(store->db, note_frames_cb, store);
     store->next_checkpoint = CHECKPOINT_FRAMES;
-    if (rc == SQLITE_OK && store->is_suspect)
-        rc = settle(store);
     if (rc == SQLITE_OK)
         rc = pawl_store_db_number(store->db, "SELECT history_bytes FROM meta",
                                   &store->history_bytes);
@@ -326,8 +324,8 @@ write_group(struct pawl_sqlite *store, void *arg)
     return rc;
 }
 
-/* Ends a transaction that failed with rc, and says so; the connection goes with it unless the cause
- * is known to have left nothing behind. */
+/* Ends a transaction that failed with rc, and says so; the connection is not written to again unless
+ * the cause is known to have left nothing behind. Until the next group it still reads. */
 static int
 give_up(struct pawl_sqlite *store, int rc)
 {
@@ -337,11 +335,25 @@ give_up(struct pawl_sqlite *store, int rc)
     pawl_sqlite_say(store, err.text);
     if (!sqlite3_get_autocommit(store->db))
         pawl_sqlite_run(store, PAWL_SQL_ROLLBACK);
-    if (code == PAWL_ESTORE || code == PAWL_EDAMAGED || !sqlite3_get_autocommit(store->db)) {
+    if (code == PAWL_ESTORE || code == PAWL_EDAMAGED || !sqlite3_get_autocommit(store->db))
         store->is_suspect = true;
-        pawl_sqlite_disconnect(store);
-    }
     return code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE;
+}
+
+/* Makes sure of a connection that can be written to. Errors: those of pawl_store_db_fail(). */
+static int
+get_ready(struct pawl_sqlite *store, struct pawl_err *err)
+{
+    int rc, code = PAWL_OK;
+
+    if (store->is_suspect && store->db)
+        pawl_sqlite_disconnect(store);
+    if (!store->db)
+        code = pawl_sqlite_connect(store, err);
+    if (code != PAWL_OK || !store->is_suspect)
+        return code;
+    rc = settle(store);
+    return rc == SQLITE_OK ? PAWL_OK : pawl_store_db_fail(store->db, rc, store->dir.path, err);
 }
 
 /* Whether the file is still the one with our name; else what is written goes nowhere. */
@@ -368,7 +380,7 @@ pawl_sqlite_transact(struct pawl_sqlite *store, int (*body)(struct pawl_sqlite *
     struct pawl_err err;
     int rc;
 
-    if (!store->db && pawl_sqlite_connect(store, &err) != PAWL_OK) {
+    if (get_ready(store, &err) != PAWL_OK) {
         pawl_sqlite_say(store, err.text);
         return err.code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE;
     }
@@ -415,12 +427,12 @@ pawl_sqlite_commit(struct pawl_store *base, struct pawl_group *group)
     return code;
 }
 
-/* Writes a page, so that it is known that one can be. */
+/* Writes a page, so that it is known that one can be; SQLite writes none that stays as it is. */
 static int
 touch(struct pawl_sqlite *store, void *arg)
 {
     (void) arg;
-    return pawl_store_db_run(store->db, "UPDATE meta SET newest_seq = newest_seq");
+    return pawl_store_db_run(store->db, "UPDATE meta SET probes = probes + 1");
 }
 
 bool

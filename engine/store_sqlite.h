@@ -40,9 +40,9 @@ struct pawl_sqlite {
     struct pawl_store_dir dir;
     void *ctx;                          /* I */
     void (*log)(void *ctx, enum pawl_log_level level, const char *text);    /* I, or NULL */
-    sqlite3 *db;                        /* NULL: to be opened again after an error */
+    sqlite3 *db;                        /* NULL: it could not be opened again after an error */
     sqlite3_stmt *statements[PAWL_SQL_COUNT];
-    bool is_suspect;                    /* an error left it unknown what is on the disk */
+    bool is_suspect;                    /* it is unknown what is on the disk: see store_commit.c */
     int log_frames;                     /* in SQLite's log, as of the last commit */
     int next_checkpoint;                /* when that many are in it */
     int64_t history_bytes;              /* as committed */
@@ -59,7 +59,7 @@ struct pawl_sqlite {
 int
 pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err);
 
-/* Closes it. is_suspect: an error left it unknown what is on the disk. */
+/* Closes it, if it is open. */
 void
 pawl_sqlite_disconnect(struct pawl_sqlite *store);
 
