@@ -71,13 +71,16 @@ class Life:
         if status is not None:
             raise Violation(f"the daemon ended by itself with status {status}")
 
-    def kill(self):
-        self.ended_by_itself()
+    def kill(self, after_term=False):
+        """False: it had ended in order before."""
+        if not after_term:
+            self.ended_by_itself()
         self.process.kill()
         status = self.process.wait(LIMIT)
-        if status != -signal.SIGKILL:
+        if status != -signal.SIGKILL and not (after_term and status == 0):
             raise Violation(f"the daemon ended by itself with status {status}")
         self.check_log()
+        return status != 0
 
     def term(self):
         self.ended_by_itself()
@@ -129,6 +132,7 @@ class Campaign:
         self.model = Model(os.path.join(self.folder, "starts"), clock=clock,
                            phase_ns=options.phase_ns if not power else MS,
                            need_missed=not options.without_missed)
+        self.model.loses_power = power
         self.model.rolls_back = power and mode == "process"
         self.env = {}
         if power:
@@ -147,7 +151,7 @@ class Campaign:
         os.mkdir(self.data, 0o700)
         os.mkdir(self.shadow, 0o700)
         self.new_boot()
-        shim = os.path.join(daemon.FAULTS, "libpower.so")
+        shim = os.path.abspath(os.path.join(daemon.FAULTS, "libpower.so"))
         if not os.path.exists(shim):
             raise SystemExit(f"{shim} is missing: PAWL_FAULTS names its folder")
         self.env = {
@@ -194,7 +198,6 @@ class Campaign:
         """All that is there after a start, against all that was answered."""
         model, life = self.model, self.life
         model.listened = life.listened
-        model.read_starts()
         with daemon.Client(f"http://127.0.0.1:{life.port}") as client:
             sent = clock()
             documents = client.call("GET", "/api/tasks").json()
@@ -230,7 +233,6 @@ class Campaign:
                 raise Violation(f"{len(overdue)} of {n} overdue tasks have not run "
                                 f"{(clock() - life.listened) / S:.1f} s after the start",
                                 *[model.identify(d) for d in overdue[:3]])
-            model.read_starts()
             with daemon.Client(f"http://127.0.0.1:{life.port}") as client:
                 sent, floors = clock(), model.floors()
                 documents = client.call("GET", "/api/tasks").json()
@@ -278,13 +280,15 @@ class Campaign:
         else:
             self.killed()
 
-    def killed(self):
-        self.life.kill()
-        self.kills += 1
-        self.model.was_killed = True
+    def killed(self, after_term=False):
+        was_killed = self.life.kill(after_term)
         if self.load:
             self.load.drain()
             self.load = None
+        if not was_killed:
+            return
+        self.kills += 1
+        self.model.was_killed = True
         if self.power and self.rng.random() < 0.5:
             self.lose_power()
             self.lost_power = True
@@ -297,8 +301,8 @@ class Campaign:
         end = clock() + (self.rng.randrange(20 * MS) * SLOW if then_kill else LIMIT * S)
         while clock() < end and life.process.poll() is None:
             load.run(min(end, clock() + 5 * MS))
-        if life.process.poll() is None and then_kill:
-            self.killed()
+        if then_kill:
+            self.killed(after_term=True)
             return
         life.ends()
         load.drain()
@@ -350,10 +354,17 @@ class Campaign:
         if self.life:
             with open(self.life.log_path, errors="replace") as log:
                 print("  " + "  ".join(log.readlines()[-30:]))
-        print(f"kept: {self.folder}")
+        if not self.options.discard:
+            print(f"kept: {self.folder}")
         print(self.progress())
         print(f"again: crash.py --seed {self.seed} --mode {self.mode}"
               + (" --power" if self.power else ""), flush=True)
+
+
+def is_wanted(campaign, options, until):
+    if options.cycles:
+        return campaign.cycles < options.cycles
+    return campaign.kills < options.until_kills if options.until_kills else clock() < until
 
 
 def run(campaign, options, until):
@@ -361,7 +372,7 @@ def run(campaign, options, until):
     said = 0
     kept = options.keep
     try:
-        while campaign.cycles < options.cycles if options.cycles else clock() < until:
+        while is_wanted(campaign, options, until):
             campaign.cycle()
             if sys.stdout.isatty():
                 print("\r" + campaign.progress() + "\x1b[K", end="", flush=True)
@@ -388,13 +399,14 @@ def run(campaign, options, until):
         except Violation as violation:
             campaign.explain(violation)
     finally:
-        campaign.discard(kept)
+        campaign.discard(kept and not options.discard)
     return False
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--cycles", type=int, default=0, help="in each mode; else --seconds")
+    parser.add_argument("--until-kills", type=int, default=0, help="in each mode; as --cycles")
     parser.add_argument("--seconds", type=float, default=60, help="for all together")
     parser.add_argument("--mode", choices=("sync", "process", "both"), default="both")
     parser.add_argument("--power", action="store_true", help="kills that take the power with them")
@@ -403,6 +415,7 @@ def main():
     parser.add_argument("--live", type=int, default=500, help="tasks that are there, about")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", action="store_true", help="keep the folder in any case")
+    parser.add_argument("--discard", action="store_true", help="keep no folder in any case")
     parser.add_argument("--phase-ns", type=int, default=0,
                         help="how far a due time may be off its beat after a restart")
     parser.add_argument("--without-missed", action="store_true",

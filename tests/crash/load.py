@@ -249,7 +249,7 @@ class Load:
         if x < 0.06:
             script += f"; exec sleep {rng.randrange(300) / 1000}"
         elif x < 0.07:
-            script += "; sleep 30 & sleep 0.2; exit 0"      # more than one process
+            script += "; sleep 30 & sleep 0.2; kill $!"       # a run of several processes
         elif x < 0.12:
             script, fails = script + "; exit 3", True
         elif x < 0.2:

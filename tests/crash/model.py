@@ -34,6 +34,14 @@ def ns_of(text):
     return seconds * S + int(text[20:29])
 
 
+def brief(document):
+    """A document for people: of the results their runs and outcomes."""
+    results = ", ".join(f"{r['run']} {r['outcome']}" for r in document["results"])
+    script = document["script"]
+    return str({**document, "results": f"<{results}>",
+                "script": script if len(script) < 200 else script[:200] + "..."})
+
+
 class Violation(Exception):
     """A promise that was not kept, with the tasks that it is about."""
 
@@ -48,7 +56,8 @@ class Task:
     __slots__ = ("n", "id", "type", "time", "script", "keep", "fails", "sent", "acked", "created",
                  "life", "state", "dead_at", "stop", "stop_sent", "stop_acked", "delete_sent",
                  "delete_acked", "seen_gone", "version", "shown", "runs", "failures", "overlap",
-                 "missed", "running", "stops", "starts", "forgiven", "lost", "history", "at")
+                 "missed", "running", "stops", "starts",
+                 "starts_before", "forgiven", "lost", "history", "at")
 
     def __init__(self, n, id, type, time, script, keep, fails):
         self.n, self.id, self.type, self.time = n, id, type, time
@@ -65,6 +74,7 @@ class Task:
         self.running = False            # as shown last; then the newest start may not be synced
         self.stops = 0                  # sent and not settled
         self.starts = 0                 # counted by the scripts themselves
+        self.starts_before = 0          # those of earlier lives
         self.forgiven = 0               # starts that a loss of power may have made forgotten
         self.lost = set()               # runs shown as lost
         self.history = []
@@ -100,9 +110,12 @@ class Model:
         self.life = 0
         self.life_began = self.listened = 0
         self.was_killed = True          # a daemon was, since the last look
+        self.has_looked = False         # in this life
         self.rolls_back = False         # a loss of power may cost acked changes: process mode
+        self.durable_ns = 0             # all that was kept then is for good: see look_back()
+        self.loses_power = False        # what the table of runs knows does not survive that
         self.safe_ns = 0                # starts before it are synced, see safe()
-        self.life_starts = []           # (task, time) of this life
+        self.life_starts = []           # (task, time) of this life, and of those nobody looked at
         self.starts_offset = 0
         self.starts_rest = b""
         self.acks = self.acks_open = self.runs = 0
@@ -232,7 +245,7 @@ class Model:
         if shown is not task:
             raise Violation("a stop was answered with another task", task, shown)
         if document["status"] != STOPPED:
-            raise Violation(f"a stop was answered with {document}", task)
+            raise Violation(f"a stop was answered with {brief(document)}", task)
         if task.stop == "done":
             raise Violation("a stopped task was stopped again", task)
         task.stop, task.stop_acked = "done", now
@@ -297,9 +310,9 @@ class Model:
         found = re.search(r"echo (\d+) ", document.get("script", ""))
         task = self.tasks.get(int(found[1])) if found else None
         if task is None:
-            raise Violation(f"a task that nobody submitted, or that went long ago: {document}")
+            raise Violation(f"a task that nobody submitted, or that went long ago: {brief(document)}")
         if task.id != document["id"]:
-            raise Violation(f"the script of another id: {document}", task)
+            raise Violation(f"the script of another id: {brief(document)}", task)
         return task
 
     def check(self, document, sent, now, what, task=None, floor=None):
@@ -313,7 +326,7 @@ class Model:
                             f"{document['runCount']}, next {document['nextRun']}")
 
         def bad(text):
-            return Violation(f"{what}: {text}\n  {document}", task)
+            return Violation(f"{what}: {text}\n  {brief(document)}", task)
 
         if task.dead_at is not None and task.dead_at <= sent:
             raise bad("it was deleted")
@@ -336,8 +349,9 @@ class Model:
             self._check_beat(task, document, now, bad)
         elif document["nextRun"] is not None:
             self._check_phase(task, ns_of(document["nextRun"]) - created - task.time, bad)
-        if task.starts > document["runCount"] + task.forgiven:
-            raise bad(f"{task.starts} starts were counted"
+        # Those of this life may not be shown yet: a change is shown when it is durable.
+        if task.starts_before > document["runCount"] + task.forgiven:
+            raise bad(f"{task.starts_before} starts were counted before this life"
                       f" ({task.forgiven} of them may have been forgotten)")
         if version >= task.version:
             self._remember(task, document, bad)
@@ -397,8 +411,9 @@ class Model:
                 task.lost.add(result["run"])
             if outcome == "failure" and not task.fails or outcome == "success" and task.fails:
                 raise bad(f"the script does not end in {outcome}")
-            self._check_phase(task, ns_of(result["scheduledFor"]) - task.created, bad,
-                              result["run"])
+            if outcome != "lost" or not self.loses_power:
+                self._check_phase(task, ns_of(result["scheduledFor"]) - task.created, bad,
+                                  result["run"])
         failures = document["failureCount"]
         if failures < failed or len(results) == ended and failures != failed or failures > ended:
             raise bad("failureCount does not fit to the results")
@@ -447,12 +462,13 @@ class Model:
         if task.shown is not None:
             old, new = task.shown["results"], shown["results"]
             if document["version"] == task.version and shown != task.shown:
-                raise bad(f"the same version was shown before as\n  {task.shown}")
+                raise bad(f"the same version was shown before as\n  "
+                          f"{brief({**task.shown, 'script': ''})}")
             if old and new:
                 skip = new[0]["run"] - old[0]["run"]
                 common = old[max(0, skip):]
                 if common != new[max(0, -skip):][:len(common)]:
-                    raise bad(f"results changed; they were\n  {old}")
+                    raise bad(f"results changed; they were\n  {old}\n  now\n  {new}")
         task.shown, task.version = shown, document["version"]
         task.runs, task.failures = document["runCount"], document["failureCount"]
         task.running = document["running"] > 0 and document["status"] != STOPPED
@@ -490,13 +506,13 @@ class Model:
         for document in documents:
             task = self.identify(document)
             if task.id in by_id:
-                raise Violation(f"an id is listed twice: {document}", task)
+                raise Violation(f"an id is listed twice: {brief(document)}", task)
             by_id[task.id] = task
             if task.state == GONE:
                 why = "its delete was answered" if task.delete_acked else "it was gone"
-                raise Violation(f"it is there again, though {why}: {document}", task)
+                raise Violation(f"it is there again, though {why}: {brief(document)}", task)
             if task.seen_gone:
-                raise Violation(f"it is there again, though 404 was answered: {document}", task)
+                raise Violation(f"it is there again, though 404 was answered: {brief(document)}", task)
         for id, slot in self.slots.items():
             slot.submits = slot.stops = slot.deletes = 0
             for task in list(slot.tasks):
@@ -513,21 +529,31 @@ class Model:
                 task.stop = "done" if task.shown["status"] == STOPPED else None
             task.stops = 0
             self._enter_pool(task)
-        self.was_killed = False
+        self.was_killed, self.has_looked = False, True
         self.acks += self.acks_open
         self.acks_open = 0
         while self.buried and self.buried[0][0] < self.life - 30 and not self.rolls_back:
             del self.tasks[self.buried.pop(0)[1].n]
 
     def begin_life(self, now):
+        """Before a daemon is started: none runs."""
+        self.read_starts()
+        for task, _ in self.life_starts:
+            task.starts_before = task.starts
         self.life += 1
         self.life_began = now
-        self.life_starts = []
-        self.safe_ns = 0
+        if self.has_looked:             # else nobody has seen that it took them in
+            self.life_starts = []
+            self.safe_ns = 0
+        self.has_looked = False
 
     def power_loss(self):
         """The newest start of a task need not be synced, all else that was shown is."""
         self.was_killed = True
+        if self.rolls_back:
+            for task in self.tasks.values():
+                task.forgiven = task.starts
+            return                      # look_back() does the rest
         for task, at in self.life_starts:
             if at > self.safe_ns:
                 task.forgiven += 1
@@ -546,19 +572,19 @@ class Model:
             task = self.identify(document)
             present[task.n] = document
             if task.state == GONE and task.delete_sent is None and task.acked is None:
-                raise Violation(f"it was never accepted: {document}", task)
+                raise Violation(f"it was never accepted: {brief(document)}", task)
         tasks = list(self.tasks.values())
-        kept = 0                        # whatever was answered before it must have been kept
+        kept = self.durable_ns          # whatever was answered before it must have been kept
         for task in tasks:
             document = present.get(task.n)
             if document:
                 kept = max(kept, task.sent)
                 if document["status"] == STOPPED:
                     if task.stop_sent is None:
-                        raise Violation(f"nobody stopped it: {document}", task)
+                        raise Violation(f"nobody stopped it: {brief(document)}", task)
                     kept = max(kept, task.stop_sent)
         for task in sorted(tasks, key=lambda t: t.delete_sent or 0):
-            if task.n not in present and task.acked and task.acked < kept:
+            if task.n not in present and task.acked and task.acked <= kept:
                 if task.delete_sent is None:
                     raise Violation("it is missing, though a later change was kept", task)
                 kept = max(kept, task.delete_sent)
@@ -566,21 +592,19 @@ class Model:
             document = present.get(task.n)
             if not document:
                 continue
-            if task.delete_acked and task.delete_acked < kept:
+            if task.delete_acked and task.delete_acked <= kept:
                 raise Violation(f"it is there, though changes after its delete were kept: "
-                                f"{document}", task)
-            if task.stop_acked and task.stop_acked < kept and document["status"] != STOPPED:
+                                f"{brief(document)}", task)
+            if task.stop_acked and task.stop_acked <= kept and document["status"] != STOPPED:
                 raise Violation(f"it is not stopped, though changes after its stop were kept: "
-                                f"{document}", task)
+                                f"{brief(document)}", task)
         self._start_over(present, tasks)
         self.check_list(documents, {}, sent, now, "look back")
         self.look(documents, sent, now)
-        for n in present:
-            task = self.tasks[n]
-            task.sent = task.acked = min(task.sent, task.acked or task.sent)
 
     def _start_over(self, present, tasks):
         """Forgets all but what is there, which is synced for good."""
+        self.durable_ns = now = self.clock()
         self.slots, self.pool, self.buried = {}, [], []
         self.free = [task.id for task in tasks if task.n not in present]
         used = {self.tasks[n].id for n in present}
@@ -590,7 +614,8 @@ class Model:
         for task in tasks:
             document = present.get(task.n)
             if not document:
-                task.state, task.dead_at, task.at = GONE, task.dead_at or self.clock(), -1
+                task.state, task.dead_at, task.at = GONE, task.dead_at or now, -1
+                task.delete_sent = task.delete_acked = now
                 self.buried.append((self.life, task))
                 continue
             self.note(task, "power was lost, it is as at some moment before")
@@ -599,11 +624,11 @@ class Model:
             task.delete_sent = task.delete_acked = None
             task.seen_gone = False
             task.stop = "done" if document["status"] == STOPPED else None
-            task.stop_sent = task.stop_acked = task.stop_sent if task.stop else None
+            task.stop_sent = task.stop_acked = now if task.stop else None
+            task.acked = task.acked or now
             task.version, task.shown, task.running = -1, None, False
             task.stops = task.runs = task.failures = task.overlap = task.missed = 0
             task.lost = set()
-            task.forgiven = max(0, task.starts - document["runCount"])
         self.acks_open = 0
         gone = [task.n for task in tasks if task.n not in present and task.life < self.life - 30]
         for n in gone:
@@ -657,4 +682,4 @@ class Model:
                 least = document["runCount"] - document["running"] - document["failureCount"]
             if task.starts < least:
                 raise Violation(f"{least} runs are shown as ended in order, {task.starts} were "
-                                f"counted\n  {document}", task)
+                                f"counted\n  {brief(document)}", task)

@@ -111,7 +111,6 @@ class Base(unittest.TestCase):
         self.model.check(copy.deepcopy(document), sent, self.tick(), "get")
 
     def look(self, documents):
-        self.model.read_starts()
         sent = self.tick()
         self.model.look(documents, sent, self.tick())
         self.model.read_starts()
@@ -377,7 +376,6 @@ class PowerLoss(Base):
         self.fails("an accepted task is missing", self.look, [])
 
     def back(self, documents):
-        self.model.read_starts()
         sent = self.tick()
         self.model.look_back(documents, sent, self.tick())
 
