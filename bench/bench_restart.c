@@ -1,47 +1,19 @@
 /* bench_restart.c: from nothing to an engine that has all its tasks, beside a bare loop that only
  * steps through the same rows of the same file and looks at every column.
  *
- * The store is filled through the engine, by groups as a stream fills it: ids of 20 bytes, scripts of
- * 40, due times spread over an hour, a day from now. Then bare loop and start take turns; the file is
+ * The store is filled through the engine: ids of 20 bytes, scripts of 40, due times spread over an hour,
+ * a day from now. Then bare loop and start take turns; the file is
  * in the page cache for both.
  *
  *     bench_restart [TASKS...]      default: 1000000 */
 #include "figures.h"
+#include "filler.h"
 
 #include <pawl.h>
-#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define ROUNDS 5
-#define OPS 4096
-#define HOUR_NS INT64_C(3600000000000)
-#define SCRIPT "/usr/local/bin/report --day yesterday -q"
-
-struct filling {
-    struct pawl_op ops[OPS];
-    size_t free[OPS], nfree;
-};
-
-static struct filling filling;
-
-static void
-done_cb(struct pawl_op *op)
-{
-    if (op->code != PAWL_OK)
-        pawl_bench_die("a submit was not kept: %d", op->code);
-    pawl_view_release(&op->view);
-    filling.free[filling.nfree++] = (size_t) (op - filling.ops);
-}
-
-static void
-wake_cb(void *ctx)
-{
-    eventfd_write(*(int *) ctx, 1);
-}
 
 static struct pawl *
 open_engine(const char *dir)
@@ -59,53 +31,13 @@ open_engine(const char *dir)
     return engine;
 }
 
-/* Waits until a place is free; with all, until every one is. */
-static void
-await_places(struct pawl_handle *handle, int wake_fd, bool all)
-{
-    while (filling.nfree < (all ? OPS : 1)) {
-        struct pollfd fd = {.fd = wake_fd, .events = POLLIN};
-        eventfd_t ignored;
-
-        pawl_rest(handle);
-        if (poll(&fd, 1, -1) == 1)
-            eventfd_read(wake_fd, &ignored);
-        pawl_deliver(handle);
-    }
-}
-
 static void
 fill(const char *dir, uint64_t ntasks)
 {
     struct pawl *engine = open_engine(dir);
-    int wake_fd = eventfd(0, EFD_NONBLOCK);
-    struct pawl_handle *handle;
-    struct pawl_err err;
 
-    for (filling.nfree = 0; filling.nfree < OPS; filling.nfree++) {
-        filling.free[filling.nfree] = filling.nfree;
-        filling.ops[filling.nfree].done = done_cb;
-    }
-    if (pawl_attach(engine, wake_cb, &wake_fd, &handle) != PAWL_OK)
-        pawl_bench_die("out of memory");
-    for (uint64_t i = 0; i < ntasks; i++) {
-        char id[32];
-        struct pawl_spec spec = {
-            .id = id, .id_len = 20, .type = PAWL_DELAY, .script = SCRIPT,
-            .script_len = strlen(SCRIPT), .keep_results = -1,
-            .time_ns = 24 * HOUR_NS + (int64_t) (i * 2654435761u % (uint64_t) HOUR_NS),
-        };
-
-        snprintf(id, sizeof id, "nightly-%012llu", (unsigned long long) i);
-        await_places(handle, wake_fd, false);
-        if (pawl_submit(handle, &spec, &filling.ops[filling.free[--filling.nfree]], &err) !=
-            PAWL_PENDING)
-            pawl_bench_die("submit: %s", err.text);
-    }
-    await_places(handle, wake_fd, true);
-    pawl_detach(handle);
+    pawl_bench_fill(engine, 0, ntasks, NULL);
     pawl_close(engine);
-    close(wake_fd);
 }
 
 /* Steps through every row of a table and looks at each column. */

@@ -10,6 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct pawl_now
 pawl_now(struct pawl *engine)
@@ -79,6 +82,29 @@ pawl_engine_failed(struct pawl *engine, const char *what)
 }
 
 /* --- Threads --- */
+
+/* The kernel's struct sched_attr, as far as it is used (sched_setattr(2)). */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+#define RESET_ON_FORK 1
+#define SHORT_SLICE_NS 100000
+
+void
+pawl_engine_prompt(void)
+{
+    struct scheduling attributes = {
+        .size = sizeof attributes, .flags = RESET_ON_FORK, .nice = getpriority(PRIO_PROCESS, 0),
+        .runtime = SHORT_SLICE_NS,
+    };
+
+    syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
 
 int
 pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *), void *arg)

@@ -163,6 +163,12 @@ pawl_engine_failed(struct pawl *engine, const char *what);
 int
 pawl_engine_thread(pthread_t *out_thread, const char *name, void *(*body)(void *), void *arg);
 
+/* Asks the kernel (Linux 6.12 and newer; others ignore it) to run the calling thread soon when it wakes
+ * up, for a short time: its slice is 0.1 ms, so that its turn comes before those of threads that
+ * compute. What it starts gets the usual slice. Threads: any. */
+void
+pawl_engine_prompt(void);
+
 static inline int64_t
 pawl_count(struct pawl_counter *counter, int64_t by)
 {

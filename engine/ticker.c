@@ -224,6 +224,7 @@ turn(void *arg)
     struct pawl_ticker *ticker = arg;
     struct pawl_clock *clock = ticker->engine->clock;
 
+    pawl_engine_prompt();
     /* acquire: pairs with the release in pawl_ticker_stop(). */
     while (!atomic_load_explicit(&ticker->is_ending, memory_order_acquire)) {
         bool is_full, is_busy;

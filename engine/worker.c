@@ -391,6 +391,7 @@ work(void *arg)
 {
     struct pawl_worker *worker = arg;
 
+    pawl_engine_prompt();
     for (;;) {
         enum taken taken = worker->has_failed ? NO_ROOM : STARTED;
         bool is_ending = atomic_load_explicit(&worker->is_ending, memory_order_acquire);   /* A1 */
