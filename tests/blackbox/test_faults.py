@@ -225,7 +225,8 @@ class Load(Case):
             threads = [threading.Thread(target=submit, args=(k,)) for k in range(4)]
             for thread in threads:
                 thread.start()
-            wait_for("load", lambda: len(acknowledged) > 50)
+            wait_for("load", lambda: len(acknowledged) > 50 and
+                     any(name[0] == "s" for name in os.listdir(folder)))
             d.signal()
             for thread in threads:
                 thread.join(LIMIT)
