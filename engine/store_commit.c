@@ -404,16 +404,30 @@ pawl_sqlite_transact(struct pawl_sqlite *store, int (*body)(struct pawl_sqlite *
     return PAWL_OK;
 }
 
+/* On a full disk: gives the reserve up, and moves the log into the file at once, before the log grows
+ * into that room: it can then be written from its beginning again, in the room that it has. Whether
+ * there is a point in trying once more. */
+static bool
+make_room(struct pawl_sqlite *store)
+{
+    bool is_given = pawl_store_dir_give_reserve(&store->dir);
+
+    if (is_given)
+        tell(store, PAWL_LOG_WARN, "the disk is full: the store uses the space it had set aside");
+    if (store->log_frames == 0)
+        return is_given;
+    pawl_sqlite_checkpoint(store, 1);
+    return is_given || store->log_frames == 0;
+}
+
 int
 pawl_sqlite_commit(struct pawl_store *base, struct pawl_group *group)
 {
     struct pawl_sqlite *store = (struct pawl_sqlite *) base;
     int code = pawl_sqlite_transact(store, write_group, group);
 
-    if (code == PAWL_EFULL && group->may_use_reserve && pawl_store_dir_give_reserve(&store->dir)) {
-        tell(store, PAWL_LOG_WARN, "the disk is full: the store uses the space it had set aside");
+    if (code == PAWL_EFULL && group->may_use_reserve && make_room(store))
         code = pawl_sqlite_transact(store, write_group, group);
-    }
     for (size_t i = 0; i < group->nwrites; i++) {
         if (code == PAWL_EFULL || code == PAWL_ESTORE)
             group->writes[i].code = code;
