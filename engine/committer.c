@@ -217,7 +217,7 @@ judge(struct pawl_committer *committer, int code, int64_t now_ns)
     enum pawl_store_state state = pawl_committer_state(committer);
 
     committer->last_code = code;
-    if (code != PAWL_OK) {
+    if (code == PAWL_EFULL || code == PAWL_ESTORE) {    /* the others are about one write each */
         set_state(committer, PAWL_STORE_FAILING);
         committer->probe_ns = now_ns + PROBE_NS;
     } else if (state == PAWL_STORE_FAILING) {   /* it works, but is there room for more? */

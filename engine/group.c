@@ -221,16 +221,17 @@ settle_new(struct pawl_group_item *item, struct pawl_handle *committer,
            void (*retry)(void *ctx, struct pawl_task *task), void *ctx)
 {
     struct pawl_task *task = item->task;
+    int code = item->write.code;
 
-    if (item->write.code == PAWL_OK || item->write.code == PAWL_EFULL) {
-        pawl_op_settle(committer, item->op, item->write.code);
+    if (code == PAWL_OK) {
+        pawl_op_settle(committer, item->op, code);
         return;
     }
-    /* It may be in the store all the same: it is to be taken out again. */
     pawl_task_ref(task);
-    pawl_op_settle(committer, item->op, PAWL_ESTORE);
+    pawl_op_settle(committer, item->op, code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE);
     atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
-    retry(ctx, task);
+    if (code != PAWL_EFULL)
+        retry(ctx, task);       /* it may be in the store all the same: it is to be taken out */
     pawl_task_unref(task);
 }
 
