@@ -110,12 +110,11 @@ class Model:
         self.life = 0
         self.life_began = self.listened = 0
         self.was_killed = True          # a daemon was, since the last look
-        self.has_looked = False         # in this life
         self.rolls_back = False         # a loss of power may cost acked changes: process mode
         self.durable_ns = 0             # all that was kept then is for good: see look_back()
         self.loses_power = False        # what the table of runs knows does not survive that
         self.safe_ns = 0                # starts before it are synced, see safe()
-        self.life_starts = []           # (task, time) of this life, and of those nobody looked at
+        self.life_starts = []           # (task, time), since the life of the last look began
         self.starts_offset = 0
         self.starts_rest = b""
         self.acks = self.acks_open = self.runs = 0
@@ -529,7 +528,9 @@ class Model:
                 task.stop = "done" if task.shown["status"] == STOPPED else None
             task.stops = 0
             self._enter_pool(task)
-        self.was_killed, self.has_looked = False, True
+        self.was_killed = False
+        # What is shown now of the runs of earlier lives is durable.
+        self.life_starts = [(t, at) for t, at in self.life_starts if at >= self.life_began]
         self.acks += self.acks_open
         self.acks_open = 0
         while self.buried and self.buried[0][0] < self.life - 30 and not self.rolls_back:
@@ -542,10 +543,6 @@ class Model:
             task.starts_before = task.starts
         self.life += 1
         self.life_began = now
-        if self.has_looked:             # else nobody has seen that it took them in
-            self.life_starts = []
-            self.safe_ns = 0
-        self.has_looked = False
 
     def power_loss(self):
         """The newest start of a task need not be synced, all else that was shown is."""

@@ -363,6 +363,14 @@ class PowerLoss(Base):
         self.started(a)
         self.fails("started 3 times", self.model.read_starts)
 
+    def test_model_forgives_it_though_a_daemon_came_and_went_between(self):
+        task, a = self.submit(time=0)
+        self.started(a)
+        self.crash()                    # nobody looks
+        self.crash(power=True)
+        self.look([a])
+        self.assertEqual(task.forgiven, 1)
+
     def test_model_sees_a_start_lost_that_a_commit_followed(self):
         _, a = self.submit("a", time=0)
         self.get(self.started(a))
