@@ -17,6 +17,8 @@
 #define PASS_MAX 4096       /* tasks that one pawl_list_next() passes over */
 #define SECTION_MAX 128     /* tasks that it looks at in one epoch section */
 #define SHOWN_MAX 128       /* bytes of an id in an error's text */
+#define FULL_TEXT "the store's disk is full: make room on it, then submit again; stops and deletions " \
+                  "are still taken"
 
 /* --- Operations: decided now, answered when committed --- */
 
@@ -96,7 +98,7 @@ reason(const struct pawl_op *op, int code)
 
     switch (op->kind) {
     case PAWL_OP_SUBMIT:
-        return is_full ? "the store's disk is full: make room on it, then submit again"
+        return is_full ? FULL_TEXT
                        : "the store could not keep the task: see the log, then submit again";
     case PAWL_OP_STOP:
         return is_full ? "the task is stopped, but the store's disk is full: a restart before there "
@@ -171,8 +173,7 @@ admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
     if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
         return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
     if (state == PAWL_STORE_FULL)
-        return pawl_err_set(err, PAWL_EFULL, NULL,
-                            "the store's disk is full: make room on it, then submit again");
+        return pawl_err_set(err, PAWL_EFULL, NULL, FULL_TEXT);
     if (state == PAWL_STORE_FAILING)
         return pawl_err_set(err, PAWL_ESTORE, NULL, "the store cannot be written: see the log");
     if (pawl_count(&engine->pending, 1) > (int64_t) options->max_pending) {
@@ -243,7 +244,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
                                    : pawl_err_set(err, code, NULL, "out of memory");
     }
     pawl_task_ref(task);
-    pawl_task_view(task, first, now.elapsed_ns, now.wall_ns - now.elapsed_ns, &op->view);
+    pawl_task_view(task, first, &now, &op->view);
     op->has_view = true;
     code = commit(handle, op);
     pawl_epoch_tidy(handle->epoch);
@@ -369,8 +370,7 @@ pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_
     if (key)
         snapshot = pawl_task_read(pawl_task_of_key(key), NULL);
     if (snapshot)
-        pawl_task_view(pawl_task_of_key(key), snapshot, now.elapsed_ns,
-                       now.wall_ns - now.elapsed_ns, out_view);
+        pawl_task_view(pawl_task_of_key(key), snapshot, &now, out_view);
     pawl_epoch_end(handle->epoch);
     return snapshot ? PAWL_OK : PAWL_ENOENT;
 }
@@ -460,8 +460,7 @@ pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
 
         found = snapshot && passes(filter, task, snapshot);
         if (found)
-            pawl_task_view(task, snapshot, now.elapsed_ns, now.wall_ns - now.elapsed_ns,
-                           out_view);
+            pawl_task_view(task, snapshot, &now, out_view);
     }
     pawl_epoch_end(handle->epoch);
     if (found)

@@ -63,6 +63,7 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
 
     event->now_ns = now.elapsed_ns;
     event->wall_ns = now.wall_ns;
+    event->oldest_ns = now.oldest_ns;
     event->keep_ns = engine->options.keep_finished_ns;
     event->is_deferred = engine->committer != NULL;
     event->table = engine->committer ? &engine->table : NULL;

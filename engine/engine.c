@@ -71,7 +71,7 @@ pawl_close_begin(struct pawl *engine)
 {
     atomic_store_explicit(&engine->is_closing, true, memory_order_seq_cst);            /* C1 in shared.c */
     if (atomic_load_explicit(&engine->running.n, memory_order_seq_cst) == 0)
-        eventfd_write(engine->idle_fd, 1);
+        pawl_engine_tell_idle(engine);
 }
 
 int

@@ -305,6 +305,8 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
 
         restorer->elapsed_ns = now.elapsed_ns;
         restorer->wall_ns = now.wall_ns;
+        if (engine->options.is_cancelled && engine->options.is_cancelled(engine->options.ctx))
+            return pawl_err_set(err, PAWL_ECLOSED, NULL, "told to stop while loading");
     }
     task = pawl_task_new(engine->index, &spec, record->keep_results, 0, 0, &first);
     if (!task)

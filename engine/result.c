@@ -19,20 +19,29 @@ error_size(const struct pawl_result *result)
     return result->error ? strlen(result->error) + 1 : 0;
 }
 
-/* Makes the strings of a copy point to bytes, which get theirs. */
+static size_t
+strings_size(const struct pawl_result *result)
+{
+    return result->out_len + 1 + result->err_len + 1 + error_size(result);
+}
+
+/* Makes the strings of a copy point to bytes, which get theirs, each with a NUL behind it. */
 static void
 move_strings(struct pawl_result *copy, char *bytes)
 {
     copy->out = memcpy(bytes, copy->out, copy->out_len);
-    copy->err = memcpy(bytes += copy->out_len, copy->err, copy->err_len);
+    bytes[copy->out_len] = '\0';
+    bytes += copy->out_len + 1;
+    copy->err = memcpy(bytes, copy->err, copy->err_len);
+    bytes[copy->err_len] = '\0';
     if (copy->error)
-        copy->error = memcpy(bytes + copy->err_len, copy->error, error_size(copy));
+        copy->error = memcpy(bytes + copy->err_len + 1, copy->error, error_size(copy));
 }
 
 struct pawl_result_box *
 pawl_result_box_new(const struct pawl_result *result)
 {
-    size_t size = result->out_len + result->err_len + error_size(result);
+    size_t size = strings_size(result);
     struct pawl_result_box *box = malloc(sizeof *box + size);
 
     if (!box)
@@ -47,7 +56,7 @@ pawl_result_box_new(const struct pawl_result *result)
 struct pawl_result *
 pawl_result_copy(const struct pawl_result *result)
 {
-    size_t size = result->out_len + result->err_len + error_size(result);
+    size_t size = strings_size(result);
     struct pawl_result *copy = malloc(sizeof *copy + size);
 
     if (!copy)

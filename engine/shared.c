@@ -5,6 +5,8 @@
  * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst. */
 #include "shared.h"
 
+#include "committer.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,7 +21,10 @@ pawl_now(struct pawl *engine)
 {
     int64_t elapsed_ns = engine->clock->elapsed_ns(engine->clock);
 
-    return (struct pawl_now) {elapsed_ns, elapsed_ns + engine->clock->offset_ns(engine->clock)};
+    int64_t wall_ns = elapsed_ns + engine->clock->offset_ns(engine->clock);
+    int64_t age_ns = engine->options.history_age_ns;
+
+    return (struct pawl_now) {elapsed_ns, wall_ns, age_ns == INT64_MAX ? INT64_MIN : wall_ns - age_ns};
 }
 
 /* --- Runs in progress --- */
@@ -45,12 +50,29 @@ pawl_engine_begin_run(struct pawl *engine)
 }
 
 void
+pawl_engine_is_quiet(struct pawl *engine)
+{
+    if (atomic_load_explicit(&engine->running.n, memory_order_seq_cst) == 0 &&
+        atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))
+        eventfd_write(engine->idle_fd, 1);
+}
+
+void
+pawl_engine_tell_idle(struct pawl *engine)
+{
+    if (engine->committer)
+        pawl_committer_tell_quiet(engine->committer);
+    else
+        eventfd_write(engine->idle_fd, 1);
+}
+
+void
 pawl_engine_end_run(struct pawl *engine)
 {
     int64_t left = atomic_fetch_sub_explicit(&engine->running.n, 1, memory_order_seq_cst) - 1;
 
     if (left == 0 && atomic_load_explicit(&engine->is_closing, memory_order_seq_cst))  /* C1 */
-        eventfd_write(engine->idle_fd, 1);
+        pawl_engine_tell_idle(engine);
     if (atomic_load_explicit(&engine->is_starved, memory_order_seq_cst) &&
         atomic_exchange_explicit(&engine->is_starved, false, memory_order_seq_cst))
         pawl_ready_rouse(&engine->ready);

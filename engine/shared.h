@@ -67,11 +67,6 @@ struct pawl_handle {
     size_t nposts, nbuckets;
 };
 
-/* What time it is, both scales from one reading. */
-struct pawl_now {
-    int64_t elapsed_ns, wall_ns;
-};
-
 struct pawl_now
 pawl_now(struct pawl *engine);
 
@@ -147,6 +142,14 @@ pawl_handle_flush(struct pawl_handle *handle);
  * Threads: workers. */
 bool
 pawl_engine_begin_run(struct pawl *engine);
+/* The committer has nothing to write: if no run is in progress and the engine is closing, whoever
+ * waits for that is told. Threads: the committer's. */
+void
+pawl_engine_is_quiet(struct pawl *engine);
+/* No run is in progress and none will start: tells the one who waits for that, once the ends of all
+ * runs are shown. Threads: any. */
+void
+pawl_engine_tell_idle(struct pawl *engine);
 /* Counts it down. Threads: workers. */
 void
 pawl_engine_end_run(struct pawl *engine);

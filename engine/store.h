@@ -111,7 +111,8 @@ struct pawl_store {
                 void *ctx, struct pawl_err *err);
 
     /* --- Threads: the committer's. Blocks: until it is done --- */
-    /* Gives the worst code of the group's writes; every write has its own. */
+    /* PAWL_OK: the group is durable, each write as its own code says. PAWL_EFULL, PAWL_ESTORE: none is
+     * known to be, and each has this code. */
     int (*commit)(struct pawl_store *store, struct pawl_group *group);
     /* After PAWL_EFULL: whether there is room again, the reserve included. */
     bool (*has_room)(struct pawl_store *store);
@@ -124,8 +125,8 @@ struct pawl_store {
      * Errors: PAWL_ENOENT, PAWL_ENOMEM, PAWL_ESTORE. */
     int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run,
                        struct pawl_result **out_result);
-    /* Tidies up while nothing waits: moves the log into the file, ... May do nothing. */
-    void (*idle)(struct pawl_store *store);
+    /* Tidies up a little while nothing waits. True: there is more to do. */
+    bool (*idle)(struct pawl_store *store);
 
     /* --- Threads: any --- */
     void (*health)(struct pawl_store *store, struct pawl_store_health *out);

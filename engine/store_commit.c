@@ -23,6 +23,9 @@
 #include <string.h>
 
 #define CHECKPOINT_FRAMES 2000
+#define SHRINK_PAGES 4096       /* given back at once, if so many are unused; 16 MiB: the reserve */
+#define TEXT_OF(number) TEXT(number)
+#define TEXT(number) #number
 #define LOG_KEPT "67108864"     /* bytes: what a log that had grown beyond is cut to */
 
 static const char *const sql[PAWL_SQL_COUNT] = {
@@ -48,7 +51,8 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_GONE_TASK] = "DELETE FROM task WHERE seq = ?",
     [PAWL_SQL_GONE_STATE] = "DELETE FROM state WHERE seq = ?",
     [PAWL_SQL_GONE_RESULTS] = "DELETE FROM result WHERE seq = ? RETURNING bytes",
-    [PAWL_SQL_SCALE] = "UPDATE meta SET boot = ?, anchor_ns = ?, offset_ns = ?, newest_seq = ?",
+    [PAWL_SQL_SCALE] = "UPDATE meta SET boot = ?, anchor_ns = ?, offset_ns = ?, noted_ns = ?,"
+                       " newest_seq = ?",
     [PAWL_SQL_HISTORY] = "UPDATE meta SET history_bytes = ?",
     [PAWL_SQL_OLDEST] = "SELECT n, ended_ns, bytes FROM result ORDER BY n LIMIT ?",
     [PAWL_SQL_REMOVE] = "DELETE FROM result WHERE n = ?",
@@ -297,7 +301,8 @@ write_scale(struct pawl_sqlite *store, const struct pawl_scale *scale)
     sqlite3_bind_text64(statement, 1, scale->boot, len, SQLITE_STATIC, SQLITE_UTF8);
     sqlite3_bind_int64(statement, 2, scale->anchor_ns);
     sqlite3_bind_int64(statement, 3, scale->offset_ns);
-    sqlite3_bind_int64(statement, 4, (int64_t) scale->newest_seq);
+    sqlite3_bind_int64(statement, 4, scale->noted_ns);
+    sqlite3_bind_int64(statement, 5, (int64_t) scale->newest_seq);
     return pawl_sqlite_run(store, PAWL_SQL_SCALE);
 }
 
@@ -335,6 +340,10 @@ give_up(struct pawl_sqlite *store, int rc)
     pawl_sqlite_say(store, err.text);
     if (!sqlite3_get_autocommit(store->db))
         pawl_sqlite_run(store, PAWL_SQL_ROLLBACK);
+    if (code == PAWL_EFULL && !pawl_store_db_left_nothing(rc)) {
+        pawl_store_dir_give_reserve(&store->dir);       /* for the next try, which settles it */
+        code = PAWL_ESTORE;
+    }
     if (code == PAWL_ESTORE || code == PAWL_EDAMAGED || !sqlite3_get_autocommit(store->db))
         store->is_suspect = true;
     return code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE;
@@ -404,6 +413,22 @@ pawl_sqlite_transact(struct pawl_sqlite *store, int (*body)(struct pawl_sqlite *
     return PAWL_OK;
 }
 
+bool
+pawl_sqlite_shrink(struct pawl_sqlite *store)
+{
+    int64_t unused = 0, left = 0;
+
+    if (!store->db || store->is_suspect ||
+        pawl_store_db_number(store->db, "PRAGMA freelist_count", &unused) != SQLITE_OK ||
+        unused < SHRINK_PAGES ||
+        pawl_store_db_run(store->db, "PRAGMA incremental_vacuum(" TEXT_OF(SHRINK_PAGES) ")") !=
+            SQLITE_OK)
+        return false;
+    pawl_sqlite_checkpoint(store, 0);       /* which cuts the file */
+    return pawl_store_db_number(store->db, "PRAGMA freelist_count", &left) == SQLITE_OK &&
+           left < unused;
+}
+
 /* On a full disk: gives the reserve up, and moves the log into the file at once, before the log grows
  * into that room: it can then be written from its beginning again, in the room that it has. Whether
  * there is a point in trying once more. */
@@ -429,12 +454,10 @@ pawl_sqlite_commit(struct pawl_store *base, struct pawl_group *group)
     if (code == PAWL_EFULL && group->may_use_reserve && make_room(store))
         code = pawl_sqlite_transact(store, write_group, group);
     for (size_t i = 0; i < group->nwrites; i++) {
-        if (code == PAWL_EFULL || code == PAWL_ESTORE)
+        if (code != PAWL_OK)
             group->writes[i].code = code;
-        else if (group->writes[i].code < code)
-            code = group->writes[i].code;
     }
-    if (code != PAWL_EFULL && code != PAWL_ESTORE) {
+    if (code == PAWL_OK) {
         pawl_sqlite_say(store, NULL);
         pawl_sqlite_checkpoint(store, store->next_checkpoint);
     }
@@ -453,9 +476,14 @@ bool
 pawl_sqlite_has_room(struct pawl_store *base)
 {
     struct pawl_sqlite *store = (struct pawl_sqlite *) base;
+    struct pawl_err err;
 
-    if (!pawl_store_dir_take_reserve(&store->dir))
+    if (!pawl_store_dir_take_reserve(&store->dir) &&
+        (!pawl_sqlite_shrink(store) || !pawl_store_dir_take_reserve(&store->dir))) {
+        pawl_store_db_fail(store->db, SQLITE_FULL, store->dir.path, &err);
+        pawl_sqlite_say(store, err.text);
         return false;
+    }
     if (pawl_sqlite_transact(store, touch, NULL) != PAWL_OK)
         return false;
     pawl_sqlite_say(store, NULL);

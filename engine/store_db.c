@@ -152,12 +152,10 @@ system_error(sqlite3 *db)
     return error;
 }
 
-/* A write for which there was no room, by the code and the system's error behind it. */
-static bool
-is_no_room(int rc, int error)
+bool
+pawl_store_db_left_nothing(int rc)
 {
-    return (rc & 0xFF) == SQLITE_FULL ||
-           (rc == SQLITE_IOERR_WRITE && (error == ENOSPC || error == EDQUOT || error == EFBIG));
+    return (rc & 0xFF) == SQLITE_FULL || rc == SQLITE_IOERR_WRITE;
 }
 
 int
@@ -167,7 +165,7 @@ pawl_store_db_fail(sqlite3 *db, int rc, const char *dir, struct pawl_err *err)
     bool is_of_system = (rc & 0xFF) == SQLITE_IOERR || (rc & 0xFF) == SQLITE_CANTOPEN;
     int error = is_of_system ? system_error(db) : 0;
 
-    if (is_no_room(rc, error))
+    if ((rc & 0xFF) == SQLITE_FULL || error == ENOSPC || error == EDQUOT || error == EFBIG)
         return pawl_err_set(err, PAWL_EFULL, NULL,
                             "no room for the store in %s: free some space on its disk", dir);
     switch (rc & 0xFF) {

@@ -44,4 +44,9 @@ int
 pawl_store_db_damaged(const char *dir, struct pawl_err *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Where rc meant PAWL_EFULL: whether it is certain that nothing of the transaction is there. Room
+ * that is missing after its last page was written is noticed too late for that. */
+bool
+pawl_store_db_left_nothing(int rc);
+
 #endif

@@ -253,8 +253,8 @@ static int
 read_scale(sqlite3 *db, struct pawl_scale *out)
 {
     sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(db, "SELECT boot, anchor_ns, offset_ns, newest_seq FROM meta", -1,
-                                &row, NULL);
+    int rc = sqlite3_prepare_v2(db, "SELECT boot, anchor_ns, offset_ns, noted_ns, newest_seq FROM meta",
+                                -1, &row, NULL);
 
     if (rc != SQLITE_OK)
         return rc;
@@ -267,7 +267,8 @@ read_scale(sqlite3 *db, struct pawl_scale *out)
         memcpy(out->boot, boot ? boot : "", len < sizeof out->boot ? len : sizeof out->boot - 1);
         out->anchor_ns = sqlite3_column_int64(row, 1);
         out->offset_ns = sqlite3_column_int64(row, 2);
-        out->newest_seq = (uint64_t) sqlite3_column_int64(row, 3);
+        out->noted_ns = sqlite3_column_int64(row, 3);
+        out->newest_seq = (uint64_t) sqlite3_column_int64(row, 4);
         rc = SQLITE_OK;
     }
     sqlite3_finalize(row);

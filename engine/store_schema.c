@@ -64,11 +64,12 @@ static const char *const steps[] = {
     " boot TEXT NOT NULL,"              /* see struct pawl_scale */
     " anchor_ns INTEGER NOT NULL,"
     " offset_ns INTEGER NOT NULL,"
+    " noted_ns INTEGER NOT NULL,"
     " newest_seq INTEGER NOT NULL,"
     " history_bytes INTEGER NOT NULL,"  /* the sum of result.bytes */
     " probes INTEGER NOT NULL"          /* how often it was tried whether there is room */
     ") STRICT;"
-    "INSERT INTO meta VALUES (1, '', 0, 0, 0, 0, 0);",
+    "INSERT INTO meta VALUES (1, '', 0, 0, 0, 0, 0, 0);",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];

@@ -21,7 +21,7 @@
  * speed, because SQLite writes whole pages. */
 #define PAGE_SIZE "4096"
 
-static void
+static bool
 sqlite_idle(struct pawl_store *base)
 {
     struct pawl_sqlite *store = (struct pawl_sqlite *) base;
@@ -29,6 +29,7 @@ sqlite_idle(struct pawl_store *base)
     pawl_sqlite_checkpoint(store, 1);
     if (!store->dir.has_reserve)
         pawl_store_dir_take_reserve(&store->dir);
+    return pawl_sqlite_shrink(store);
 }
 
 static uint64_t
@@ -104,7 +105,10 @@ bring_up_to_date(struct pawl_sqlite *store, struct pawl_err *err)
         return code;
     code = pawl_store_schema_verify(db, dir, &format, err);
     if (code == PAWL_OK) {
-        rc = pawl_store_db_run(db, "PRAGMA page_size=" PAGE_SIZE "; PRAGMA journal_mode=WAL");
+        rc = pawl_store_db_run(db, format == 0 ? "PRAGMA page_size=" PAGE_SIZE ";"
+                                                 "PRAGMA auto_vacuum=INCREMENTAL;"
+                                                 "PRAGMA journal_mode=WAL"
+                                               : "PRAGMA journal_mode=WAL");  /* from a backup */
         code = rc == SQLITE_OK ? pawl_store_schema_migrate(db, dir, err)
                                : pawl_store_db_fail(db, rc, dir, err);
     }
@@ -120,9 +124,21 @@ bring_up_to_date(struct pawl_sqlite *store, struct pawl_err *err)
 }
 
 static int
+open_file(struct pawl_sqlite *store, struct pawl_err *err)
+{
+    int code = make_file(&store->dir, err);
+
+    if (code == PAWL_OK)
+        code = bring_up_to_date(store, err);
+    return code == PAWL_OK ? pawl_sqlite_connect(store, err) : code;
+}
+
+/* On a full disk with the help of the reserve: what was accepted should go on firing. */
+static int
 open_store(struct pawl_sqlite *store, const char *path, struct pawl_err *err)
 {
     int code = pawl_store_dir_init(&store->dir, path, true, err);
+    struct pawl_err first;
 
     if (code != PAWL_OK)
         return code;
@@ -131,12 +147,13 @@ open_store(struct pawl_sqlite *store, const char *path, struct pawl_err *err)
     if (!pawl_store_dir_take_reserve(&store->dir))
         pawl_sqlite_say(store, "the disk has no room for what the store sets aside: free some");
     code = pawl_store_db_inspect(&store->dir, err);
-    if (code == PAWL_OK)
-        code = make_file(&store->dir, err);
-    if (code == PAWL_OK)
-        code = bring_up_to_date(store, err);
-    if (code == PAWL_OK)
-        code = pawl_sqlite_connect(store, err);
+    if (code != PAWL_OK)
+        return code;
+    code = open_file(store, &first);
+    if (code == PAWL_EFULL && pawl_store_dir_give_reserve(&store->dir))
+        return open_file(store, err);
+    if (code != PAWL_OK && err)
+        *err = first;
     return code;
 }
 

@@ -74,6 +74,10 @@ pawl_sqlite_transact(struct pawl_sqlite *store, int (*body)(struct pawl_sqlite *
 int
 pawl_sqlite_run(struct pawl_sqlite *store, enum pawl_sqlite_statement which);
 
+/* Gives unused pages of the file back to the disk, some at once. True: it got smaller. */
+bool
+pawl_sqlite_shrink(struct pawl_sqlite *store);
+
 /* Moves the log into the file, as far as readers let it, if it has at least so many frames. */
 void
 pawl_sqlite_checkpoint(struct pawl_sqlite *store, int frames);

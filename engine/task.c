@@ -438,9 +438,11 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
         report(old, next, event);
         if (next)
             pawl_count_up(&next->holds);        /* ours: another change may replace it */
-        if (event->view)
-            pawl_task_view(task, next, event->now_ns, event->wall_ns - event->now_ns,
-                           event->view);
+        if (event->view) {
+            struct pawl_now now = {event->now_ns, event->wall_ns, event->oldest_ns};
+
+            pawl_task_view(task, next, &now, event->view);
+        }
     } else {
         event->is_unsettled = old != &reserved && load_shown(task) != old;
         event->is_expired = code == PAWL_ESTATE && pawl_snapshot_is_over(old) &&

@@ -77,6 +77,11 @@ struct pawl_task {
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
+/* What time it is, both scales from one reading, and the age to which results are kept (wall). */
+struct pawl_now {
+    int64_t elapsed_ns, wall_ns, oldest_ns;
+};
+
 enum pawl_event_kind {
     PAWL_EVENT_START,       /* a worker is about to spawn */
     PAWL_EVENT_FINISH,      /* a run has ended */
@@ -92,6 +97,7 @@ struct pawl_event {
     enum pawl_event_kind kind;
     int64_t now_ns;                     /* elapsed */
     int64_t wall_ns;
+    int64_t oldest_ns;                  /* wall: see struct pawl_now; for view */
     int64_t keep_ns;                    /* how long a delay task that is over stays; INT64_MAX: ever */
     bool is_deferred;                   /* a store shows the change once it is durable */
     struct pawl_snapshot *spare;        /* taken if not NULL, else one is allocated; an unused
@@ -179,10 +185,11 @@ pawl_task_release_slot(struct pawl_task *task, struct pawl_epoch_thread *thread,
 
 /* --- */
 
-/* Fills in a view of a snapshot, counting up what it points to. Threads: any, inside a section. */
+/* Fills in a view of a snapshot, counting up what it points to; results that ended before
+ * now->oldest_ns are left out. Threads: any, inside a section. */
 void
-pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot, int64_t now_ns,
-               int64_t offset_ns, struct pawl_view *out_view);
+pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
+               const struct pawl_now *now, struct pawl_view *out_view);
 
 /* Whether the task is still there, for pawl_index_put(). */
 bool

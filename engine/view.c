@@ -4,15 +4,19 @@
 #include "task.h"
 
 void
-pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot, int64_t now_ns,
-               int64_t offset_ns, struct pawl_view *out_view)
+pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
+               const struct pawl_now *now, struct pawl_view *out_view)
 {
     struct pawl_def *def = snapshot->def;
     int64_t due = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
     uint64_t skipped = snapshot->skipped_overlap;
+    uint32_t old = 0;
 
     if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
-        skipped += pawl_schedule_skip(&due, def->time_ns, now_ns);   /* as FINISH would now */
+        skipped += pawl_schedule_skip(&due, def->time_ns, now->elapsed_ns);   /* as FINISH would now */
+    while (snapshot->results && old < snapshot->results->n &&
+           snapshot->results->items[old]->ended_ns < now->oldest_ns)
+        old++;
     pawl_count_up(&task->refs);
     pawl_count_up(&def->refs);
     if (snapshot->results)
@@ -23,12 +27,12 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot, int
         .keep_results = def->keep_results, .status = snapshot->status,
         .version = snapshot->version, .running = (int) snapshot->running,
         .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
-        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(offset_ns, due),
+        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(now->wall_ns - now->elapsed_ns, due),
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
         .failure_count = snapshot->failure_count, .skipped_overlap = skipped,
         .missed = snapshot->missed,
-        .results = snapshot->results ? snapshot->results->items : NULL,
-        .nresults = snapshot->results ? snapshot->results->n : 0, .seq = task->seq,
+        .results = snapshot->results ? snapshot->results->items + old : NULL,
+        .nresults = snapshot->results ? snapshot->results->n - old : 0, .seq = task->seq,
         .private_task = task, .private_def = def, .private_results = snapshot->results,
     };
 }

@@ -157,6 +157,15 @@ open_store(struct pawl_daemon *daemon, struct pawl_store **out_store, struct paw
     return rc;
 }
 
+/* A signal waits: then loading need not go on. From any thread. */
+static bool
+is_told_to_stop(void *ctx)
+{
+    struct pollfd fd = {.fd = ((struct pawl_daemon *) ctx)->signal_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
 static int
 open_engine(struct pawl_daemon *daemon, struct pawl_err *err)
 {
@@ -181,6 +190,7 @@ open_engine(struct pawl_daemon *daemon, struct pawl_err *err)
     options.ctx = daemon;
     options.log = engine_log;
     options.failed = component_failed;
+    options.is_cancelled = is_told_to_stop;
     return pawl_open(&options, &daemon->engine, err);
 }
 
@@ -411,7 +421,9 @@ pawl_daemon_run(const struct pawl_settings *settings, const struct pawl_limits *
     int status = 0;
 
     pawl_guard_init(&daemon->guard);
-    if (open_all(daemon, &err) != PAWL_OK) {
+    if (open_all(daemon, &err) != PAWL_OK && err.code == PAWL_ECLOSED) {
+        LOG(daemon, PAWL_LOG_INFO, "stopped while loading");
+    } else if (err.code != PAWL_OK) {
         status = refuse(&err);
     } else {
         LOG(daemon, PAWL_LOG_INFO,

@@ -98,7 +98,7 @@ struct pawl_result {
     int signal;                    /* 0 when there is none */
     int attempt;                   /* 1 for the first */
     bool truncated;                /* stdout or stderr lost bytes: a line in it says how many */
-    const char *out, *err;         /* valid UTF-8, NUL bytes possible */
+    const char *out, *err;         /* valid UTF-8, NUL bytes possible, a NUL behind each */
     size_t out_len, err_len;
     const char *error;             /* why it could not be started, or NULL */
 };
@@ -225,6 +225,8 @@ struct pawl_options {
     int64_t keep_finished_ns;           /* how long a delay task that ran is kept; INT64_MAX: ever */
     int64_t history_age_ns;             /* older results are removed; INT64_MAX: none */
     uint64_t history_bytes;             /* so much of results is kept in the store */
+    bool (*is_cancelled)(void *ctx);    /* asked while a store is loaded, from any thread; true ends
+                                         * pawl_open() with PAWL_ECLOSED; NULL: never */
     bool leave_orphans;                 /* else runs that outlived a crash of the engine are ended */
     struct pawl_clock *clock;           /* NULL: the system's; borrowed */
     struct pawl_store *store;           /* NULL: memory only; taken */

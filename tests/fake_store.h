@@ -339,10 +339,11 @@ fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run,
     return code;
 }
 
-static inline void
+static inline bool
 fake_idle(struct pawl_store *store)
 {
     (void) store;
+    return false;
 }
 
 static inline void
