@@ -207,6 +207,14 @@ def environment(**more):
     return {**env, "TZ": "Europe/Berlin", **more}
 
 
+def preload(fault, path, **more):
+    """The environment that puts a library of tests/faults into a daemon; the fault is switched on by
+    the file path."""
+    options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    return {"LD_PRELOAD": os.path.join(FAULTS, f"lib{fault}.so"), "FAULT": path,
+            "ASAN_OPTIONS": options, **more}
+
+
 def refuse(*options, env=None, **more):
     """Runs a daemon that is expected to end by itself; gives status, stdout, stderr."""
     done = subprocess.run([PAWLD, *options], env=environment(**(env or {})), timeout=LIMIT,
@@ -223,16 +231,14 @@ class Daemon:
         self.mark = uuid.uuid4().hex
         self.folder = tempfile.TemporaryDirectory(prefix="pawl-blackbox-")
         self.log_path = os.path.join(self.folder.name, "log")
-        self.fault_path = os.path.join(self.folder.name, "fault")
+        self.fault_path = (env or {}).get("FAULT") or os.path.join(self.folder.name, "fault")
         if not any(option.startswith("--listen") for option in options):
             options = ("--listen", "127.0.0.1:0", *options)
         kept = ["--ephemeral"] if data is None else ["--data", data] if data else []
         options = [option.replace("FOLDER", self.folder.name) for option in (*kept, *options)]
-        env = environment(**{MARK: self.mark}, **(env or {}))
+        env = environment(**{MARK: self.mark, **(env or {})})
         if fault:
-            env["LD_PRELOAD"] = os.path.join(FAULTS, f"lib{fault}.so")
-            env["FAULT"] = self.fault_path
-            env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+            env.update(preload(fault, self.fault_path))
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
                 [PAWLD, *options], env=env, stdout=subprocess.PIPE, stderr=log,
