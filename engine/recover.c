@@ -139,7 +139,7 @@ join_loader(struct pawl *engine, struct loader *loaders, unsigned n, unsigned i)
            (say_progress(engine, loaders, n), true));
 }
 
-static int
+static void
 open_loader(struct pawl *engine, struct loader *loader, const struct pawl_lost_runs *lost)
 {
     int code = pawl_handle_init(&loader->handle, engine, NULL, NULL);
@@ -148,7 +148,8 @@ open_loader(struct pawl *engine, struct loader *loader, const struct pawl_lost_r
     if (code == PAWL_OK)
         code = pawl_engine_thread(&loader->thread, "pawl-load", load, loader);
     loader->has_thread = code == PAWL_OK;
-    return code;
+    if (code != PAWL_OK)
+        loader->code = code;        /* else it is the thread's, which may have ended already */
 }
 
 static int
@@ -166,7 +167,7 @@ load_all(struct pawl *engine, const struct pawl_inventory *inventory,
                                  : (inventory->seq_min + span / n * (i + 1)) / BLOCK * BLOCK - 1;
 
         loaders[i].range = (struct pawl_range) {from, to, INT64_MIN, INT64_MAX};
-        loaders[i].code = open_loader(engine, &loaders[i], lost);
+        open_loader(engine, &loaders[i], lost);
         from = to + 1;
     }
     for (unsigned i = 0; loaders && i < n; i++) {
