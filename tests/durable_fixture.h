@@ -140,9 +140,9 @@ struct latch {
 };
 
 static inline void
-latch_init(struct latch *latch, const struct fake_store *fake)
+latch_init(struct latch *latch, const char *dir)
 {
-    snprintf(latch->path, sizeof latch->path, "%s/latch", fake->dir);
+    snprintf(latch->path, sizeof latch->path, "%s/latch", dir);
     snprintf(latch->script, sizeof latch->script, "read x <%s; echo $x", latch->path);
     assert_int_equal(mkfifo(latch->path, 0600), 0);
     latch->fd = open(latch->path, O_RDWR | O_CLOEXEC);

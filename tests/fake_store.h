@@ -229,7 +229,7 @@ fake_commit(struct pawl_store *store, struct pawl_group *group)
 {
     struct fake_store *fake = (struct fake_store *) store;
     bool is_gated, is_written;
-    int code, worst = PAWL_OK;
+    int code;
 
     pthread_mutex_lock(&fake->lock);
     fake->ngroups++;
@@ -240,22 +240,20 @@ fake_commit(struct pawl_store *store, struct pawl_group *group)
         fake_wait(&fake->gate);
     }
     pthread_mutex_lock(&fake->lock);
-    code = worst = fake_next_code_locked(fake, group);
+    code = fake_next_code_locked(fake, group);
     is_written = code == PAWL_OK || (code == PAWL_ESTORE && fake->is_kept_all_the_same);
     for (size_t i = 0; i < group->nwrites; i++) {
         struct pawl_write *write = &group->writes[i];
 
         write->code = is_written ? fake_write_locked(fake, write) : code;
         if (code != PAWL_OK)
-            write->code = code;
-        if (write->code < worst)
-            worst = write->code;
+            write->code = code;         /* written or not: it is not known */
         fake_note_locked(fake, group, write);
     }
     if (is_written && group->scale)
         fake->scale = *group->scale;
     pthread_mutex_unlock(&fake->lock);
-    return worst;
+    return code;
 }
 
 static inline int

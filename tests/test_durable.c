@@ -314,7 +314,7 @@ test_slot_of_a_deleted_task_stays_until_the_deletion_is_durable(void **state)
 
     (void) state;
     durable_open(&f, &fake);
-    latch_init(&latch, &fake);
+    latch_init(&latch, fake.dir);
     submit(&f, "a", PAWL_DELAY, 0, latch.script);
     await(stats_of(&f).started == 1);
     fence(&f);
@@ -340,7 +340,7 @@ test_slot_of_a_deleted_task_stays_until_its_run_has_ended(void **state)
 
     (void) state;
     durable_open(&f, &fake);
-    latch_init(&latch, &fake);
+    latch_init(&latch, fake.dir);
     submit(&f, "a", PAWL_CRON, SECOND, latch.script);
     fixture_advance(&f, SECOND);
     await(stats_of(&f).started == 1);
