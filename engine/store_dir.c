@@ -1,8 +1,9 @@
 /* store_dir.c: the directory of a store.
  *
  * Its mode is 0700 where we make it, and each file in it is 0600. `lock` is held by flock for as
- * long as the directory is open: the kernel lets go of it when the process ends, however it ends,
- * and the pid in it is for people only. `reserve` is space that is really allocated, so that what
+ * long as the directory is open: the kernel lets go of it when the process ends, however it ends. A
+ * child that a killed daemon was just starting holds it, too, until its exec: that moment is waited
+ * for if no process has the pid in it, which is for people otherwise. `reserve` is space that is really allocated, so that what
  * must be written on a full disk has room. */
 #include "store_dir.h"
 
@@ -10,12 +11,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LOCK_TRIES 500
+#define LOCK_PAUSE_NS 10000000
 
 static bool
 is_no_room(int error)
@@ -84,18 +90,47 @@ open_directory(struct pawl_store_dir *dir, const char *path, bool may_make, stru
     return PAWL_OK;
 }
 
-static int
-say_busy(struct pawl_store_dir *dir, struct pawl_err *err)
+/* The pid of the daemon that has the lock, or had it; 0: it is not known. */
+static long
+read_pid(const struct pawl_store_dir *dir)
 {
     char text[24] = "";
     ssize_t n = pread(dir->lock_fd, text, sizeof text - 1, 0);
-    long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+
+    return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static int
+say_busy(struct pawl_store_dir *dir, struct pawl_err *err)
+{
+    long pid = read_pid(dir);
 
     if (pid <= 0)
         return pawl_err_set(err, PAWL_EBUSY, NULL, "%s is in use by another process", dir->path);
     return pawl_err_set(err, PAWL_EBUSY, NULL,
                         "%s is in use by pawld with pid %ld: stop it, or give another --data",
                         dir->path, pid);
+}
+
+/* Takes the lock. False: errno says why not. */
+static bool
+take_lock(const struct pawl_store_dir *dir)
+{
+    struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+    for (int i = 0; flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        long pid;
+
+        if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+            return false;
+        pid = read_pid(dir);
+        if (pid <= 0 || kill((pid_t) pid, 0) == 0 || errno != ESRCH) {
+            errno = EWOULDBLOCK;
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 static int
@@ -107,7 +142,7 @@ lock(struct pawl_store_dir *dir, struct pawl_err *err)
     dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (dir->lock_fd < 0)
         return fail(err, errno, "write the file `lock` in", dir->path);
-    if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(dir)) {
         if (errno == EWOULDBLOCK)
             return say_busy(dir, err);
         return fail(err, errno, "lock the file `lock` in", dir->path);
