@@ -50,6 +50,11 @@ pawl_recover_begin(struct pawl *engine, struct pawl_err *err)
                             strerror(errno));
     code = pawl_runtable_open(&engine->table, dir_fd, nslots > SLOTS_MIN ? nslots : SLOTS_MIN, err);
     close(dir_fd);
+    if (code != PAWL_OK && err) {       /* it knows its name only */
+        struct pawl_err of_table = *err;
+
+        return pawl_err_set(err, code, NULL, "%s/%s", store->dir, of_table.text);
+    }
     if (code != PAWL_OK)
         return code;
     engine->backup = pawl_backups_new(engine);

@@ -37,7 +37,7 @@ sync_target(const char *path, struct pawl_err *err)
         slash[slash == copy] = '\0';
     dir_fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0 || dir_fd < 0 || fsync(dir_fd) != 0)
-        code = pawl_err_set(err, errno == ENOSPC ? PAWL_EFULL : PAWL_ESYS, NULL,
+        code = pawl_err_set(err, errno == ENOSPC ? PAWL_EFULL : PAWL_ESTORE, NULL,
                             "cannot finish the backup %s: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);

@@ -152,6 +152,14 @@ system_error(sqlite3 *db)
     return error;
 }
 
+/* SQLite takes what a disk cannot read for damage. */
+static bool
+is_unreadable(sqlite3 *db)
+{
+    return db && (error_of_file(db, SQLITE_FCNTL_FILE_POINTER) == EIO ||
+                  error_of_file(db, SQLITE_FCNTL_JOURNAL_POINTER) == EIO);
+}
+
 bool
 pawl_store_db_left_nothing(int rc)
 {
@@ -172,6 +180,10 @@ pawl_store_db_fail(sqlite3 *db, int rc, const char *dir, struct pawl_err *err)
     case SQLITE_NOTADB:
         return pawl_store_db_damaged(dir, err, "%s is no SQLite database", PAWL_STORE_FILE);
     case SQLITE_CORRUPT:
+        if (is_unreadable(db))
+            return pawl_err_set(err, PAWL_ESTORE, NULL,
+                                "%s/%s cannot be read: Input/output error: its disk fails", dir,
+                                PAWL_STORE_FILE);
         return pawl_store_db_damaged(dir, err, "%s", text);
     case SQLITE_NOMEM:
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");

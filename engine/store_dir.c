@@ -57,8 +57,12 @@ make_path(const char *path, struct pawl_err *err)
         end = strchr(end + 1, '/');
         if (end)
             *end = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST && access(copy, F_OK) != 0)
-            code = fail(err, errno, "make the directory", copy);
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
+            int error = errno;
+
+            if (access(copy, F_OK) != 0)
+                code = fail(err, error, "make the directory", copy);
+        }
         if (end)
             *end = '/';
     }
