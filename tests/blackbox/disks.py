@@ -9,7 +9,7 @@ import tempfile
 from daemon import preload
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
+MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE, MNT_DETACH = 1, 32, 0x4000, 0x40000, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -70,6 +70,9 @@ class Mounted:
                 os.posix_fallocate(file.fileno(), size, more)
             else:
                 os.truncate(self.ballast, size + more)
+
+    def make_read_only(self):
+        check("mount", libc.mount(b"tmpfs", self.dir.encode(), b"tmpfs", MS_REMOUNT | MS_RDONLY, None))
 
     def empty(self):
         """Makes room again."""

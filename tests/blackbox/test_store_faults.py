@@ -1,0 +1,438 @@
+#!/usr/bin/env python3
+"""A disk that fails, other programs and people in the directory of a daemon that runs, and clocks that
+are set: what docs/faults.md says of them. test_store_full.py is about full disks, test_store_refused.py
+about what a daemon finds at its start."""
+
+import errno
+import json
+import os
+import re
+import resource
+import shutil
+import sqlite3
+import time
+import unittest
+from datetime import datetime
+
+from daemon import DELAY, preload, wait_for
+from stores import SOON, Stores
+
+NDJSON = ["Content-Type: application/x-ndjson"]
+
+
+class Disk(Stores):
+    """Calls fail: EIO is 5."""
+
+    def setUp(self):
+        self.data = os.path.realpath(self.place())
+        self.fault = os.path.realpath(self.place()) + "/fault"
+        self.env = preload("io_error", self.fault, FAULT_DIR=self.data)
+
+    def start(self, *options):
+        return self.daemon(*options, data=self.data, env=self.env)
+
+    def on(self, d, call, name, first=1, count=0, error=errno.EIO):
+        d.fail(f"{call} {name} {error} {first} {count}")
+
+    def test_a_disk_that_fails_for_some_time_loses_nothing_and_keeps_nothing_refused(self):
+        for call in ("write", "sync"):
+            self.setUp()
+            d = self.start()
+            for id in ("stop", "delete", "stays"):
+                d.submit(id)
+            d.submit("cron", taskType="cron", time="100ms", script="echo $PAWL_RUN",
+                     keepResults=1000)
+            d.finished("cron")
+            self.on(d, call, "pawl.db-wal")
+            answer = d.call("POST", "/api/tasks", {**DELAY, "id": "refused"})
+            self.assertProblem(answer, 507, None, "see the log")
+            self.assertIn("retry-after", answer.headers)
+            health = self.state(d, "failing")
+            self.assertEqual(health["status"], "degraded")
+            self.assertIn("disk I/O error: Input/output error", health["storage"]["problem"])
+            self.assertProblem(d.call("POST", "/api/tasks", {**DELAY, "id": "refused2"}), 507, None,
+                               "the store cannot be written: see the log")
+            lines = "\n".join(json.dumps({**DELAY, "id": f"l{n}"}) for n in range(3))
+            sums = d.call("POST", "/api/tasks", lines, NDJSON).json()
+            self.assertEqual([error["status"] for error in sums["errors"]], [507] * 3)
+            self.assertProblem(d.call("PUT", "/api/tasks/stop"), 507, None,
+                               "the task is stopped, but the store could not keep that")
+            self.assertEqual(d.get("stop")["state"], "Stopped")
+            self.assertProblem(d.call("DELETE", "/api/tasks/delete"), 507, None,
+                               "the task is deleted, but the store could not keep that")
+            self.assertEqual(d.call("GET", "/api/tasks/delete").status, 404)
+            runs = d.get("cron")["runCount"]
+            d.finished("cron", runs + 3)
+            wait_for("a second try", lambda: self.storage(d)["unsaved"] >= 2)
+            self.assertEqual(d.log().count("the store cannot be written"), 1, d.log())
+            d.fail(None)
+            self.state(d, "ok", SOON)
+            self.assertIsNone(self.storage(d)["problem"])
+            self.assertEqual(d.log().count("can be written again"), 1)
+            d.submit("after")
+            before = self.quiet(d, "cron")
+            d.kill()
+            tasks = self.tasks(self.start())
+            self.assertEqual(set(tasks), {"stop", "stays", "cron", "after"}, call)
+            self.assertEqual(tasks["stop"]["state"], "Stopped")
+            self.assertEqual(tasks["cron"], before)
+
+    def test_one_call_that_fails_wherever_it_strikes(self):
+        for call, name in (("write", "pawl.db-wal"), ("sync", "pawl.db-wal")):
+            self.setUp()
+            d, kept, refusals = self.start(), set(), 0
+            for n in range(1, 9):
+                self.on(d, call, name, n, 1)
+                for k in range(12):
+                    id = f"{n}-{k}"
+                    answer = d.call("POST", "/api/tasks", {**DELAY, "id": id, "script": "#" * 9000})
+                    if answer.status == 200:
+                        kept.add(id)
+                    else:
+                        self.assertProblem(answer, 507)
+                        refusals += 1
+                        self.state(d, "ok", SOON)
+                        self.assertEqual(d.call("GET", f"/api/tasks/{id}").status, 404)
+            self.assertGreaterEqual(refusals, 8)
+            self.saved(d)
+            d.kill()
+            self.assertEqual(set(self.tasks(self.start())), kept)
+
+    def test_killed_while_the_disk_fails_it_has_all_that_was_answered(self):
+        d = self.start()
+        for id in ("a", "b"):
+            d.submit(id)
+        self.on(d, "sync", "pawl.db-wal")
+        self.assertProblem(d.call("POST", "/api/tasks", {**DELAY, "id": "refused"}), 507)
+        d.kill()
+        os.unlink(self.fault)
+        tasks = set(self.tasks(self.start()))
+        self.assertLessEqual({"a", "b"}, tasks)         # the other one may be there, as is told
+        self.assertLessEqual(tasks, {"a", "b", "refused"})
+
+    def test_a_log_that_cannot_be_moved_into_the_file_harms_nobody(self):
+        for call in ("write", "sync"):
+            self.setUp()
+            d = self.start()
+            d.submit("before")
+            self.on(d, call, "pawl.db")
+            d.submit("during")
+            wait_for("the problem to be told", lambda: self.storage(d)["problem"])
+            self.assertEqual(self.storage(d)["state"], "ok")
+            d.submit("more")
+            d.fail(None)
+            d.submit("after")
+            wait_for("the problem to be gone", lambda: not self.storage(d)["problem"])
+            d.kill()
+            self.assertEqual(set(self.tasks(self.start())), {"before", "during", "more", "after"})
+
+    def test_a_start_on_a_disk_that_cannot_be_read_is_refused_and_the_next_one_has_all(self):
+        d = self.start()
+        for n in range(300):
+            d.submit(f"t{n}", script="#" * 1000)
+        self.assertEqual(d.stop(), 0)
+        refusals = 0
+        for n in (1, 2, 3, 5, 10, 50, 100):
+            with open(self.fault, "w") as file:
+                file.write(f"read pawl.db 5 {n} 1")
+            text = self.attempt(self.data, self.env)
+            if text is None:
+                continue                # it read less
+            self.assertIn(self.data, text)
+            self.assertIn("Input/output error", text)
+            refusals += 1
+        self.assertGreaterEqual(refusals, 4)
+        os.unlink(self.fault)
+        self.assertEqual(len(self.tasks(self.start())), 300)
+
+    def test_a_backup_that_cannot_read_or_write_is_told_and_harms_nothing(self):
+        d = self.start()
+        for n in range(20):
+            d.submit(f"t{n}", script="#" * 10_000)
+        for call, name in (("read", "pawl.db-wal"), ("sync", "*"), ("write", "*")):
+            self.on(d, call, name)
+            self.assertProblem(d.call("GET", "/api/backup"), 507, None, "see the log")
+            d.fail(None)
+            self.assertEqual([name for name in os.listdir(self.data) if "backup-" in name], [])
+        self.assertEqual(d.log().count("no copy was written to"), 3)
+        self.assertEqual(self.storage(d)["state"], "ok")
+        self.assertEqual(d.call("GET", "/api/backup").status, 200)
+        d.submit("after")
+
+    def test_without_descriptors_the_store_goes_on(self):
+        d = self.start()
+        d.submit("stop")
+        with d.connect() as client:
+            soft, hard = resource.prlimit(d.pid, resource.RLIMIT_NOFILE)
+            self.assertEqual(client.call("GET", "/api/health").status, 200)
+            resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (8, hard))
+            for n in range(50):
+                answer = client.call("POST", "/api/tasks", {**DELAY, "id": f"t{n}"})
+                self.assertEqual(answer.status, 200)
+            self.assertEqual(client.call("PUT", "/api/tasks/stop").status, 200)
+            resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        d.kill()
+        tasks = self.tasks(self.start())
+        self.assertEqual(len(tasks), 51)
+        self.assertEqual(tasks["stop"]["state"], "Stopped")
+
+    def test_a_store_that_cannot_be_opened_again_is_tried_until_it_can(self):
+        d = self.start()
+        d.submit("before")
+        self.on(d, "open", "pawl.db", error=errno.EMFILE)
+        os.rename(self.fault, self.fault + ".open")
+        self.on(d, "sync", "pawl.db-wal", 1, 1)
+        self.assertProblem(d.call("POST", "/api/tasks", {**DELAY, "id": "refused"}), 507)
+        os.rename(self.fault + ".open", self.fault)
+        health = wait_for("the store to be out of files", lambda: "Too many open files" in
+                          str(self.storage(d)["problem"]) and d.health())
+        self.assertEqual(health["storage"]["state"], "failing")
+        self.assertProblem(d.call("PUT", "/api/tasks/before"), 507, None, "could not keep that")
+        d.fail(None)
+        self.state(d, "ok", SOON)
+        self.saved(d)
+        d.kill()
+        tasks = self.tasks(self.start())
+        self.assertEqual({id: task["state"] for id, task in tasks.items()}, {"before": "Stopped"})
+
+
+class Others(Stores):
+    """Other programs, and people, in the directory of a daemon that runs."""
+
+    def lock(self, data):
+        """Holds the write lock, as another program would."""
+        db = sqlite3.connect(data + "/pawl.db", timeout=10, isolation_level=None)
+        db.execute("BEGIN EXCLUSIVE")
+        return db
+
+    def test_a_lock_that_is_held_shortly_is_waited_for(self):
+        data = self.place()
+        d = self.daemon(data=data)
+        d.submit("before")
+        db = self.lock(data)
+        with d.connect() as client:
+            client.ask("POST", "/api/tasks", {**DELAY, "id": "during"})
+            self.assertEqual(d.call("GET", "/api/tasks/during").status, 404)    # not yet durable
+            self.assertEqual(self.storage(d)["state"], "ok")
+            db.execute("ROLLBACK")
+            self.assertEqual(client.read().status, 200)
+        db.close()
+        self.assertEqual(self.storage(d)["state"], "ok")
+
+    def test_a_lock_that_is_held_long_refuses_submits_and_is_named(self):
+        data = os.path.realpath(self.place())
+        d = self.daemon(data=data)
+        d.submit("stop")
+        d.submit("cron", taskType="cron", time="200ms", keepResults=1000)
+        db = self.lock(data)
+        began = time.monotonic()
+        answer = d.call("POST", "/api/tasks", {**DELAY, "id": "refused"})
+        self.assertProblem(answer, 507, None, "see the log")
+        self.assertGreater(time.monotonic() - began, 3)
+        health = self.state(d, "failing")
+        self.assertIn(f"another program holds {data}/pawl.db locked", health["storage"]["problem"])
+        self.assertIn("another program holds", d.log())
+        began = time.monotonic()
+        self.assertProblem(d.call("POST", "/api/tasks", {**DELAY, "id": "refused"}), 507, None,
+                           "the store cannot be written: see the log")
+        self.assertLess(time.monotonic() - began, SOON)     # at once
+        self.assertProblem(d.call("PUT", "/api/tasks/stop"), 507, None, "the task is stopped, but")
+        runs = d.get("cron")["runCount"]
+        d.finished("cron", runs + 3)                        # it fires
+        db.execute("ROLLBACK")
+        db.close()
+        self.state(d, "ok")
+        before = self.quiet(d, "cron")
+        d.kill()
+        tasks = self.tasks(self.daemon(data=data))
+        self.assertEqual(set(tasks), {"stop", "cron"})
+        self.assertEqual((tasks["stop"]["state"], tasks["cron"]), ("Stopped", before))
+
+    def test_a_start_is_refused_while_another_program_writes_and_names_the_file(self):
+        data = os.path.realpath(self.place())
+        d = self.daemon(data=data)
+        d.submit("t")
+        self.assertEqual(d.stop(), 0)
+        db = sqlite3.connect(data + "/pawl.db", isolation_level=None)
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("UPDATE meta SET newest_seq = newest_seq")
+        text = self.refused(data)
+        self.assertIn(f"another program holds {data}/pawl.db locked: end it", text)
+        db.execute("ROLLBACK")
+        db.close()
+        self.assertEqual(self.daemon(data=data).get("t")["id"], "t")
+
+    def test_a_reader_that_stays_holds_up_nobody(self):
+        data = self.place()
+        d = self.daemon(data=data)
+        d.submit("before")
+        db = sqlite3.connect(data + "/pawl.db", isolation_level=None)
+        db.execute("BEGIN")
+        self.assertEqual(db.execute("SELECT id FROM tasks").fetchall(), [("before",)])
+        for n in range(100):
+            d.submit(f"t{n}")
+        self.assertEqual(db.execute("SELECT id FROM tasks").fetchall(), [("before",)])
+        db.close()
+        self.assertEqual(self.storage(d)["state"], "ok")
+
+    def begin(self):
+        place = os.path.realpath(self.place())
+        d = self.daemon(data=place + "/data")
+        d.submit("stop")
+        d.submit("cron", taskType="cron", time="100ms", keepResults=1000)
+        d.finished("cron")
+        return d, place + "/data"
+
+    def check_gone(self, d, data):
+        answer = d.call("POST", "/api/tasks", {**DELAY, "id": "refused"})
+        self.assertProblem(answer, 507)
+        health = self.state(d, "failing")
+        self.assertIn(f"{data}/pawl.db was moved or removed while it is in use: put it back",
+                      health["storage"]["problem"])
+        self.assertProblem(d.call("PUT", "/api/tasks/stop"), 507, None, "the task is stopped, but")
+        runs = d.get("cron")["runCount"]
+        d.finished("cron", runs + 3)
+
+    def test_a_directory_that_is_moved_away_and_put_back(self):
+        d, data = self.begin()
+        os.rename(data, data + ".away")
+        self.check_gone(d, data)
+        os.rename(data + ".away", data)
+        self.state(d, "ok", SOON)
+        before = self.quiet(d, "cron")
+        d.submit("after")
+        d.kill()
+        tasks = self.tasks(self.daemon(data=data))
+        self.assertEqual(set(tasks), {"stop", "cron", "after"})
+        self.assertEqual((tasks["stop"]["state"], tasks["cron"]), ("Stopped", before))
+
+    def test_a_directory_that_is_removed(self):
+        d, data = self.begin()
+        shutil.rmtree(data)
+        self.check_gone(d, data)
+        self.quiet_memory(d)
+        self.assertEqual(d.stop(), 0)
+        self.assertIn("could not be stored and are lost", d.log())
+        self.assertFalse(os.path.exists(data))
+
+    def quiet_memory(self, d):
+        d.call("PUT", "/api/tasks/cron")
+        d.watch("cron", lambda task: task["running"] == 0)
+
+    def test_a_file_that_another_one_is_put_in_the_place_of(self):
+        d, data = self.begin()
+        shutil.copy(data + "/pawl.db", data + "/copy")
+        os.rename(data + "/copy", data + "/pawl.db")
+        self.check_gone(d, data)
+        d.kill()
+
+
+class Clocks(Stores):
+    """The clock on the wall is set, or the machine starts again, between two daemons. By the shim the
+    wall is ahead by as many seconds as its file says."""
+
+    HOUR = 3600
+
+    def setUp(self):
+        self.data, self.folder = self.place(), self.place()
+
+    def at(self, wall=0, boot=None, uptime=0):
+        env = preload("clock_shift", self.folder + "/wall", FAULT_UPTIME=str(uptime))
+        with open(self.folder + "/wall", "w") as file:
+            file.write(str(wall))
+        if boot:
+            env["FAULT_BOOT"] = f"{self.folder}/{boot}"
+            with open(env["FAULT_BOOT"], "w") as file:
+                file.write(f"{boot}-0000-0000-0000-000000000000\n".rjust(37, "0"))
+        return self.daemon(data=self.data, env=env)
+
+    def begin(self, **more):
+        d = self.at(**more)
+        d.submit("soon", time="3s", script="echo soon")
+        d.submit("far", time="30m")
+        d.submit("cron", taskType="cron", time="500ms", keepResults=1000)
+        d.submit("done", time=0)
+        d.finished("done")
+        d.finished("cron", 2)
+        d.kill()
+        return time.monotonic()
+
+    def check(self, d, began, far_s):
+        """Nothing fires twice, and nothing stalls; far is due in about far_s seconds."""
+        runs = d.get("cron")["runCount"]
+        task = d.finished("cron", runs + 3)
+        numbers = [result["run"] for result in task["results"]]
+        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        self.assertLess(task["missed"], 200)            # no hour of them
+        self.assertEqual(d.get("done")["runCount"], 1)
+        soon = d.finished("soon")
+        self.assertEqual((soon["runCount"], soon["results"][0]["result"]), (1, "soon\n"))
+        self.assertGreaterEqual(time.monotonic() - began, 1)
+        far = d.get("far")
+        self.assertEqual(far["runCount"], 0)
+        left = self.seconds(far["nextRun"]) - self.seconds(d.submit("now")["createdAt"])
+        self.assertLess(abs(left - far_s), 60)
+        d.kill()
+        d = self.at_again()
+        self.assertEqual((d.get("soon")["runCount"], d.get("done")["runCount"]), (1, 1))
+
+    def seconds(self, text):
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).timestamp()
+
+    def start(self, **where):
+        self.where = where
+        return self.at(**where)
+
+    def at_again(self):
+        return self.at(**self.where)
+
+    def test_the_wall_clock_an_hour_back_in_the_same_boot_moves_no_due_time(self):
+        began = self.begin()
+        self.check(self.start(wall=-self.HOUR), began, 1800)
+
+    def test_the_wall_clock_an_hour_on_in_the_same_boot_moves_no_due_time(self):
+        began = self.begin()
+        self.check(self.start(wall=self.HOUR), began, 1800)
+
+    def test_another_boot_at_the_same_wall_time_keeps_due_times(self):
+        began = self.begin(boot="aaaa")
+        self.check(self.start(boot="bbbb", uptime=1000), began, 1800)
+
+    def test_another_boot_with_the_wall_an_hour_back_goes_on_from_the_last_noted_moment(self):
+        began = self.begin(boot="aaaa")
+        d = self.start(boot="bbbb", uptime=1000, wall=-self.HOUR)
+        self.assertRegex(d.log(), r"the wall clock is 3[56]\d\d s behind the last moment")
+        self.check(d, began, 1800)
+
+    def test_another_boot_an_hour_later_makes_up_for_one_run_each(self):
+        self.begin(boot="aaaa")
+        d = self.start(boot="bbbb", uptime=1000, wall=self.HOUR)
+        for id in ("soon", "far"):
+            self.assertEqual(d.finished(id)["runCount"], 1)
+        task = d.finished("cron", 4)
+        self.assertGreater(task["missed"], 7000)
+        self.assertLess(task["missed"], 7400)
+        self.assertLess(task["runCount"], 1000)
+        self.assertEqual(d.get("done")["runCount"], 1)
+
+    def test_the_wall_clock_that_is_set_while_it_runs_moves_no_due_time(self):
+        d = self.start()
+        d.submit("far", time="30m")
+        d.submit("cron", taskType="cron", time="500ms", keepResults=1000)
+        d.finished("cron")
+        for wall in (-self.HOUR, self.HOUR):
+            d.fail(str(wall))
+            runs = d.get("cron")["runCount"]
+            task = d.finished("cron", runs + 3)
+            self.assertLess(task["missed"], 100)
+            left = self.seconds(d.get("far")["nextRun"]) - self.seconds(
+                d.submit(f"now{wall}")["createdAt"])
+            self.assertLess(abs(left - 1800), 60)
+        d.kill()
+        d = self.at_again()
+        self.assertEqual(d.get("far")["runCount"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
