@@ -265,7 +265,7 @@ copy_state(const struct pawl_snapshot *old, struct pawl_snapshot *next)
     const size_t to = offsetof(struct pawl_snapshot, holds);
 
     memcpy((char *) next + from, (const char *) old + from, to - from);
-    atomic_init(&next->holds, 1);       /* of being decided */
+    atomic_init(&next->holds, 2);       /* of being decided, and ours: it may be replaced at once */
     next->serial++;
 }
 
@@ -388,7 +388,6 @@ pawl_task_release_slot(struct pawl_task *task, struct pawl_epoch_thread *thread,
     pawl_count_up(&next->def->refs);
     if (next->results)
         pawl_count_up(&next->results->refs);
-    pawl_count_up(&next->holds);                /* ours, until it is shown */
     if (!atomic_compare_exchange_strong_explicit(&task->decided, &expected, next,
                                                  memory_order_seq_cst, memory_order_relaxed)) {
         snapshot_free(next);
@@ -436,8 +435,6 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
     } while (code == PAWL_PENDING);
     if (code == PAWL_OK) {
         report(old, next, event);
-        if (next)
-            pawl_count_up(&next->holds);        /* ours: another change may replace it */
         if (event->view) {
             struct pawl_now now = {event->now_ns, event->wall_ns, event->oldest_ns};
 
