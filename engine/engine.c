@@ -261,12 +261,9 @@ free_tasks(struct pawl *engine)
     engine->ready.producer_fd = -1;     /* the ticker's, closed */
     while ((task = pawl_ready_take(&engine->ready)))
         pawl_task_unref(task);
-    if (engine->order) {
-        uint64_t newest = pawl_order_newest(engine->order);
-
-        while ((task = pawl_order_next(engine->order, seq, newest, &seq)))
-            pawl_task_unref(task);
-    }
+    /* Also those of a store that was loaded in part: the newest number is not known then. */
+    while (engine->order && (task = pawl_order_next(engine->order, seq, PAWL_SEQ_MAX, &seq)))
+        pawl_task_unref(task);
 }
 
 void

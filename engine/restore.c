@@ -273,8 +273,11 @@ place(struct pawl_restorer *restorer, struct pawl_handle *handle, struct pawl_ta
                             "remove one with sqlite3, or put a backup in its place",
                             task->key.len < 100 ? (int) task->key.len : 100, task->key.bytes,
                             (unsigned long long) task->seq);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
         code = pawl_order_restore(engine->order, handle->epoch, task->seq, task);
+        if (code != PAWL_OK)
+            pawl_index_remove(engine->index, handle->epoch, &task->key);
+    }
     if (code != PAWL_OK)
         return pawl_err_set(err, code, NULL, "out of memory while the store is loaded");
     restorer->ntasks++;
@@ -327,11 +330,17 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         pawl_task_unref(task);
         return code;
     }
-    if (code == PAWL_OK)
+    if (code != PAWL_OK)
+        pawl_err_set(err, code, NULL, "out of memory while the store is loaded");
+    else
         code = place(restorer, handle, task, first, err);
     if (code == PAWL_OK && was_lost)
         pawl_committer_mark(engine->committer, task);
-    return code;        /* a failure ends the engine: what was made goes with it */
+    if (code != PAWL_OK) {
+        pawl_task_mark_gone(task, handle->epoch, first);
+        pawl_task_unref_later(task, handle->epoch);
+    }
+    return code;
 }
 
 /* --- One loader's sum --- */

@@ -163,6 +163,7 @@ test_stop_and_delete_in_one_group_are_no_failure_of_the_store(void **state)
     fake_open_gate(&fake);
     assert_int_equal(await_end(&f, &stopped), PAWL_OK);
     assert_int_equal(await_end(&f, &deleted), PAWL_OK);
+    assert_int_equal(await_end(&f, &blocker), PAWL_OK);
     assert_int_equal(stats_of(&f).store_state, PAWL_STORE_OK);
     submit(&f, "a", PAWL_CRON, HOUR, "true");
     durable_close(&f, &fake);
