@@ -515,6 +515,10 @@ pawl_committer_free(struct pawl_committer *committer)
         return;
     while (committer->retries)
         pawl_task_unref(task_of_entry(pop(&committer->retries)));
+    /* What was marked before a start that failed. */
+    while (committer->taken_dirty ||
+           (committer->taken_dirty = pawl_inbox_take(&committer->dirty)) != NULL)
+        pawl_task_unref(task_of_entry(pop(&committer->taken_dirty)));
     pawl_handle_fini(&committer->handle);
     pawl_group_fini(&committer->group);
     if (committer->wake_fd >= 0)

@@ -165,7 +165,7 @@ load_all(struct pawl *engine, const struct pawl_inventory *inventory,
     unsigned n = span >= NLOADERS * PART_MIN ? NLOADERS : 1;
     struct loader *loaders = calloc(n, sizeof *loaders);
     uint64_t from = inventory->seq_min, ntasks = 0;
-    int code = loaders ? PAWL_OK : PAWL_ENOMEM;
+    int code = loaders ? PAWL_OK : pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
 
     for (unsigned i = 0; loaders && i < n; i++) {
         uint64_t to = i + 1 == n ? inventory->seq_max

@@ -4,9 +4,7 @@
  *
  * The linker puts __wrap_malloc() and its like in the place of malloc() and its like, for the
  * engine and this program (not for the libraries): see tests/CMakeLists.txt. */
-#include "engine_fixture.h"
-#include "fake_store.h"
-#include "shared.h"
+#include "durable_fixture.h"
 #include "watch.h"
 
 #include <dirent.h>
@@ -148,13 +146,48 @@ engine_fails_at(long n, long nfailures)
     atomic_store(&engine_nfailures, nfailures);
 }
 
-/* --- Opening --- */
+/* --- A store, the memory of which is no part of the test --- */
 
 static struct fake_store fake;
 
-/* Opens an engine whose n-th allocation fails. Gives whether it came to that. */
+static int
+commit_with_memory(struct pawl_store *store, struct pawl_group *group)
+{
+    bool was_caller = is_caller;
+    long until = until_failure;
+    int code;
+
+    is_caller = true;
+    until_failure = 0;
+    code = fake_commit(store, group);
+    is_caller = was_caller;
+    until_failure = until;
+    return code;
+}
+
+static void
+begin_fake(void)
+{
+    fake_store_init(&fake);
+    fake.store.commit = commit_with_memory;
+}
+
+static void
+open_on_fake(struct fixture *f)
+{
+    struct pawl_options options;
+
+    begin_fake();
+    pawl_options_init(&options);
+    durable_open_with(f, &fake, &options);
+}
+
+/* --- Opening --- */
+
+/* Opens an engine whose n-th allocation fails, of the caller's or of the engine's threads. Gives
+ * whether it came to that. */
 static bool
-open_with_failure(long n)
+open_with_failure(long n, bool is_engines, uint64_t ntasks)
 {
     struct pawl_err err = {0};
     struct pawl_options options;
@@ -167,15 +200,22 @@ open_with_failure(long n)
     options.nworkers = 3;
     options.store = &fake.store;
     fake.nclosed = 0;
-    fail_at(n);
+    fail_at(is_engines ? 0 : n);
+    engine_fails_at(is_engines ? n : 0, 1);
     code = pawl_open(&options, &engine, &err);
-    failed = has_failed();
+    failed = is_engines ? atomic_load(&engine_until_failure) <= 0 : has_failed();
+    engine_fails_at(0, 0);
     if (code != PAWL_OK) {
         assert_true(failed);
         if (code != PAWL_ESYS || !strstr(err.text, strerror(ENOMEM)))   /* as of mmap() */
             assert_int_equal(code, PAWL_ENOMEM);
         assert_int_equal(err.code, code);
         assert_null(engine);
+    } else {
+        struct pawl_stats stats;
+
+        pawl_stats(engine, &stats);
+        assert_int_equal(stats.tasks, ntasks);
     }
     pawl_close(engine);
     assert_int_equal(fake.nclosed, 1);
@@ -189,14 +229,84 @@ test_open_succeeds_or_leaves_nothing(void **state)
     unsigned long total;
 
     (void) state;
-    fake_store_init(&fake);
+    begin_fake();
     ncalls = 0;
-    open_with_failure(0);
+    open_with_failure(0, false, 0);
     total = ncalls;
     for (long n = 1; n < (long) total; n = next_n(n))
-        open_with_failure(n);
+        open_with_failure(n, false, 0);
     for (long n = (long) total - 40; n <= (long) total; n++)    /* rooms and threads come last */
-        open_with_failure(n);
+        open_with_failure(n, false, 0);
+    fake_store_fini(&fake);
+}
+
+/* Fills the store: tasks with results, and some to be forgotten. */
+static void
+fill_fake(void)
+{
+    struct fixture f;
+    char id[16];
+
+    open_on_fake(&f);
+    for (int i = 0; i < 12; i++) {
+        struct pawl_view view;
+
+        snprintf(id, sizeof id, "t%d", i);
+        submit(&f, id, i % 2 ? PAWL_CRON : PAWL_DELAY, SECOND, "echo x");
+        fixture_advance(&f, SECOND);
+        view = await_version(&f, id, 2);
+        pawl_view_release(&view);
+        if (i % 2)
+            assert_int_equal(stop(&f, id), PAWL_OK);
+    }
+    fixture_close(&f);
+}
+
+/* Lets two of the tasks have a run in progress, one by its record, one by the table of runs alone. */
+static void
+cut_runs(void)
+{
+    struct pawl_slot values = {.seq = fake.tasks[1].record.seq, .run = 2, .version = 4};
+    int dir_fd = open(fake.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct pawl_runtable table;
+
+    for (int i = 0; i < 2; i++) {
+        struct pawl_record *record = &fake.tasks[i].record;
+
+        record->version = i ? 3 : 1;
+        record->status = i ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTING;
+        record->running = !i;
+        record->run_count = 1;
+    }
+    assert_int_equal(pawl_runtable_open(&table, dir_fd, 1, NULL), PAWL_OK);
+    pawl_slot_clear(&table, 0);
+    pawl_slot_fill(&table, 0, &values);
+    pawl_runtable_close(&table);
+    close(dir_fd);
+}
+
+static void
+test_open_of_a_full_store_succeeds_or_leaves_nothing(void **state)
+{
+    unsigned long total;
+
+    (void) state;
+    fill_fake();
+    for (int is_engines = 0; is_engines < 2; is_engines++) {
+        long n = 1;
+
+        cut_runs();
+        ncalls = 0;
+        open_with_failure(0, false, 12);
+        total = ncalls;
+        if (!is_engines)        /* what comes before is that of an empty store */
+            n = (long) total - 120;
+        do
+            cut_runs();
+        while (open_with_failure(n++, is_engines, 12) || (!is_engines && n <= (long) total));
+        assert_true(n > 60);
+    }
+    assert_int_equal(fake.ntasks, 12);
     fake_store_fini(&fake);
 }
 
@@ -472,6 +582,109 @@ test_reading_needs_no_memory(void **state)
     fixture_close(&f);
 }
 
+static void
+test_read_run_succeeds_or_says_so(void **state)
+{
+    struct fixture f;
+    struct asked asked;
+    struct pawl_view view;
+    long n = 0;
+    int code;
+
+    (void) state;
+    open_on_fake(&f);
+    submit(&f, "short", PAWL_DELAY, 0, "echo x");
+    view = await_version(&f, "short", 2);
+    pawl_view_release(&view);
+    submit(&f, "long", PAWL_DELAY, 0, "head -c 200000 /dev/zero | tr '\\0' x");
+    view = await_version(&f, "long", 2);
+    assert_true(view.results[0]->truncated);
+    pawl_view_release(&view);
+    do {
+        asked = (struct asked) {.op.done = asked_cb};
+        fail_at(++n);
+        code = pawl_read_run(f.handle, "short", 5, 1, &asked.op, NULL);
+        assert_int_equal(code, has_failed() ? PAWL_ENOMEM : PAWL_OK);
+    } while (code != PAWL_OK);
+    assert_true(n > 1);
+    free(asked.op.result);
+    n = 0;
+    do {                        /* out of the store, on the committer's thread */
+        asked = (struct asked) {.op.done = asked_cb};
+        engine_fails_at(++n, 1);
+        code = end_of(&f, &asked, pawl_read_run(f.handle, "long", 4, 1, &asked.op, NULL));
+        engine_fails_at(0, 0);
+        assert_true(code == PAWL_OK || code == PAWL_ENOMEM);
+        assert_int_equal(asked.op.result != NULL, code == PAWL_OK);
+    } while (code != PAWL_OK);
+    assert_true(n > 1);
+    assert_true(asked.op.result->out_len > 60000);
+    free(asked.op.result);
+    durable_close(&f, &fake);
+}
+
+static void
+test_backup_succeeds_or_says_so(void **state)
+{
+    struct fixture f;
+    struct asked asked;
+    bool failed = true;
+
+    (void) state;
+    open_on_fake(&f);
+    for (long n = 1; failed; n++) {
+        int code;
+
+        asked = (struct asked) {.op.done = asked_cb};
+        fail_at(n);
+        code = pawl_backup(f.handle, "/nowhere", &asked.op, NULL);
+        failed = has_failed();
+        assert_int_equal(code, failed ? PAWL_ENOMEM : PAWL_PENDING);
+        assert_int_equal(end_of(&f, &asked, code), failed ? PAWL_ENOMEM : PAWL_OK);
+    }
+    durable_close(&f, &fake);
+}
+
+static void
+test_changes_on_a_store_succeed_or_leave_nothing(void **state)
+{
+    struct fixture f;
+    int code;
+
+    (void) state;
+    open_on_fake(&f);
+    for (long n = 1;; n++) {
+        fail_at(n);
+        code = try_submit(&f, "a", PAWL_CRON, SECOND, "true", NULL);
+        has_failed();
+        if (code == PAWL_OK)
+            break;
+        assert_int_equal(code, PAWL_ENOMEM);
+        check_counts(&f, 0, 0);
+    }
+    assert_int_equal(fake.ntasks, 1);
+    for (long n = 1;; n++) {
+        fail_at(n);
+        code = stop(&f, "a");
+        has_failed();
+        if (code == PAWL_OK)
+            break;
+        assert_int_equal(code, PAWL_ENOMEM);
+        assert_int_equal(version_of(&f, "a"), 0);
+    }
+    assert_int_equal(fake.tasks[0].record.version, 1);
+    for (long n = 1;; n++) {
+        fail_at(n);
+        code = delete(&f, "a");
+        has_failed();
+        if (code == PAWL_OK)
+            break;
+        assert_int_equal(code, PAWL_ENOMEM);
+    }
+    assert_int_equal(fake.ntasks, 0);
+    durable_close(&f, &fake);
+}
+
 /* --- A run's life, on the engine's threads --- */
 
 /* The n-th allocation of the engine's threads and the nfailures - 1 after it fail: a task that was
@@ -518,6 +731,23 @@ test_accepted_task_runs_though_an_allocation_fails(void **state)
 }
 
 static void
+test_accepted_task_runs_and_is_stored_though_an_allocation_fails(void **state)
+{
+    struct fixture f;
+    long n = 1;
+
+    (void) state;
+    open_on_fake(&f);
+    while (run_with_failures(&f, n, 1)) {
+        assert_int_equal(used_slots(&f), 0);
+        n++;
+    }
+    assert_true(n > 5);
+    assert_int_equal(fake.ntasks, 0);
+    durable_close(&f, &fake);
+}
+
+static void
 test_accepted_task_runs_when_there_is_memory_again(void **state)
 {
     struct fixture f;
@@ -543,6 +773,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_succeeds_or_leaves_nothing),
+        cmocka_unit_test(test_open_of_a_full_store_succeeds_or_leaves_nothing),
         cmocka_unit_test(test_attach_succeeds_or_leaves_nothing),
         cmocka_unit_test(test_submit_succeeds_or_leaves_nothing),
         cmocka_unit_test(test_many_submits_are_each_there_or_not),
@@ -551,7 +782,11 @@ main(void)
         cmocka_unit_test(test_watch_succeeds_or_is_not_told),
         cmocka_unit_test(test_wait_without_memory_ends_early_and_once),
         cmocka_unit_test(test_reading_needs_no_memory),
+        cmocka_unit_test(test_read_run_succeeds_or_says_so),
+        cmocka_unit_test(test_backup_succeeds_or_says_so),
+        cmocka_unit_test(test_changes_on_a_store_succeed_or_leave_nothing),
         cmocka_unit_test(test_accepted_task_runs_though_an_allocation_fails),
+        cmocka_unit_test(test_accepted_task_runs_and_is_stored_though_an_allocation_fails),
         cmocka_unit_test(test_accepted_task_runs_when_there_is_memory_again),
     };
 
