@@ -205,14 +205,18 @@ release_slot(struct pawl_group_item *item, struct pawl_handle *committer)
     uint32_t slot;
 
     if (item->snapshot) {
-        pawl_slot_clear(table, pawl_task_release_slot(task, committer->epoch, item->snapshot));
+        pawl_slot_clear_chain(table, pawl_task_release_slot(task, committer->epoch,
+                                                            item->snapshot));
         return;
     }
     slot = atomic_exchange_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_acq_rel);
-    if (slot != PAWL_SLOT_NONE && slot & PAWL_SLOT_RUNNING)
+    if (slot != PAWL_SLOT_NONE && slot & PAWL_SLOT_RUNNING) {
+        uint32_t previous = table->slots[slot & ~PAWL_SLOT_RUNNING].previous;
+
         pawl_slot_half_clear(table, slot & ~PAWL_SLOT_RUNNING, PAWL_SLOT_FORGOTTEN);
-    else
-        pawl_slot_clear(table, slot);
+        slot = previous == 0 ? PAWL_SLOT_NONE : previous - 1;
+    }
+    pawl_slot_clear_chain(table, slot);
 }
 
 /* A submit. */

@@ -259,7 +259,7 @@ pawl_recover(struct pawl *engine, struct pawl_err *err)
     if (code == PAWL_OK) {
         pawl_order_begin_above(engine->order, newest);
         deal_with_orphans(engine, &lost);
-        pawl_lost_runs_clear_unclaimed(&lost, &engine->table);
+        pawl_lost_runs_sort_out(&lost, &engine->table);
         pawl_committer_flush(engine->committer);
         pawl_runtable_adopt(&engine->table);
     }

@@ -54,11 +54,15 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
 }
 
 void
-pawl_lost_runs_clear_unclaimed(const struct pawl_lost_runs *lost, struct pawl_runtable *table)
+pawl_lost_runs_sort_out(const struct pawl_lost_runs *lost, struct pawl_runtable *table)
 {
     for (size_t i = 0; i < lost->n; i++) {
-        if (!lost->runs[i].is_claimed)
-            pawl_slot_clear(table, lost->runs[i].slot);
+        const struct pawl_lost_run *run = &lost->runs[i];
+        bool is_chained = i > 0 && run[-1].seq == run->seq && run[-1].is_claimed;
+
+        table->slots[run->slot].previous = is_chained ? run[-1].slot + 1 : 0;
+        if (!run->is_claimed)
+            pawl_slot_clear(table, run->slot);
     }
 }
 
@@ -68,27 +72,26 @@ pawl_lost_runs_free(struct pawl_lost_runs *lost)
     free(lost->runs);
 }
 
-/* The newest run of the task that the table knows, or NULL; all of them get to know its id. */
+/* The runs of the task that the table knows, oldest first: *out_n of them; all get to know its id. */
 static struct pawl_lost_run *
-find_lost(const struct pawl_lost_runs *lost, const struct pawl_record *record)
+find_lost(const struct pawl_lost_runs *lost, const struct pawl_record *record, size_t *out_n)
 {
-    size_t low = 0, high = lost->n;
+    size_t low = 0, high = lost->n, first;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (lost->runs[middle].seq <= record->seq)
+        if (lost->runs[middle].seq < record->seq)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == 0 || lost->runs[low - 1].seq != record->seq)
-        return NULL;
-    for (size_t i = low; i-- > 0 && lost->runs[i].seq == record->seq;) {
-        lost->runs[i].id_len = (uint8_t) record->id_len;
-        memcpy(lost->runs[i].id, record->id, record->id_len);
+    for (first = low; low < lost->n && lost->runs[low].seq == record->seq; low++) {
+        lost->runs[low].id_len = (uint8_t) record->id_len;
+        memcpy(lost->runs[low].id, record->id, record->id_len);
     }
-    return &lost->runs[low - 1];
+    *out_n = low - first;
+    return lost->runs + first;
 }
 
 /* --- One task --- */
@@ -153,63 +156,137 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
         first->due_ns = record->due_ns - engine->scale.anchor_ns;
 }
 
-/* Ends the run that was cut: it is lost. False: there was none. */
+/* Whether the slot tells more than the record: that run began after the last commit, or it is the
+ * one that is in progress by the record. */
 static bool
-resolve_lost(struct pawl_restorer *restorer, struct pawl_snapshot *first,
-             struct pawl_lost_run *run)
+is_news(const struct pawl_lost_run *run, const struct pawl_snapshot *first)
 {
-    struct pawl *engine = restorer->engine;
-    struct pawl_result result = {.outcome = PAWL_LOST, .exit_code = -1, .attempt = 1};
-    bool is_cron = first->def->type == PAWL_CRON, failed = false;
-    struct pawl_results *before = first->results;
-    struct pawl_result_box *box;
-    char text[128];
+    if (run->run > first->run_count)
+        return run->version > first->version;   /* else it was not to start after all */
+    return run->run == first->run_count && first->running > 0;
+}
 
-    result.scheduled_ns = first->previous_ns;
-    if (run && run->version <= first->version && run->run != first->run_count)
-        run = NULL;                     /* its end is durable, or it was not to start */
-    if (run && run->run <= first->run_count && first->running == 0)
-        run = NULL;
-    if (run && run->run > first->run_count) {   /* it began after the last commit */
-        first->run_count = run->run;
-        first->version = run->version;
-        first->previous_ns = run->started_ns;
-        first->due_ns = is_cron ? pawl_schedule_after(run->scheduled_ns - engine->scale.anchor_ns,
-                                                      first->def->time_ns) : PAWL_NO_TIME;
-        first->running = 1;
-        if (first->status != PAWL_STOPPED)
-            first->status = PAWL_EXECUTING;
-    }
-    if (first->running == 0 && first->status != PAWL_EXECUTING)
-        return false;
-    if (run) {
-        result.scheduled_ns = run->scheduled_ns - engine->scale.anchor_ns + engine->scale.offset_ns;
-        run->is_claimed = true;
-        first->slot = run->slot;
-    }
-    snprintf(text, sizeof text, "the daemon ended while the script ran%s",
-             run ? "" : ", or its machine did");
-    result.run = first->run_count;
-    result.started_ns = first->previous_ns;
-    result.ended_ns = restorer->wall_ns;
-    result.out = "";
-    result.error = result.err = text;
-    result.err_len = strlen(text);
-    box = pawl_result_box_new(&result);
+/* The due times from the record's next one to that of the slot's run, of which nruns were run: the
+ * others passed during a run. */
+static uint64_t
+count_skipped(const struct pawl_snapshot *first, int64_t scheduled_ns, uint64_t nruns)
+{
+    int64_t next_ns = first->due_ns;
+    uint64_t passed = next_ns == PAWL_NO_TIME
+        ? 0 : pawl_schedule_skip(&next_ns, first->def->time_ns, scheduled_ns);
+
+    return passed > nruns ? passed - nruns : 0;
+}
+
+/* Brings the state to the start of the slot's run, which began after the last commit. */
+static void
+catch_up_with_slot(struct pawl_restorer *restorer, struct pawl_snapshot *first,
+                   const struct pawl_lost_run *run)
+{
+    int64_t scheduled_ns = run->scheduled_ns - restorer->engine->scale.anchor_ns;
+    bool is_cron = first->def->type == PAWL_CRON;
+
+    if (is_cron)
+        first->skipped_overlap += count_skipped(first, scheduled_ns, run->run - first->run_count);
+    first->due_ns = is_cron ? pawl_schedule_after(scheduled_ns, first->def->time_ns)
+                            : PAWL_NO_TIME;
+    first->run_count = run->run;
+    first->version = run->version;
+    first->previous_ns = run->started_ns;
+    first->running = 1;
+    if (first->status != PAWL_STOPPED)
+        first->status = PAWL_EXECUTING;
+}
+
+/* Adds the result of a lost run; without memory for it the count alone stays. */
+static void
+add_lost(struct pawl_restorer *restorer, struct pawl_snapshot *first, uint64_t number,
+         int64_t scheduled_ns, int64_t started_ns, const char *why)
+{
+    struct pawl_result result = {
+        .run = number, .attempt = 1, .outcome = PAWL_LOST, .exit_code = -1,
+        .scheduled_ns = scheduled_ns, .started_ns = started_ns, .ended_ns = restorer->wall_ns,
+        .out = "", .err = why, .err_len = strlen(why), .error = why,
+    };
+    struct pawl_result_box *box = pawl_result_box_new(&result);
+    struct pawl_results *before = first->results, *results = NULL;
+    bool failed = !box;
+
     if (box)
-        first->results = pawl_results_append(before, box, first->def->keep_results, &failed);
-    if (failed)
-        first->results = before;
-    else if (box)
+        results = pawl_results_append(before, box, first->def->keep_results, &failed);
+    if (!failed) {
+        first->results = results;
         pawl_results_unref(before);
+    }
     if (box)
         pawl_result_unref(&box->result);
+}
+
+/* When the newest run was due, as far as the record tells (wall). */
+static int64_t
+due_of_newest(const struct pawl_restorer *restorer, const struct pawl_record *record,
+              const struct pawl_snapshot *first)
+{
+    if (first->def->type == PAWL_DELAY)
+        return pawl_schedule_after(record->created_ns, first->def->time_ns);
+    if (first->due_ns == PAWL_NO_TIME || first->due_ns == INT64_MAX)
+        return PAWL_NO_TIME;
+    return first->due_ns - first->def->time_ns + restorer->engine->scale.offset_ns;
+}
+
+/* What the table tells of a run; NULL: nothing. The run is claimed. */
+static const struct pawl_lost_run *
+claim(struct pawl_lost_run *runs, size_t n, uint64_t number)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (runs[i].run == number) {
+            runs[i].is_claimed = true;
+            return &runs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Ends the runs that have no end in the record: they are lost. False: there is none. */
+static bool
+resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
+             struct pawl_snapshot *first, struct pawl_lost_run *runs, size_t nruns)
+{
+    uint64_t known = first->run_count - first->running, keep = first->def->keep_results;
+    const struct pawl_scale *scale = &restorer->engine->scale;
+    const struct pawl_lost_run *newest = nruns > 0 ? &runs[nruns - 1] : NULL;
+    int64_t due_ns;
+
+    if (newest && is_news(newest, first)) {
+        first->slot = newest->slot;
+        if (newest->run > first->run_count)
+            catch_up_with_slot(restorer, first, newest);
+    }
+    if (first->running == 0 && first->status == PAWL_EXECUTING)
+        first->running = 1;
+    if (first->running == 0)
+        return false;
+    due_ns = due_of_newest(restorer, record, first);
+    for (uint64_t number = known + 1; number <= first->run_count; number++) {
+        const struct pawl_lost_run *run = claim(runs, nruns, number);
+        bool is_newest = number == first->run_count;
+
+        if (first->run_count - number >= keep)
+            continue;
+        add_lost(restorer, first, number,
+                 run ? run->scheduled_ns - scale->anchor_ns + scale->offset_ns
+                     : is_newest ? due_ns : PAWL_NO_TIME,
+                 run ? run->started_ns : is_newest ? first->previous_ns : PAWL_NO_TIME,
+                 !is_newest ? "the daemon ended before the result of the run was stored"
+                 : run ? "the daemon ended while the script ran"
+                       : "the daemon or its machine ended while the script ran");
+    }
+    first->failure_count += first->run_count - known;
     first->running = 0;
     first->version++;
-    first->failure_count++;
     first->updated_ns = restorer->wall_ns;
     if (first->status == PAWL_EXECUTING)
-        first->status = is_cron ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
+        first->status = first->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
     return true;
 }
 
@@ -299,8 +376,10 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     struct pawl_spec spec = {record->id, record->id_len, record->type, record->time_ns,
                              record->script, record->script_len, record->keep_results};
     struct pawl_snapshot *first;
+    struct pawl_lost_run *runs;
     struct pawl_task *task;
     bool was_lost;
+    size_t nruns;
     int code;
 
     if (restorer->nseen++ % CLOCK_EACH == 0) {
@@ -318,7 +397,8 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     task->created_ns = record->created_ns;
     restore_state(restorer, record, first);
     code = restore_results(restorer, first, results, nresults);
-    was_lost = resolve_lost(restorer, first, find_lost(restorer->lost, record));
+    runs = find_lost(restorer->lost, record, &nruns);
+    was_lost = resolve_lost(restorer, record, first, runs, nruns);
     if (pawl_snapshot_is_over(first))
         first->due_ns = expiry(restorer, first);
     else

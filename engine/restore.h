@@ -13,7 +13,7 @@ struct pawl_lost_run {
     int64_t version, scheduled_ns, started_ns, started_elapsed_ns;
     pid_t pid;
     uint32_t slot;
-    bool is_claimed;                    /* by the loader of its task: a task has one newest run */
+    bool is_claimed;                    /* by the loader of its task: its end is to be stored */
     uint8_t id_len;
     char id[PAWL_ID_MAX];               /* of the task, once it is found */
 };
@@ -27,9 +27,9 @@ struct pawl_lost_runs {
 /* Reads the table of runs. Errors: PAWL_ENOMEM. */
 int
 pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *table);
-/* Clears the slots that no task needs: nothing of them is to become durable. */
+/* Clears the slots that no task needs: nothing of them is to become durable. Chains the others. */
 void
-pawl_lost_runs_clear_unclaimed(const struct pawl_lost_runs *lost, struct pawl_runtable *table);
+pawl_lost_runs_sort_out(const struct pawl_lost_runs *lost, struct pawl_runtable *table);
 void
 pawl_lost_runs_free(struct pawl_lost_runs *lost);
 

@@ -310,6 +310,7 @@ pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slo
     filled->scheduled_ns = values->scheduled_ns;
     filled->started_ns = values->started_ns;
     filled->started_elapsed_ns = values->started_elapsed_ns;
+    filled->previous = values->previous;
     atomic_store_explicit(&filled->pid, 0, memory_order_relaxed);      /* the child writes it */
     /* R2: for the next daemon, see above, and for who clears it: pairs with A2. */
     atomic_store_explicit(&filled->state, PAWL_SLOT_USED, memory_order_release);
@@ -320,6 +321,17 @@ pawl_slot_clear(struct pawl_runtable *table, uint32_t slot)
 {
     if (slot != PAWL_SLOT_NONE)
         atomic_store_explicit(&table->slots[slot].state, 0, memory_order_release);     /* R1 */
+}
+
+void
+pawl_slot_clear_chain(struct pawl_runtable *table, uint32_t slot)
+{
+    while (slot != PAWL_SLOT_NONE) {
+        uint32_t previous = table->slots[slot].previous;
+
+        pawl_slot_clear(table, slot);
+        slot = previous == 0 ? PAWL_SLOT_NONE : previous - 1;
+    }
 }
 
 void

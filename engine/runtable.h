@@ -18,6 +18,8 @@
 #include <sys/types.h>
 
 #define PAWL_SLOT_NONE UINT32_MAX
+#define PAWL_SLOT_CHAIN_MAX 16          /* runs of a task that are noted singly; of others before them
+                                         * only the number is known */
 
 /* Bits of a slot's state; 0: free. */
 #define PAWL_SLOT_USED 1u
@@ -34,7 +36,9 @@ struct pawl_slot {
     int64_t scheduled_ns;               /* the due time, on the store's scale */
     int64_t started_ns;                 /* wall */
     int64_t started_elapsed_ns;         /* CLOCK_BOOTTIME, just before the clone */
-    uint64_t unused;
+    uint32_t previous;                  /* + 1: the slot of the task's run before, if that is not durable
+                                         * either; 0: none. Whoever clears a slot clears the chain */
+    uint32_t unused;
 };
 
 struct pawl_runtable {
@@ -83,6 +87,9 @@ pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slo
 /* Clears a slot. Threads: any, once a filling. PAWL_SLOT_NONE is accepted. */
 void
 pawl_slot_clear(struct pawl_runtable *table, uint32_t slot);
+/* The same with all that are before it. */
+void
+pawl_slot_clear_chain(struct pawl_runtable *table, uint32_t slot);
 /* Sets PAWL_SLOT_ENDED or PAWL_SLOT_FORGOTTEN; clears the slot if the other one is set, too.
  * Threads: any two, each with one of the bits. PAWL_SLOT_NONE is accepted. */
 void

@@ -254,7 +254,7 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
         pawl_count_up(&next->def->refs);
     }
     if (event->kind == PAWL_EVENT_START || !next)
-        event->slot = old->slot;
+        event->slot = next && next->depth > 0 ? PAWL_SLOT_NONE : old->slot;
 }
 
 /* Copies all but the epoch's link and the count, for both to hold what they point to. */
@@ -280,6 +280,11 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
         .started_elapsed_ns = event->now_ns,
     };
 
+    next->depth = 0;
+    if (old->slot != PAWL_SLOT_NONE && old->depth < PAWL_SLOT_CHAIN_MAX - 1) {
+        values.previous = old->slot + 1;
+        next->depth = old->depth + 1u;
+    }
     pawl_slot_fill(event->table, event->slot, &values);
     next->slot = event->slot;
 }
@@ -323,7 +328,7 @@ is_newer(const struct pawl_snapshot *next, const struct pawl_snapshot *shown)
 {
     if (shown == &gone || next == shown)
         return false;
-    return is_marker(next) || shown == &reserved || (int32_t) (next->serial - shown->serial) > 0;
+    return is_marker(next) || shown == &reserved || (int32_t) ((next->serial - shown->serial) << 8) > 0;
 }
 
 /* Replaces expected, which is alive, by next, which is held or a marker; what is shown holds it. */
@@ -385,6 +390,7 @@ pawl_task_release_slot(struct pawl_task *task, struct pawl_epoch_thread *thread,
         return PAWL_SLOT_NONE;
     copy_state(snapshot, next);
     next->slot = PAWL_SLOT_NONE;
+    next->depth = 0;
     pawl_count_up(&next->def->refs);
     if (next->results)
         pawl_count_up(&next->results->refs);

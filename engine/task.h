@@ -52,7 +52,8 @@ struct pawl_snapshot {
     uint64_t missed;
     uint32_t slot;                      /* of its newest run that is not durable, or PAWL_SLOT_NONE */
     uint32_t running : 24, status : 8;
-    uint32_t serial;                    /* grows by one with each change, whatever version does */
+    uint32_t serial : 24;               /* grows by one with each change, whatever version does */
+    uint32_t depth : 8;                 /* slots before slot in its chain */
     _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
 };
 
@@ -107,8 +108,9 @@ struct pawl_event {
     int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
     struct pawl_runtable *table;        /* START: where the run is noted; NULL: nowhere */
     int64_t anchor_ns;                  /* START: elapsed + this = the store's scale */
-    uint32_t slot;                      /* START, DELETE, EXPIRE: in: a free slot for the run; out:
-                                         * the slot that the task had before, or PAWL_SLOT_NONE */
+    uint32_t slot;                      /* START: in: a free slot for the run; out: the slot that the task
+                                         * had before, if the new one is not chained to it; DELETE,
+                                         * EXPIRE: out: its slot; or PAWL_SLOT_NONE */
     /* What came of it. */
     int64_t due_ns;                     /* START: the due time that is run (elapsed) */
     uint64_t run;                       /* START: the number of the run */

@@ -306,7 +306,7 @@ take(struct pawl_worker *worker)
         run->slot = worker->slot;
         worker->slot = PAWL_SLOT_NONE;
         if (engine->committer)
-            pawl_slot_clear(&engine->table, event.slot);   /* the new one tells of that run, too */
+            pawl_slot_clear_chain(&engine->table, event.slot);     /* too long: the number must do */
         pawl_histogram_record(&worker->lateness.due_to_worker, event.now_ns - event.due_ns);
         start(worker, run, &event);
     } else {            /* stopped, deleted or moved meanwhile; if moved, to be armed again */
