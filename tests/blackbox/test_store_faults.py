@@ -145,6 +145,46 @@ class Disk(Stores):
         os.unlink(self.fault)
         self.assertEqual(len(self.tasks(self.start())), 300)
 
+    def test_a_disk_that_cannot_be_read_while_it_runs_is_told_and_loses_nothing(self):
+        d = self.start()
+        lines = "\n".join(json.dumps({**DELAY, "id": f"t{n}", "script": "#" * 1000})
+                          for n in range(1000))
+        self.assertEqual(d.call("POST", "/api/tasks", lines, NDJSON).json()["accepted"], 1000)
+        for n in range(30):
+            d.submit(f"ran{n}", time=0, script="head -c 60000 /dev/zero | tr '\\0' x")
+        for n in range(30):
+            d.finished(f"ran{n}")
+        self.assertEqual(d.stop(), 0)
+        d = self.start("--max-memory", "1M")        # most of what was written is on the disk only
+        outputs = {}
+        for n in range(0, 30, 2):
+            answer = d.call("GET", f"/api/tasks/ran{n}/runs/1/output")
+            self.assertEqual((answer.status, len(answer.body)), (200, 60_000))
+        self.on(d, "read", "pawl.db")
+        for n in range(30):
+            answer = d.call("GET", f"/api/tasks/ran{n}/runs/1/output")
+            outputs[answer.status] = answer
+        self.assertProblem(outputs[507], 507, None, "the result could not be read from the store")
+        refused = []
+        for n in range(0, 1000, 50):                # its row is on a page that was not read yet
+            answer = d.call("PUT", f"/api/tasks/t{n}")
+            if answer.status != 200:
+                self.assertProblem(answer, 507, None, "the task is stopped, but the store could not")
+                refused.append(n)
+        if refused:
+            self.assertIn("Input/output error", self.state(d, "failing")["storage"]["problem"])
+        d.fail(None)
+        self.state(d, "ok", SOON)
+        self.saved(d)
+        for n in range(30):
+            answer = d.call("GET", f"/api/tasks/ran{n}/runs/1/output")
+            self.assertEqual((answer.status, len(answer.body)), (200, 60_000))
+        d.kill()
+        tasks = self.tasks(self.start())
+        self.assertEqual(len(tasks), 1030)
+        self.assertEqual({id for id, task in tasks.items() if task["state"] == "Stopped"},
+                         {f"t{n}" for n in range(0, 1000, 50)})
+
     def test_a_backup_that_cannot_read_or_write_is_told_and_harms_nothing(self):
         d = self.start()
         for n in range(20):
