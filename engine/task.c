@@ -328,7 +328,10 @@ is_newer(const struct pawl_snapshot *next, const struct pawl_snapshot *shown)
 {
     if (shown == &gone || next == shown)
         return false;
-    return is_marker(next) || shown == &reserved || (int32_t) ((next->serial - shown->serial) << 8) > 0;
+    if (is_marker(next) || shown == &reserved)
+        return true;
+    /* Of serials that wrap at 24 bits; unsigned, because they are ints in an expression. */
+    return (int32_t) (((uint32_t) next->serial - (uint32_t) shown->serial) << 8) > 0;
 }
 
 /* Replaces expected, which is alive, by next, which is held or a marker; what is shown holds it. */
