@@ -1,9 +1,11 @@
 /* stress_engine.c: everything at once on a real engine, through its public header only.
  *
- * Usage: stress_engine [SECONDS [SEED]]. Threads submit, stop, delete, get, list and watch tasks of
+ * Usage: stress_engine [SECONDS [SEED [process|sync]]], with a store of that durability in a directory
+ * of its own, or in memory. Threads submit, stop, delete, get, list and watch tasks of
  * a few ids while real scripts run, attach and detach their handles, and keep views and pass them
  * on. What must hold meanwhile and at the end is checked; a violation is printed and ends the
- * program with status 1. A sanitizer's report is the other way to fail. */
+ * program with status 1; with a store also that the next engine on it has the same tasks. A
+ * sanitizer's report is the other way to fail. */
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -60,7 +62,8 @@ struct worker {
 };
 
 static struct pawl *engine;
-static char directory[64], counter[80];
+static char directory[64], counter[80], store_dir[80];
+static bool has_store, is_sync;
 static _Atomic bool is_over;
 static _Atomic unsigned long nsubmitted, nstopped, ndeleted, nchanged, nlistings, nonce, nattached;
 static _Atomic unsigned nviolations;
@@ -245,24 +248,61 @@ watch_some(struct worker *worker)
 
 /* --- Changes --- */
 
+struct asked {
+    struct pawl_op op;              /* first */
+    bool is_done;
+};
+
+static void
+done_cb(struct pawl_op *op)
+{
+    struct asked *asked = (struct asked *) op;
+
+    if (asked->is_done)
+        violated("an operation ended twice");
+    asked->is_done = true;
+}
+
+/* The end of what was asked with this code, now or when it is durable. */
+static int
+end_of(struct worker *worker, struct asked *asked, int code)
+{
+    int64_t until = now_ms() + WAIT_MS;
+
+    if (code != PAWL_PENDING)
+        return code;
+    if (!has_store)
+        violated("an operation in memory is pending");
+    while (!asked->is_done && now_ms() < until) {
+        pawl_rest(worker->handle);
+        deliver(worker, 100);
+    }
+    if (!asked->is_done) {
+        violated("an operation was never told");
+        abort();
+    }
+    return asked->op.code;
+}
+
 static int
 submit(struct worker *worker, const char *id, size_t len, enum pawl_type type, int64_t time_ns,
        const char *script)
 {
     struct pawl_spec spec = {id, len, type, time_ns, script, strlen(script), KEEP};
-    struct pawl_op op = {0};
+    struct asked asked = {.op.done = done_cb};
+    struct pawl_op *op = &asked.op;
     struct pawl_err err = {0};
-    int code = pawl_submit(worker->handle, &spec, &op, &err);
+    int code = end_of(worker, &asked, pawl_submit(worker->handle, &spec, op, &err));
 
     if (code != PAWL_OK && code != PAWL_EEXIST && code != PAWL_EBUDGET)
         violated("submit: %d: %s", code, err.text);
-    if (op.has_view != (code == PAWL_OK))
+    if (op->has_view != (code == PAWL_OK))
         violated("submit: %d with or without a view", code);
-    if (op.has_view) {
-        check_view(&op.view);
-        if (op.view.version != 0 || op.view.id_len != len || memcmp(op.view.id, id, len) != 0)
+    if (op->has_view) {
+        check_view(&op->view);
+        if (op->view.version != 0 || op->view.id_len != len || memcmp(op->view.id, id, len) != 0)
             violated("the view of a submit is of another task");
-        pawl_view_release(&op.view);
+        pawl_view_release(&op->view);
         atomic_fetch_add(&nsubmitted, 1);
     }
     return code;
@@ -300,20 +340,21 @@ submit_some(struct worker *worker)
 static void
 stop_some(struct worker *worker)
 {
-    struct pawl_op op = {0};
+    struct asked asked = {.op.done = done_cb};
+    struct pawl_op *op = &asked.op;
     char id[32];
     size_t len = shared_id(pick(worker, NIDS), id);
-    int code = pawl_stop(worker->handle, id, len, &op, NULL);
+    int code = end_of(worker, &asked, pawl_stop(worker->handle, id, len, op, NULL));
 
     if (code != PAWL_OK && code != PAWL_ENOENT && code != PAWL_ESTATE)
         violated("stop: %d", code);
-    if (op.has_view != (code == PAWL_OK))
+    if (op->has_view != (code == PAWL_OK))
         violated("stop: %d with or without a view", code);
-    if (op.has_view) {
-        check_view(&op.view);
-        if (op.view.status != PAWL_STOPPED)
-            violated("stopped to status %d", op.view.status);
-        pawl_view_release(&op.view);
+    if (op->has_view) {
+        check_view(&op->view);
+        if (op->view.status != PAWL_STOPPED)
+            violated("stopped to status %d", op->view.status);
+        pawl_view_release(&op->view);
         atomic_fetch_add(&nstopped, 1);
     }
 }
@@ -321,8 +362,8 @@ stop_some(struct worker *worker)
 static int
 delete(struct worker *worker, const char *id, size_t len)
 {
-    struct pawl_op op = {0};
-    int code = pawl_delete(worker->handle, id, len, false, &op, NULL);
+    struct asked asked = {.op.done = done_cb};
+    int code = end_of(worker, &asked, pawl_delete(worker->handle, id, len, false, &asked.op, NULL));
 
     if (code != PAWL_OK && code != PAWL_ENOENT)
         violated("delete: %d", code);
@@ -555,10 +596,15 @@ failed_cb(void *ctx, const char *what)
 static void
 open_engine(void)
 {
+    struct pawl_store_options store = {.dir = store_dir, .is_sync = is_sync};
     struct pawl_options options;
     struct pawl_err err = {0};
 
     pawl_options_init(&options);
+    if (has_store && pawl_store_open(&store, &options.store, &err) != PAWL_OK) {
+        fprintf(stderr, "pawl_store_open: %s\n", err.text);
+        exit(1);
+    }
     options.nworkers = 3;
     options.max_running = 4;                /* so that workers meet the bound all the time */
     options.max_memory_bytes = 48 << 10;    /* so that the keeper has work */
@@ -610,9 +656,117 @@ check_empty(void)
 }
 
 static void
-close_engine(struct worker *keeper)
+come_to_rest(void)
 {
     struct pollfd idle = {.events = POLLIN};
+
+    pawl_close_begin(engine);
+    idle.fd = pawl_idle_fd(engine);
+    if (poll(&idle, 1, WAIT_MS) != 1)
+        violated("the engine does not come to rest");
+}
+
+/* All that the engine has, as text; the caller frees it. */
+static char *
+describe(struct worker *worker)
+{
+    struct pawl_cursor cursor = {0};
+    struct pawl_view view;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    int code;
+
+    while ((code = pawl_list_next(worker->handle, NULL, &cursor, &view)) != PAWL_ENOENT) {
+        if (code != PAWL_OK)
+            continue;
+        fprintf(out, "%llu %.*s %d %lld '%s' %d %d v%lld %d %lld %lld %lld %lld %llu %llu %llu\n",
+                (unsigned long long) view.seq, (int) view.id_len, view.id, view.type,
+                (long long) view.time_ns, view.script, view.keep_results, view.status,
+                (long long) view.version, view.running, (long long) view.created_ns,
+                (long long) view.updated_ns, (long long) view.next_ns,
+                (long long) view.previous_ns, (unsigned long long) view.run_count,
+                (unsigned long long) view.skipped_overlap, (unsigned long long) view.missed);
+        for (size_t i = 0; i < view.nresults; i++)
+            fprintf(out, "  %llu %lld %lld %lld %d '%.*s'\n",
+                    (unsigned long long) view.results[i]->run,
+                    (long long) view.results[i]->scheduled_ns,
+                    (long long) view.results[i]->started_ns,
+                    (long long) view.results[i]->ended_ns, view.results[i]->outcome,
+                    (int) view.results[i]->out_len, view.results[i]->out);
+        pawl_view_release(&view);
+    }
+    fclose(out);
+    return text;
+}
+
+/* Whether some task is due at once and has not run. */
+static bool
+has_due(struct worker *worker)
+{
+    struct pawl_filter filter = {.type_mask = 1u << PAWL_DELAY,
+                                 .status_mask = 1u << PAWL_TO_BE_EXECUTED | 1u << PAWL_EXECUTING};
+    struct pawl_cursor cursor = {0};
+    struct pawl_view view;
+    bool found = false;
+    int code;
+
+    while (!found && (code = pawl_list_next(worker->handle, &filter, &cursor, &view)) !=
+           PAWL_ENOENT) {
+        if (code == PAWL_OK) {
+            found = view.time_ns == 0;
+            pawl_view_release(&view);
+        }
+    }
+    return found;
+}
+
+/* The next engine on the store has what this one had. Nothing is due in it. */
+static void
+reopen(struct worker *keeper)
+{
+    char *texts[2], id[32];
+    int64_t until;
+
+    for (unsigned i = 0; i < 200; i++) {
+        size_t len = (size_t) snprintf(id, sizeof id, "kept-%u", i);
+        enum pawl_type type = i % 3 ? PAWL_DELAY : PAWL_CRON;
+
+        if (submit(keeper, id, len, type, i % 3 == 1 ? 0 : HOUR * (1 + i), "echo x") != PAWL_OK)
+            violated("%s was not accepted", id);
+        if (i % 5 == 0)
+            delete(keeper, id, len);
+    }
+    until = now_ms() + WAIT_MS;
+    while (has_due(keeper) && now_ms() < until)
+        usleep(1000);
+    come_to_rest();
+    texts[0] = describe(keeper);
+    detach(keeper);
+    pawl_close(engine);
+    open_engine();
+    attach(keeper);
+    texts[1] = describe(keeper);
+    for (char *left = texts[0], *right = texts[1]; *left || *right;) {
+        size_t left_len = strcspn(left, "\n"), right_len = strcspn(right, "\n");
+
+        if (left_len != right_len || memcmp(left, right, left_len) != 0) {
+            violated("after a restart: %.*s\nwas: %.*s", (int) right_len, right, (int) left_len,
+                     left);
+            break;
+        }
+        left += left_len + (left[left_len] == '\n');
+        right += right_len + (right[right_len] == '\n');
+    }
+    free(texts[0]);
+    free(texts[1]);
+    detach(keeper);
+    pawl_close(engine);
+}
+
+static void
+close_engine(struct worker *keeper)
+{
     struct stat status = {0};
     char id[32];
 
@@ -621,22 +775,37 @@ close_engine(struct worker *keeper)
     for (unsigned i = 0; i < NFIXED; i++)
         delete(keeper, id, (size_t) snprintf(id, sizeof id, "fixed-%u", i));
     check_empty();
-    /* Some tasks are left for pawl_close(), in all places where a task can be. */
-    for (unsigned i = 0; i < 200; i++) {
-        size_t len = (size_t) snprintf(id, sizeof id, "late-%u", i);
+    if (has_store) {
+        reopen(keeper);
+    } else {
+        /* Some tasks are left for pawl_close(), in all places where a task can be. */
+        for (unsigned i = 0; i < 200; i++) {
+            size_t len = (size_t) snprintf(id, sizeof id, "late-%u", i);
 
-        submit(keeper, id, len, i % 2 ? PAWL_CRON : PAWL_DELAY, (int64_t) (1 + i) * MS, "echo x");
+            submit(keeper, id, len, i % 2 ? PAWL_CRON : PAWL_DELAY, (int64_t) (1 + i) * MS,
+                   "echo x");
+        }
+        detach(keeper);
+        come_to_rest();
+        pawl_close(engine);
     }
-    detach(keeper);
-    pawl_close_begin(engine);
-    idle.fd = pawl_idle_fd(engine);
-    if (poll(&idle, 1, WAIT_MS) != 1)
-        violated("the engine does not come to rest");
-    pawl_close(engine);
     stat(counter, &status);
     if ((unsigned long) status.st_size != atomic_load(&nonce))
         violated("%lu tasks ran once, their scripts ran %lu times", atomic_load(&nonce),
                  (unsigned long) status.st_size);
+}
+
+static void
+remove_store(void)
+{
+    struct dirent *entry;
+    DIR *dir = opendir(store_dir);
+
+    while (dir && (entry = readdir(dir)))
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(store_dir);
 }
 
 int
@@ -653,6 +822,9 @@ main(int argc, char **argv)
     if (!mkdtemp(directory))
         return 1;
     snprintf(counter, sizeof counter, "%s/counter", directory);
+    snprintf(store_dir, sizeof store_dir, "%s/store", directory);
+    has_store = argc > 3;
+    is_sync = has_store && strcmp(argv[3], "sync") == 0;
     close(open(counter, O_CREAT | O_WRONLY, 0600));
     nfds = count_fds();
     open_engine();
@@ -676,6 +848,8 @@ main(int argc, char **argv)
         violated("a child process is left");
     if (count_fds() != nfds)
         violated("%u descriptors before, %u after", nfds, count_fds());
+    if (has_store)
+        remove_store();
     unlink(counter);
     rmdir(directory);
     printf("%lu calls: %lu submits, %lu stops, %lu deletes, %lu waits told, %lu listings, "
