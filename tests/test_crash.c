@@ -193,39 +193,76 @@ test_run_after_the_last_commit_is_lost_and_not_started_again(void **state)
 }
 
 static void
-live_with_three_unstored_runs(struct house *house)
+live_with_unstored_runs(struct house *house, unsigned n)
 {
     struct fixture *f = &house->f;
 
     submit(f, "cron", PAWL_CRON, 10 * SECOND, counted);
     fence(f);
     house_block();
-    for (unsigned i = 1; i <= 3; i++) {
+    for (unsigned i = 1; i <= n; i++) {
         fixture_advance(f, 10 * SECOND);
         await(stats_of(f).finished == i);
     }
 }
 
 static void
-test_newest_of_several_unstored_runs_is_lost(void **state)
+live_with_three_unstored_runs(struct house *house)
+{
+    live_with_unstored_runs(house, 3);
+}
+
+static void
+live_with_many_unstored_runs(struct house *house)
+{
+    live_with_unstored_runs(house, 21);
+}
+
+static void
+check_unstored_runs(void (*live)(struct house *house), unsigned n)
 {
     struct house house;
     struct fixture *f = &house.f;
     struct pawl_view view;
 
-    (void) state;
     set_up_house(&house);
-    house_crash(&house, live_with_three_unstored_runs);
-    fixture_advance(f, 31 * SECOND);
+    house_crash(&house, live);
+    fixture_advance(f, 10 * n * SECOND + SECOND);
     house_begin(&house);
     view = get(f, "cron");
-    assert_int_equal(view.run_count, 3);
-    assert_true(view.version >= 6);
-    assert_int_equal(view.next_ns, START_WALL + 40 * SECOND);
-    check_lost(view.results[view.nresults - 1], 3, START_WALL + 30 * SECOND);
+    assert_int_equal(view.run_count, n);
+    assert_int_equal(view.failure_count, n);
+    assert_true(view.version >= 2 * n);
+    assert_int_equal(view.next_ns, START_WALL + 10 * (n + 1) * SECOND);
+    assert_int_equal(view.skipped_overlap, 0);
+    assert_int_equal(view.missed, 0);
+    assert_int_equal(view.nresults, n < 10 ? n : 10);
+    for (size_t i = 0; i < view.nresults; i++) {
+        uint64_t run = n - view.nresults + i + 1;
+        bool has_slot = run > n / PAWL_SLOT_CHAIN_MAX * PAWL_SLOT_CHAIN_MAX;
+
+        check_lost(view.results[i], run, has_slot ? START_WALL + (int64_t) run * 10 * SECOND
+                                                  : view.results[i]->scheduled_ns);
+    }
     pawl_view_release(&view);
-    assert_int_equal(count_runs(&house), 3);
+    assert_int_equal(count_runs(&house), n);
+    fence(f);
+    assert_int_equal(used_slots(f), 0);
     tear_down_house(&house);
+}
+
+static void
+test_unstored_runs_are_each_lost(void **state)
+{
+    (void) state;
+    check_unstored_runs(live_with_three_unstored_runs, 3);
+}
+
+static void
+test_many_unstored_runs_are_counted(void **state)
+{
+    (void) state;
+    check_unstored_runs(live_with_many_unstored_runs, 21);
 }
 
 static void
@@ -441,7 +478,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs_in_progress_are_lost_and_told_so_once),
         cmocka_unit_test(test_run_after_the_last_commit_is_lost_and_not_started_again),
-        cmocka_unit_test(test_newest_of_several_unstored_runs_is_lost),
+        cmocka_unit_test(test_unstored_runs_are_each_lost),
+        cmocka_unit_test(test_many_unstored_runs_are_counted),
         cmocka_unit_test(test_run_whose_end_is_not_stored_is_lost),
         cmocka_unit_test(test_what_was_told_holds),
         cmocka_unit_test(test_what_was_not_told_has_not_happened),

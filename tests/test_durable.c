@@ -224,7 +224,7 @@ test_start_behind_a_change_that_is_not_durable_is_unseen(void **state)
     assert_int_equal(view.version, 1);
     assert_int_equal(view.run_count, 1);
     pawl_view_release(&view);
-    assert_int_equal(used_slots(&f), 1);        /* the newer one tells of both runs */
+    assert_int_equal(used_slots(&f), 2);        /* each tells of its run */
     fake_open_gate(&fake);
     view = await_version(&f, "a", 4);
     assert_int_equal(view.run_count, 2);
@@ -233,6 +233,74 @@ test_start_behind_a_change_that_is_not_durable_is_unseen(void **state)
     fence(&f);
     assert_int_equal(used_slots(&f), 0);
     durable_close(&f, &fake);
+}
+
+static void
+test_slots_of_runs_that_are_not_durable_are_bounded(void **state)
+{
+    struct fake_store fake;
+    struct fixture f;
+    struct pawl_view view;
+
+    (void) state;
+    durable_open(&f, &fake);
+    submit(&f, "a", PAWL_CRON, SECOND, "true");
+    fake_gate(&fake);
+    for (unsigned i = 1; i <= 2 * PAWL_SLOT_CHAIN_MAX + 3; i++) {
+        fixture_advance(&f, SECOND);
+        await(stats_of(&f).finished == i);
+        assert_true(used_slots(&f) <= PAWL_SLOT_CHAIN_MAX);
+    }
+    fake_open_gate(&fake);
+    view = await_version(&f, "a", 2 * (2 * PAWL_SLOT_CHAIN_MAX + 3));
+    pawl_view_release(&view);
+    fence(&f);
+    assert_int_equal(used_slots(&f), 0);
+    durable_close(&f, &fake);
+}
+
+/* The newest run is in progress when the task is deleted; those before it have slots, too. */
+static void
+test_slots_before_the_run_of_a_deleted_task_are_freed(void **state)
+{
+    struct fake_store fake;
+    struct fixture f;
+    struct latch latch;
+    struct asked deleted;
+
+    (void) state;
+    for (int order = 0; order < 2; order++) {
+        durable_open(&f, &fake);
+        latch_init(&latch, fake.dir);
+        submit(&f, "a", PAWL_CRON, SECOND, latch.script);
+        fake_gate(&fake);
+        for (unsigned i = 1; i <= 3; i++) {
+            fixture_advance(&f, SECOND);
+            await(stats_of(&f).started == i);
+            if (i < 3) {
+                latch_open(&latch);
+                await(stats_of(&f).finished == i);
+            }
+        }
+        assert_int_equal(used_slots(&f), 3);
+        assert_int_equal(ask_delete(&f, &deleted, "a"), PAWL_PENDING);
+        if (order == 0) {
+            latch_open(&latch);
+            await(stats_of(&f).finished == 3);
+            assert_int_equal(used_slots(&f), 3);
+        }
+        fake_open_gate(&fake);
+        assert_int_equal(await_end(&f, &deleted), PAWL_OK);
+        fence(&f);
+        if (order == 1) {
+            assert_int_equal(used_slots(&f), 1);
+            latch_open(&latch);
+            await(stats_of(&f).finished == 3);
+        }
+        assert_int_equal(used_slots(&f), 0);
+        latch_fini(&latch);
+        durable_close(&f, &fake);
+    }
 }
 
 static void
@@ -502,6 +570,8 @@ main(void)
         cmocka_unit_test(test_stop_and_delete_in_one_group_are_no_failure_of_the_store),
         cmocka_unit_test(test_start_is_seen_at_once_and_the_end_once_it_is_durable),
         cmocka_unit_test(test_start_behind_a_change_that_is_not_durable_is_unseen),
+        cmocka_unit_test(test_slots_of_runs_that_are_not_durable_are_bounded),
+        cmocka_unit_test(test_slots_before_the_run_of_a_deleted_task_are_freed),
         cmocka_unit_test(test_changes_that_wait_become_one_write),
         cmocka_unit_test(test_operations_of_one_group_are_all_told),
         cmocka_unit_test(test_slot_of_a_deleted_task_stays_until_the_deletion_is_durable),
