@@ -145,11 +145,12 @@ join_loader(struct pawl *engine, struct loader *loaders, unsigned n, unsigned i)
 }
 
 static void
-open_loader(struct pawl *engine, struct loader *loader, const struct pawl_lost_runs *lost)
+open_loader(struct pawl *engine, struct loader *loader, const struct pawl_lost_runs *lost,
+            bool can_remove)
 {
     int code = pawl_handle_init(&loader->handle, engine, NULL, NULL);
 
-    pawl_restorer_init(&loader->restorer, engine, lost);
+    pawl_restorer_init(&loader->restorer, engine, lost, can_remove);
     if (code == PAWL_OK)
         code = pawl_engine_thread(&loader->thread, "pawl-load", load, loader);
     loader->has_thread = code == PAWL_OK;
@@ -165,14 +166,17 @@ load_all(struct pawl *engine, const struct pawl_inventory *inventory,
     unsigned n = span >= NLOADERS * PART_MIN ? NLOADERS : 1;
     struct loader *loaders = calloc(n, sizeof *loaders);
     uint64_t from = inventory->seq_min, ntasks = 0;
+    struct pawl_store_health health;
     int code = loaders ? PAWL_OK : pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
 
+    /* Not has_room(), which writes: a store that is refused stays as it is. */
+    engine->store->health(engine->store, &health);
     for (unsigned i = 0; loaders && i < n; i++) {
         uint64_t to = i + 1 == n ? inventory->seq_max
                                  : (inventory->seq_min + span / n * (i + 1)) / BLOCK * BLOCK - 1;
 
         loaders[i].range = (struct pawl_range) {from, to, INT64_MIN, INT64_MAX};
-        open_loader(engine, &loaders[i], lost);
+        open_loader(engine, &loaders[i], lost, health.problem[0] == '\0');
         from = to + 1;
     }
     for (unsigned i = 0; loaders && i < n; i++) {

@@ -403,7 +403,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         first->due_ns = expiry(restorer, first);
     else
         catch_up(restorer, first);
-    if (code == PAWL_OK && pawl_snapshot_is_over(first) && first->due_ns != PAWL_NO_TIME &&
+    if (code == PAWL_OK && restorer->can_remove && pawl_snapshot_is_over(first) && first->due_ns != PAWL_NO_TIME &&
         first->due_ns <= restorer->elapsed_ns && !was_lost) {
         code = add_gone(restorer, task->seq);
         pawl_task_mark_gone(task, handle->epoch, first);
@@ -427,15 +427,16 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
 
 void
 pawl_restorer_init(struct pawl_restorer *restorer, struct pawl *engine,
-                   const struct pawl_lost_runs *lost)
+                   const struct pawl_lost_runs *lost, bool can_remove)
 {
-    *restorer = (struct pawl_restorer) {.engine = engine, .lost = lost};
+    *restorer = (struct pawl_restorer) {.engine = engine, .lost = lost, .can_remove = can_remove};
 }
 
 int
 pawl_restorer_end(struct pawl_restorer *restorer, struct pawl_err *err)
 {
     struct pawl *engine = restorer->engine;
+    struct pawl_store_health health;
     int code = PAWL_OK;
 
     pawl_count(&engine->tasks, restorer->ntasks);
@@ -450,9 +451,11 @@ pawl_restorer_end(struct pawl_restorer *restorer, struct pawl_err *err)
 
         code = engine->store->commit(engine->store, &group);
     }
-    if (code != PAWL_OK)
-        pawl_err_set(err, code, NULL, "the store cannot be written");
-    return code;
+    if (code == PAWL_OK)
+        return code;
+    engine->store->health(engine->store, &health);
+    return pawl_err_set(err, code, NULL, "%s",
+                        health.problem[0] ? health.problem : "the store cannot be written");
 }
 
 void

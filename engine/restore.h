@@ -37,6 +37,7 @@ pawl_lost_runs_free(struct pawl_lost_runs *lost);
 struct pawl_restorer {
     struct pawl *engine;
     const struct pawl_lost_runs *lost;
+    bool can_remove;                    /* tasks, while loading; else they go later */
     uint64_t nseen;
     int64_t elapsed_ns, wall_ns;        /* now, about */
     int64_t ntasks, npending, memory, output;
@@ -46,7 +47,7 @@ struct pawl_restorer {
 
 void
 pawl_restorer_init(struct pawl_restorer *restorer, struct pawl *engine,
-                   const struct pawl_lost_runs *lost);
+                   const struct pawl_lost_runs *lost, bool can_remove);
 /* Makes one task of a record and places it in all rooms.
  * Errors: PAWL_ENOMEM, PAWL_EDAMAGED (its id is there already). */
 int
