@@ -174,10 +174,13 @@ class Damage(Stores):
             os.truncate(data + "/pawl.db", left)
             self.is_refused(data, "the store is damaged", f"pawld --check {data}")
 
-    def test_a_file_that_was_emptied(self):
+    def test_a_file_that_was_emptied_or_removed_while_its_log_is_there(self):
         data = self.filled("kill")
         os.truncate(data + "/pawl.db", 0)
         self.is_refused(data, "has the log pawl.db-wal, but not the file it belongs to", data)
+        os.unlink(data + "/pawl.db")
+        self.is_refused(data, "has the log pawl.db-wal, but not the file it belongs to", data)
+        self.assertFalse(os.path.exists(data + "/pawl.db"))
 
     def test_a_log_of_garbage_at_its_end_is_what_a_crash_leaves_and_is_cut_off(self):
         data = self.filled("kill")
