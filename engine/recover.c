@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NLOADERS 2
+#define NLOADERS PAWL_LOADERS_MAX
 #define PART_MIN 50000          /* numbers that are worth a second loader */
 #define BLOCK 64                /* numbers in a leaf of the order: a part begins with one */
 #define SLOTS_MIN 65536         /* of runs whose ends are not durable */

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define CLOCK_EACH 256          /* tasks that one reading of the clock serves */
-#define NLOADERS_MAX 2          /* which share the budget of output */
 #define GONE_MAX 1000           /* tasks removed in one group */
 
 /* --- Runs that were cut --- */
@@ -100,7 +99,7 @@ find_lost(const struct pawl_lost_runs *lost, const struct pawl_record *record, s
 static struct pawl_result_box *
 keep_result(struct pawl_restorer *restorer, const struct pawl_result *result)
 {
-    int64_t budget = (int64_t) (restorer->engine->options.max_memory_bytes / 8 * 7 / NLOADERS_MAX);
+    int64_t budget = (int64_t) (restorer->engine->options.max_memory_bytes / 8 * 7 / PAWL_LOADERS_MAX);
     struct pawl_result bare = *result;
     struct pawl_result_box *box;
 

@@ -5,6 +5,8 @@
 #include "runtable.h"
 #include "store.h"
 
+#define PAWL_LOADERS_MAX 2              /* which share the budget of output */
+
 struct pawl_handle;
 
 /* A run that was in progress, or whose end was not durable, when the last daemon ended. */

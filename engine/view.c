@@ -9,6 +9,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
 {
     struct pawl_def *def = snapshot->def;
     int64_t due = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
+    int64_t offset_ns = now->wall_ns - now->elapsed_ns;
     uint64_t skipped = snapshot->skipped_overlap;
     uint32_t old = 0;
 
@@ -27,7 +28,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .keep_results = def->keep_results, .status = snapshot->status,
         .version = snapshot->version, .running = (int) snapshot->running,
         .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
-        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(now->wall_ns - now->elapsed_ns, due),
+        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(offset_ns, due),
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
         .failure_count = snapshot->failure_count, .skipped_overlap = skipped,
         .missed = snapshot->missed,
