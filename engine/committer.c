@@ -305,12 +305,38 @@ write_group(struct pawl_committer *committer, int64_t now_ns, bool must_try)
     }
 }
 
+/* What memory has of a result that the store was not given yet. */
+static int
+read_from_memory(struct pawl_committer *committer, struct pawl_op *op)
+{
+    struct pawl_snapshot *snapshot = pawl_task_hold(op->task, committer->handle.epoch);
+    const struct pawl_results *results = snapshot ? snapshot->results : NULL;
+    int code = PAWL_ENOENT;
+
+    for (uint32_t i = 0; results && i < results->n; i++) {
+        const struct pawl_result *result = results->items[i];
+
+        if (result->run != op->run ||
+            atomic_load_explicit(&pawl_result_box_of(result)->is_stored, memory_order_relaxed))
+            continue;
+        op->result = pawl_result_copy(result);
+        code = op->result ? PAWL_OK : PAWL_ENOMEM;
+    }
+    pawl_task_let_go(committer->handle.epoch, snapshot);
+    return code;
+}
+
 static void
 read_result(struct pawl_committer *committer, struct pawl_op *op)
 {
     int code = committer->store->read_result(committer->store, op->task->seq, op->run,
                                              &op->result);
 
+    if (code == PAWL_ENOENT || code == PAWL_ESTORE) {
+        int memory_code = read_from_memory(committer, op);
+
+        code = memory_code == PAWL_ENOENT ? code : memory_code;
+    }
     op->why = code == PAWL_ENOENT ? "no such run of the task is kept"
             : code != PAWL_OK ? "the result could not be read from the store" : NULL;
     pawl_op_settle(&committer->handle, op, code);

@@ -342,6 +342,34 @@ test_task_whose_state_waits_can_be_deleted(void **state)
     durable_close(&f, &fake);
 }
 
+/* Was said not to be kept: what is cut in memory was looked for in the store alone. */
+static void
+test_result_that_is_not_stored_is_read_from_memory(void **state)
+{
+    struct fake_store fake;
+    struct fixture f;
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_view view;
+
+    (void) state;
+    durable_open(&f, &fake);
+    submit(&f, "a", PAWL_DELAY, SECOND, "head -c 200000 /dev/zero | tr '\\0' x");
+    fake_fail(&fake, PAWL_ESTORE, -1);
+    fixture_advance(&f, SECOND);
+    await(stats_of(&f).finished == 1);
+    fixture_advance(&f, SECOND);
+    view = await_version(&f, "a", 2);
+    assert_true(view.results[0]->truncated);
+    pawl_view_release(&view);
+    assert_int_equal(end_of(&f, &asked, pawl_read_run(f.handle, "a", 1, 1, &asked.op, NULL)),
+                     PAWL_OK);
+    assert_non_null(asked.op.result);
+    assert_true(asked.op.result->out_len > 0);
+    free(asked.op.result);
+    fake_fail(&fake, PAWL_OK, 0);
+    durable_close(&f, &fake);
+}
+
 struct said {
     unsigned nlost;
 };
@@ -395,6 +423,7 @@ main(void)
         cmocka_unit_test(test_results_of_unknown_fate_are_written_again),
         cmocka_unit_test(test_slot_stays_while_the_end_of_the_run_is_not_durable),
         cmocka_unit_test(test_task_whose_state_waits_can_be_deleted),
+        cmocka_unit_test(test_result_that_is_not_stored_is_read_from_memory),
         cmocka_unit_test(test_close_writes_what_waits_or_says_what_is_lost),
     };
 
