@@ -371,6 +371,31 @@ test_operations_of_one_group_are_all_told(void **state)
     durable_close(&f, &fake);
 }
 
+static void
+test_engine_is_idle_when_the_ends_of_all_runs_are_shown(void **state)
+{
+    struct fake_store fake;
+    struct fixture f;
+    struct pollfd idle = {.events = POLLIN};
+
+    (void) state;
+    durable_open(&f, &fake);
+    submit(&f, "a", PAWL_DELAY, SECOND, "true");
+    fake_gate(&fake);
+    fixture_advance(&f, SECOND);
+    await(stats_of(&f).finished == 1);
+    pawl_close_begin(f.engine);
+    idle.fd = pawl_idle_fd(f.engine);
+    assert_int_equal(poll(&idle, 1, 0), 0);
+    fake_await_group(&fake);            /* of the start, perhaps of the end as well */
+    assert_int_equal(poll(&idle, 1, 0), 0);
+    assert_int_equal(version_of(&f, "a"), 1);
+    fake_open_gate(&fake);
+    assert_int_equal(poll(&idle, 1, WAIT_MS), 1);
+    assert_int_equal(version_of(&f, "a"), 2);
+    durable_close(&f, &fake);
+}
+
 /* --- The table of runs --- */
 
 static void
@@ -574,6 +599,7 @@ main(void)
         cmocka_unit_test(test_slots_before_the_run_of_a_deleted_task_are_freed),
         cmocka_unit_test(test_changes_that_wait_become_one_write),
         cmocka_unit_test(test_operations_of_one_group_are_all_told),
+        cmocka_unit_test(test_engine_is_idle_when_the_ends_of_all_runs_are_shown),
         cmocka_unit_test(test_slot_of_a_deleted_task_stays_until_the_deletion_is_durable),
         cmocka_unit_test(test_slot_of_a_deleted_task_stays_until_its_run_has_ended),
         cmocka_unit_test(test_slot_of_a_run_that_ended_goes_with_the_deletion),
