@@ -6,6 +6,7 @@ about what a daemon finds at its start."""
 import errno
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -234,6 +235,58 @@ class Disk(Stores):
         d.kill()
         tasks = self.tasks(self.start())
         self.assertEqual({id: task["state"] for id, task in tasks.items()}, {"before": "Stopped"})
+
+    def test_random_faults_and_kills_keep_all_that_was_answered(self):
+        seed = int(os.environ.get("SEED") or time.time_ns() % 1_000_000)
+        draw, kept, gone, unknown = random.Random(seed), {}, set(), set()
+        d = self.start()
+        for cycle in range(20):
+            call, name = draw.choice([("write", "pawl.db-wal"), ("sync", "pawl.db-wal"),
+                                      ("write", "pawl.db"), ("sync", "pawl.db"),
+                                      ("read", "pawl.db-wal"), ("open", "pawl.db")])
+            self.on(d, call, name, draw.randint(1, 6), draw.randint(0, 3),
+                    draw.choice([errno.EIO, errno.ENOSPC]))
+            for n in range(draw.randint(1, 25)):
+                self.change(d, draw, f"{cycle}-{n}", kept, gone, unknown)
+            if draw.random() < 0.7:
+                d.kill()
+                d.fail(None)
+                d = self.start()
+            else:                       # the store settles what was unknown
+                d.fail(None)
+                self.state(d, "ok")
+                self.saved(d)
+                gone, unknown = gone | unknown, set()
+                kept = {id: state or "Stopped" for id, state in kept.items()}
+            found = {id: task["state"] for id, task in self.tasks(d).items()}
+            self.assertEqual((set(kept) - set(found), gone & set(found)), (set(), set()),
+                             f"missing, back; SEED={seed}")
+            self.assertEqual({id: found[id] for id, state in kept.items() if state},
+                             {id: state for id, state in kept.items() if state}, f"SEED={seed}")
+            self.assertLessEqual(set(found) - set(kept), unknown, f"SEED={seed}")
+            gone, unknown, kept = gone | unknown - set(found), set(), found
+
+    def change(self, d, draw, id, kept, gone, unknown):
+        """A submit, or a stop or a deletion of a task that there is; notes what it comes to."""
+        what, old = draw.random(), draw.choice(list(kept)) if kept else None
+        if what < 0.6 or not old:
+            answer = d.call("POST", "/api/tasks", {**DELAY, "id": id,
+                                                   "script": "#" * draw.choice([10, 5000, 30_000])})
+            if answer.status == 200:
+                kept[id] = "ToBeExecuted"
+            else:
+                self.assertProblem(answer, 507)
+                unknown.add(id)
+        elif what < 0.8:
+            answer = d.call("PUT", f"/api/tasks/{old}")
+            self.assertIn(answer.status, (200, 409, 507))
+            if answer.status != 409:
+                kept[old] = "Stopped" if answer.status == 200 else None
+        else:
+            answer = d.call("DELETE", f"/api/tasks/{old}")
+            self.assertIn(answer.status, (200, 507))
+            del kept[old]
+            (gone if answer.status == 200 else unknown).add(old)
 
 
 class Others(Stores):
