@@ -1,4 +1,5 @@
-/* durable_fixture.h: an engine on a fake store, and ways to wait for what it does behind the gate. */
+/* durable_fixture.h: an engine on a fake store, and ways to wait for what it does behind the
+ * gate. */
 #ifndef PAWL_DURABLE_FIXTURE_H
 #define PAWL_DURABLE_FIXTURE_H
 

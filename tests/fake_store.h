@@ -1,6 +1,6 @@
-/* fake_store.h: a store in memory for tests. It outlives the engines that are opened on it: what one
- * of them wrote is there for the next. A gate can hold each group up until the test lets it pass, and
- * groups can be told to fail. Uses no test framework: planted programs have it, too. */
+/* fake_store.h: a store in memory for tests. It outlives the engines that are opened on it: what
+ * one of them wrote is there for the next. A gate can hold each group up until the test lets it
+ * pass, and groups can be told to fail. Uses no test framework: planted programs have it, too. */
 #ifndef PAWL_FAKE_STORE_H
 #define PAWL_FAKE_STORE_H
 
@@ -394,19 +394,26 @@ fake_store_init(struct fake_store *fake)
     sem_init(&fake->arrived, 0, 0);
 }
 
+/* An engine that is open needs the directory no more; one that is to be opened does. */
+static inline void
+fake_remove_dir(struct fake_store *fake)
+{
+    char path[80];
+
+    snprintf(path, sizeof path, "%s/runs", fake->dir);
+    unlink(path);
+    rmdir(fake->dir);
+}
+
 /* Once no engine uses it any more. */
 static inline void
 fake_store_fini(struct fake_store *fake)
 {
-    char path[80];
-
     for (size_t i = 0; i < fake->ntasks; i++)
         fake_free_task(&fake->tasks[i]);
     free(fake->tasks);
     free(fake->writes);
-    snprintf(path, sizeof path, "%s/runs", fake->dir);
-    unlink(path);
-    rmdir(fake->dir);
+    fake_remove_dir(fake);
     pthread_mutex_destroy(&fake->lock);
     sem_destroy(&fake->gate);
     sem_destroy(&fake->arrived);

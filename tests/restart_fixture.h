@@ -16,9 +16,9 @@ struct house {
     struct fixture f;
     char dir[64];
     int64_t keep_finished_ns;
-    bool is_blocked;                    /* groups stop at the commit, for ever */
 };
 
+/* While house_is_blocked, groups stop at the commit, for ever. */
 static int (*house_commit)(struct pawl_store *store, struct pawl_group *group);
 static _Atomic bool house_is_blocked;
 
@@ -110,12 +110,6 @@ house_fini(struct house *house)
 
 /* --- A life that is cut --- */
 
-/* Waits for the parent's SIGKILL once it was told that all is done. */
-struct doomed {
-    pid_t pid;
-    int fd;
-};
-
 /* Lets live() happen in a process of its own, and kills that one at its end. What was opened in
  * this process before must be closed: the child has this thread only. */
 static inline void
@@ -170,8 +164,8 @@ print_view(FILE *out, const struct pawl_view *view)
     for (size_t i = 0; i < view->nresults; i++) {
         const struct pawl_result *result = view->results[i];
 
-        fprintf(out, "  run %" PRIu64 " due %" PRId64 " from %" PRId64 " to %" PRId64 " took %" PRId64
-                " outcome %d code %d signal %d attempt %d cut %d out '%.*s' err '%.*s' error %s\n",
+        fprintf(out, "  run %" PRIu64 " due %" PRId64 " from %" PRId64 " to %" PRId64
+                " took %" PRId64 " outcome %d code %d signal %d attempt %d cut %d out '%.*s' err '%.*s' error %s\n",
                 result->run, result->scheduled_ns, result->started_ns, result->ended_ns,
                 result->duration_ns, result->outcome, result->exit_code, result->signal,
                 result->attempt, result->truncated, (int) result->out_len, result->out,

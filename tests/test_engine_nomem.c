@@ -262,7 +262,7 @@ fill_fake(void)
     fixture_close(&f);
 }
 
-/* Lets two of the tasks have a run in progress, one by its record, one by the table of runs alone. */
+/* Lets two of the tasks have a run in progress, one by its record, one by the table alone. */
 static void
 cut_runs(void)
 {

@@ -318,7 +318,7 @@ test_slot_stays_while_the_end_of_the_run_is_not_durable(void **state)
     durable_close(&f, &fake);
 }
 
-/* Tasks go on firing, and those whose state waits for the store are deleted, forgotten, and so on. */
+/* One write is left of it: its removal. */
 static void
 test_task_whose_state_waits_can_be_deleted(void **state)
 {

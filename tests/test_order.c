@@ -1,5 +1,5 @@
-/* test_order.c: the order of submission as a store brings it back: numbers with gaps, then new ones.
- * It looks into the tree, so it has that file in it. */
+/* test_order.c: the order of submission as a store brings it back: numbers with gaps, then new
+ * ones. It looks into the tree, so it has that file in it. */
 #include "../engine/order.c"
 
 #include <setjmp.h>

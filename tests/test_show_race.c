@@ -1,5 +1,5 @@
-/* test_show_race.c: the hand-overs between a task's events and the committer, a hundred thousand times
- * each: what is shown never goes backwards, a slot of the table of runs has one who clears it, and
+/* test_show_race.c: the hand-overs between a task's events and the committer, a hundred thousand
+ * times each: what is shown never goes backwards, a slot of the table of runs has one who clears it, and
  * no change is left unwritten. */
 #include "durable_fixture.h"
 #include "race.h"

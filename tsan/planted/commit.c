@@ -138,6 +138,7 @@ main(void)
 
     fake_store_init(&fake);
     room_open(&fake.store, NULL);
+    fake_remove_dir(&fake);     /* a report ends the program */
     room_race(caller, reader);
     room_close();
     fake_store_fini(&fake);
