@@ -123,6 +123,7 @@ class Restart(Case):
         d.submit("run", time=0, script=f"until test -e {go}; do sleep 0.01; done; echo whole")
         d.watch("run", lambda task: task["running"] == 1)
         with d.connect() as client:
+            client.call("GET", "/api/health")       # the connection has been accepted
             client.ask("GET", "/api/tasks/run?watch=true&version=1")
             d.signal()
             wait_for("it to stop", lambda: "stopping: 1 runs in progress" in d.log())
