@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
-"""A disk that fails, other programs and people in the directory of a daemon that runs, and clocks that
-are set: what docs/faults.md says of them. test_store_full.py is about full disks, test_store_refused.py
-about what a daemon finds at its start."""
+"""A disk that fails, other programs and people in the directory of a daemon that runs: what
+docs/faults.md says of them. test_store_full.py is about full disks, test_store_refused.py about what a
+daemon finds at its start, test_store_clocks.py about clocks."""
 
 import errno
 import json
 import os
 import random
-import re
 import resource
 import shutil
 import sqlite3
 import time
 import unittest
-from datetime import datetime
 
 from daemon import DELAY, preload, wait_for
 from stores import SOON, Stores
@@ -419,112 +417,6 @@ class Others(Stores):
         os.rename(data + "/copy", data + "/pawl.db")
         self.check_gone(d, data)
         d.kill()
-
-
-class Clocks(Stores):
-    """The clock on the wall is set, or the machine starts again, between two daemons. By the shim the
-    wall is ahead by as many seconds as its file says."""
-
-    HOUR = 3600
-
-    def setUp(self):
-        self.data, self.folder = self.place(), self.place()
-
-    def at(self, wall=0, boot=None, uptime=0):
-        env = preload("clock_shift", self.folder + "/wall", FAULT_UPTIME=str(uptime))
-        with open(self.folder + "/wall", "w") as file:
-            file.write(str(wall))
-        if boot:
-            env["FAULT_BOOT"] = f"{self.folder}/{boot}"
-            with open(env["FAULT_BOOT"], "w") as file:
-                file.write(f"{boot}-0000-0000-0000-000000000000\n".rjust(37, "0"))
-        return self.daemon(data=self.data, env=env)
-
-    def begin(self, **more):
-        d = self.at(**more)
-        d.submit("soon", time="3s", script="echo soon")
-        d.submit("far", time="30m")
-        d.submit("cron", taskType="cron", time="500ms", keepResults=1000)
-        d.submit("done", time=0)
-        d.finished("done")
-        d.finished("cron", 2)
-        d.kill()
-        return time.monotonic()
-
-    def check(self, d, began, far_s):
-        """Nothing fires twice, and nothing stalls; far is due in about far_s seconds."""
-        runs = d.get("cron")["runCount"]
-        task = d.finished("cron", runs + 3)
-        numbers = [result["run"] for result in task["results"]]
-        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
-        self.assertLess(task["missed"], 200)            # no hour of them
-        self.assertEqual(d.get("done")["runCount"], 1)
-        soon = d.finished("soon")
-        self.assertEqual((soon["runCount"], soon["results"][0]["result"]), (1, "soon\n"))
-        self.assertGreaterEqual(time.monotonic() - began, 1)
-        far = d.get("far")
-        self.assertEqual(far["runCount"], 0)
-        left = self.seconds(far["nextRun"]) - self.seconds(d.submit("now")["createdAt"])
-        self.assertLess(abs(left - far_s), 60)
-        d.kill()
-        d = self.at_again()
-        self.assertEqual((d.get("soon")["runCount"], d.get("done")["runCount"]), (1, 1))
-
-    def seconds(self, text):
-        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).timestamp()
-
-    def start(self, **where):
-        self.where = where
-        return self.at(**where)
-
-    def at_again(self):
-        return self.at(**self.where)
-
-    def test_the_wall_clock_an_hour_back_in_the_same_boot_moves_no_due_time(self):
-        began = self.begin()
-        self.check(self.start(wall=-self.HOUR), began, 1800)
-
-    def test_the_wall_clock_an_hour_on_in_the_same_boot_moves_no_due_time(self):
-        began = self.begin()
-        self.check(self.start(wall=self.HOUR), began, 1800)
-
-    def test_another_boot_at_the_same_wall_time_keeps_due_times(self):
-        began = self.begin(boot="aaaa")
-        self.check(self.start(boot="bbbb", uptime=1000), began, 1800)
-
-    def test_another_boot_with_the_wall_an_hour_back_goes_on_from_the_last_noted_moment(self):
-        began = self.begin(boot="aaaa")
-        d = self.start(boot="bbbb", uptime=1000, wall=-self.HOUR)
-        self.assertRegex(d.log(), r"the wall clock is 3[56]\d\d s behind the last moment")
-        self.check(d, began, 1800)
-
-    def test_another_boot_an_hour_later_makes_up_for_one_run_each(self):
-        self.begin(boot="aaaa")
-        d = self.start(boot="bbbb", uptime=1000, wall=self.HOUR)
-        for id in ("soon", "far"):
-            self.assertEqual(d.finished(id)["runCount"], 1)
-        task = d.finished("cron", 4)
-        self.assertGreater(task["missed"], 7000)
-        self.assertLess(task["missed"], 7400)
-        self.assertLess(task["runCount"], 1000)
-        self.assertEqual(d.get("done")["runCount"], 1)
-
-    def test_the_wall_clock_that_is_set_while_it_runs_moves_no_due_time(self):
-        d = self.start()
-        d.submit("far", time="30m")
-        d.submit("cron", taskType="cron", time="500ms", keepResults=1000)
-        d.finished("cron")
-        for wall in (-self.HOUR, self.HOUR):
-            d.fail(str(wall))
-            runs = d.get("cron")["runCount"]
-            task = d.finished("cron", runs + 3)
-            self.assertLess(task["missed"], 100)
-            left = self.seconds(d.get("far")["nextRun"]) - self.seconds(
-                d.submit(f"now{wall}")["createdAt"])
-            self.assertLess(abs(left - 1800), 60)
-        d.kill()
-        d = self.at_again()
-        self.assertEqual(d.get("far")["runCount"], 0)
 
 
 if __name__ == "__main__":
