@@ -55,7 +55,9 @@ struct pawl_committer {
     /* By the committer from here. */
     _Alignas(64) struct pawl_committer_group group;
     ck_stack_entry_t *taken_ops, *taken_dirty;  /* from the inboxes, not yet in a group */
-    ck_stack_entry_t *retries;          /* tasks whose group failed */
+    ck_stack_entry_t *waiting;          /* operations that wait for another one, which will come */
+    struct pawl_task **retries;         /* tasks whose group failed: those with is_unsaved */
+    size_t nretries, retries_cap;
     uint64_t ticket;
     int last_code;                      /* of the last try */
     int64_t probe_ns, prune_ns;         /* elapsed: when to do so next */
@@ -144,13 +146,20 @@ collect(struct pawl_committer *committer)
 
     if (!committer->taken_ops)
         committer->taken_ops = pawl_inbox_take(&committer->ops);
+    for (ck_stack_entry_t *again = committer->waiting; again; again = committer->waiting) {
+        committer->waiting = again->next;
+        again->next = committer->taken_ops;
+        committer->taken_ops = again;
+    }
     if (!committer->taken_dirty)
         committer->taken_dirty = pawl_inbox_take(&committer->dirty);
     while (committer->taken_ops && pawl_group_has_room(group)) {
-        struct pawl_op *op = op_of_entry(pop(&committer->taken_ops));
+        ck_stack_entry_t *entry = pop(&committer->taken_ops);
 
-        if (!pawl_group_add_op(group, &committer->handle, op))      /* not yet: it waits for another one */
-            pawl_inbox_put(&committer->ops, (ck_stack_entry_t *) &op->link.entry);
+        if (!pawl_group_add_op(group, &committer->handle, op_of_entry(entry))) {
+            entry->next = committer->waiting;
+            committer->waiting = entry;
+        }
     }
     while (committer->taken_dirty && pawl_group_has_room(group)) {
         struct pawl_task *task = task_of_entry(pop(&committer->taken_dirty));
@@ -164,27 +173,38 @@ collect(struct pawl_committer *committer)
 static void
 collect_retries(struct pawl_committer *committer)
 {
-    while (committer->retries && pawl_group_has_room(&committer->group)) {
-        struct pawl_task *task = task_of_entry(pop(&committer->retries));
+    while (committer->nretries > 0 && pawl_group_has_room(&committer->group)) {
+        struct pawl_task *task = committer->retries[--committer->nretries];
 
-        atomic_fetch_sub_explicit(&committer->unsaved, 1, memory_order_relaxed);
-        atomic_exchange_explicit(&task->is_dirty, false, memory_order_acq_rel);     /* Q1 */
+        task->is_unsaved = false;
         pawl_group_add_task(&committer->group, &committer->handle, task);
     }
+    atomic_store_explicit(&committer->unsaved, committer->nretries, memory_order_relaxed);
 }
 
-/* Keeps a task that was not written, unless it has been marked again meanwhile. */
+/* Keeps a task that was not written. */
 static void
 retry_later(void *ctx, struct pawl_task *task)
 {
     struct pawl_committer *committer = ctx;
 
-    if (atomic_exchange_explicit(&task->is_dirty, true, memory_order_acq_rel))      /* Q1 */
+    if (task->is_unsaved)
         return;
+    if (committer->nretries == committer->retries_cap) {
+        size_t cap = committer->retries_cap ? 2 * committer->retries_cap : 1024;
+        struct pawl_task **retries = realloc(committer->retries, cap * sizeof *retries);
+
+        if (!retries) {
+            pawl_committer_mark(committer, task);       /* then it is tried again at once */
+            return;
+        }
+        committer->retries = retries;
+        committer->retries_cap = cap;
+    }
     pawl_task_ref(task);
-    task->dirty_entry.next = committer->retries;
-    committer->retries = &task->dirty_entry;
-    atomic_fetch_add_explicit(&committer->unsaved, 1, memory_order_relaxed);
+    task->is_unsaved = true;
+    committer->retries[committer->nretries++] = task;
+    atomic_store_explicit(&committer->unsaved, committer->nretries, memory_order_relaxed);
 }
 
 /* --- How the store does --- */
@@ -258,13 +278,13 @@ is_probe_due(struct pawl_committer *committer, int64_t now_ns)
 
 /* The scale, if it is to be noted again. */
 static const struct pawl_scale *
-note(struct pawl_committer *committer, bool is_last)
+note(struct pawl_committer *committer, bool must_be)
 {
     struct pawl *engine = committer->engine;
     struct pawl_now now = pawl_now(engine);
     int64_t age_ns = now.wall_ns - engine->scale.noted_ns;
 
-    if (!is_last && age_ns >= 0 && age_ns < NOTE_NS)
+    if (!must_be && age_ns >= 0 && age_ns < NOTE_NS)
         return NULL;
     engine->scale.offset_ns = now.wall_ns - now.elapsed_ns;
     engine->scale.noted_ns = now.wall_ns;
@@ -278,13 +298,15 @@ write_group(struct pawl_committer *committer, int64_t now_ns, bool must_try)
 {
     struct pawl_committer_group *group = &committer->group;
     enum pawl_store_state state = pawl_committer_state(committer);
-    struct pawl_group out = {.scale = note(committer, must_try)};
+    struct pawl_group out = {0};
     int code;
 
     if (state == PAWL_STORE_FAILING && !must_try) {
         pawl_group_fail(group, committer->last_code);
         return;
     }
+    /* With a deletion, because the newest number is not to be found in the store then. */
+    out.scale = note(committer, must_try || pawl_group_removes(group));
     for (;;) {
         out.ticket = ++committer->ticket;
         out.may_use_reserve = state != PAWL_STORE_OK;
@@ -292,6 +314,8 @@ write_group(struct pawl_committer *committer, int64_t now_ns, bool must_try)
         if (out.nwrites == 0 && !out.scale)
             break;
         code = committer->store->commit(committer->store, &out);
+        if (code != PAWL_OK)
+            committer->engine->scale.noted_ns = INT64_MIN / 2;
         atomic_fetch_add_explicit(&committer->commits, 1, memory_order_relaxed);
         if (code != PAWL_EFULL || out.may_use_reserve) {
             judge(committer, code, now_ns);
@@ -539,8 +563,9 @@ pawl_committer_free(struct pawl_committer *committer)
 {
     if (!committer)
         return;
-    while (committer->retries)
-        pawl_task_unref(task_of_entry(pop(&committer->retries)));
+    while (committer->nretries > 0)
+        pawl_task_unref(committer->retries[--committer->nretries]);
+    free(committer->retries);
     /* What was marked before a start that failed. */
     while (committer->taken_dirty ||
            (committer->taken_dirty = pawl_inbox_take(&committer->dirty)) != NULL)

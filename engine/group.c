@@ -160,6 +160,16 @@ pawl_group_writes(struct pawl_committer_group *group, struct pawl_group *out)
     out->nwrites = group->nwrites;
 }
 
+bool
+pawl_group_removes(const struct pawl_committer_group *group)
+{
+    for (size_t i = 0; i < group->nitems; i++) {
+        if (group->items[i].write.kind == PAWL_WRITE_GONE)
+            return true;
+    }
+    return false;
+}
+
 static void
 refuse(struct pawl_group_item *item, int code)
 {
@@ -234,7 +244,11 @@ settle_new(struct pawl_group_item *item, struct pawl_handle *committer,
     pawl_task_ref(task);
     pawl_op_settle(committer, item->op, code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE);
     atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
-    if (code != PAWL_EFULL)
+    if (code == PAWL_EEXIST)
+        pawl_engine_log(committer->engine, PAWL_LOG_ERROR,
+                        "the store has another task with the number %llu: it was changed by another "
+                        "program; restart pawld", (unsigned long long) task->seq);
+    else if (code != PAWL_EFULL)
         retry(ctx, task);       /* it may be in the store all the same: it is to be taken out */
     pawl_task_unref(task);
 }
@@ -258,6 +272,10 @@ settle_state(struct pawl_group_item *item, struct pawl_handle *committer,
     else
         retry(ctx, task);
     pawl_task_let_go(committer->epoch, item->snapshot);
+    if (item->op && item->op->refusal == PAWL_EEXIST && !item->snapshot) {
+        item->op->refusal = PAWL_ESTORE;
+        item->op->why = "another submit of this id was under way and came to nothing: submit again";
+    }
     if (item->op)
         pawl_op_settle(committer, item->op, code);
     else

@@ -59,6 +59,10 @@ pawl_group_refuse_new(struct pawl_committer_group *group, int code);
 void
 pawl_group_fail(struct pawl_committer_group *group, int code);
 
+/* Whether a task is to be removed. */
+bool
+pawl_group_removes(const struct pawl_committer_group *group);
+
 /* How many results were written. */
 size_t
 pawl_group_results(const struct pawl_committer_group *group);

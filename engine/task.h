@@ -75,6 +75,7 @@ struct pawl_task {
     _Atomic uint32_t last_slot;         /* A: G1 in change.c: of a task that was deleted */
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     _Atomic bool is_dirty;              /* A: Q1 in committer.c */
+    bool is_unsaved;                    /* by the committer: its newest state could not be written */
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
