@@ -68,6 +68,10 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
     event->is_deferred = engine->committer != NULL;
     event->table = engine->committer ? &engine->table : NULL;
     event->anchor_ns = engine->scale.anchor_ns;
+    /* While the store fails for long, every task that fires must find a slot. */
+    event->chain_max = engine->committer &&
+                       pawl_committer_state(engine->committer) == PAWL_STORE_FAILING
+                       ? 1 : PAWL_SLOT_CHAIN_MAX;
     code = pawl_task_apply(task, handle->epoch, event, err);
     if (code != PAWL_OK)
         return code;

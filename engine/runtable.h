@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #define PAWL_SLOT_NONE UINT32_MAX
-#define PAWL_SLOT_CHAIN_MAX 4           /* runs of a task that are noted singly; of others before them
+#define PAWL_SLOT_CHAIN_MAX 16          /* runs of a task that are noted singly; of others before them
                                          * only the number is known */
 
 /* Bits of a slot's state; 0: free. */

@@ -281,7 +281,7 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
     };
 
     next->depth = 0;
-    if (old->slot != PAWL_SLOT_NONE && old->depth < PAWL_SLOT_CHAIN_MAX - 1) {
+    if (old->slot != PAWL_SLOT_NONE && old->depth + 1u < event->chain_max) {
         values.previous = old->slot + 1;
         next->depth = old->depth + 1u;
     }

@@ -108,6 +108,7 @@ struct pawl_event {
     bool failed;                        /* FINISH */
     int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
     struct pawl_runtable *table;        /* START: where the run is noted; NULL: nowhere */
+    unsigned chain_max;                 /* START: how many runs of the task are noted singly */
     int64_t anchor_ns;                  /* START: elapsed + this = the store's scale */
     uint32_t slot;                      /* START: in: a free slot for the run; out: the slot that the task
                                          * had before, if the new one is not chained to it; DELETE,
