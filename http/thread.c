@@ -217,7 +217,9 @@ next_timeout(struct pawl_thread *thread)
             ms = (int64_t) mhd_ms;
     }
     thread->nsteps = http->nsteps;
-    if (ms != 0 && pawl_rest(http->handle) && (ms < 0 || ms > REST_MS))
+    if (ms == 0)
+        pawl_deliver(http->handle);     /* a thread that never rests asks the store, too */
+    else if (pawl_rest(http->handle) && (ms < 0 || ms > REST_MS))
         ms = REST_MS;
     return ms > INT32_MAX ? INT32_MAX : (int) ms;
 }
