@@ -13,7 +13,6 @@
  * Q1: is_dirty lets a task be in the inbox once. Who changed it sets it after the decided snapshot
  * changed, the committer clears it before it reads the snapshot, both by acq_rel exchanges: who
  * finds it set knows that the change will be seen.
- * R1: who asks to be told when nothing waits has marked what is to be written before; pairs with A1.
  * W1: nothing is overslept. Who puts reads is_asleep behind the put; the committer sets it, then
  * looks into the inboxes; a full fence stands between on both sides. */
 #include "committer.h"
@@ -48,7 +47,6 @@ struct pawl_committer {
     _Alignas(64) struct pawl_inbox dirty;
     _Atomic bool is_asleep;             /* A: W1 */
     _Atomic bool is_ending;             /* A: set once; seen behind the eventfd */
-    _Atomic bool tell_quiet;            /* A: R1/A1: somebody waits until nothing waits here */
     _Atomic int state;                  /* A: relaxed: enum pawl_store_state */
     _Atomic uint64_t commits;           /* A: relaxed, a counter */
     _Atomic uint64_t unsaved;           /* A: relaxed, a counter: tasks in retries */
@@ -106,13 +104,6 @@ pawl_committer_mark(struct pawl_committer *committer, struct pawl_task *task)
     pawl_task_ref(task);
     pawl_inbox_put(&committer->dirty, &task->dirty_entry);                          /* W1 */
     wake_if_asleep(committer);
-}
-
-void
-pawl_committer_tell_quiet(struct pawl_committer *committer)
-{
-    atomic_store_explicit(&committer->tell_quiet, true, memory_order_release);         /* R1 */
-    wake(committer);
 }
 
 /* --- A group --- */
@@ -465,12 +456,11 @@ keep_committing(void *arg)
 
     /* acquire: pairs with the release in pawl_committer_stop(). */
     while (!atomic_load_explicit(&committer->is_ending, memory_order_acquire)) {
-        bool must_tell = atomic_exchange_explicit(&committer->tell_quiet, false,
-                                                  memory_order_acquire);                /* A1 */
+        bool must_tell = pawl_engine_wants_quiet(committer->engine);
         bool is_busy = commit_group(committer, false);
 
         if (must_tell && is_busy)
-            pawl_committer_tell_quiet(committer);
+            pawl_engine_tell_idle(committer->engine);      /* ask again behind this group */
         else if (must_tell)
             pawl_engine_is_quiet(committer->engine);
         prune(committer);
@@ -510,6 +500,7 @@ pawl_committer_new(struct pawl *engine, struct pawl_committer **out_committer)
     atomic_init(&committer->is_ending, false);
     atomic_init(&committer->state, PAWL_STORE_OK);
     committer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    engine->committer_fd = committer->wake_fd;
     if (committer->wake_fd >= 0)
         code = pawl_group_init(&committer->group, engine);
     if (code == PAWL_OK)

@@ -36,11 +36,6 @@ pawl_committer_add(struct pawl_committer *committer, struct pawl_link *newest);
 void
 pawl_committer_mark(struct pawl_committer *committer, struct pawl_task *task);
 
-/* Has pawl_engine_is_quiet() called once all that was marked or added before is settled.
- * Threads: any. Blocks: no. */
-void
-pawl_committer_tell_quiet(struct pawl_committer *committer);
-
 /* How the store does. Threads: any. */
 enum pawl_store_state
 pawl_committer_state(const struct pawl_committer *committer);

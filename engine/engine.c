@@ -223,7 +223,7 @@ pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct p
     engine->options = *options;
     engine->store = store;
     engine->clock = options->clock ? options->clock : pawl_clock_system();
-    engine->idle_fd = spawner_of(engine)->null_fd = -1;
+    engine->idle_fd = engine->committer_fd = spawner_of(engine)->null_fd = -1;
     pawl_epoch_init(&engine->epoch);
     code = fill_in(&engine->options, err);
     if (code == PAWL_OK && (code = open_rooms(engine)) != PAWL_OK)

@@ -2,10 +2,10 @@
  * and telling the caller. It uses no room.
  *
  * C1: no run starts unnoticed after closing began. A worker counts its run up, then reads
- * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst. */
+ * is_closing; pawl_close_begin() sets is_closing, then reads the count; all four seq_cst.
+ * R1: who asks the committer to say when nothing waits has marked what is to be written before; pairs
+ * with A1. */
 #include "shared.h"
-
-#include "committer.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -57,13 +57,17 @@ pawl_engine_is_quiet(struct pawl *engine)
         eventfd_write(engine->idle_fd, 1);
 }
 
+bool
+pawl_engine_wants_quiet(struct pawl *engine)
+{
+    return atomic_exchange_explicit(&engine->wants_quiet, false, memory_order_acquire);    /* A1 */
+}
+
 void
 pawl_engine_tell_idle(struct pawl *engine)
 {
-    if (engine->committer)
-        pawl_committer_tell_quiet(engine->committer);
-    else
-        eventfd_write(engine->idle_fd, 1);
+    atomic_store_explicit(&engine->wants_quiet, true, memory_order_release);               /* R1 */
+    eventfd_write(engine->committer_fd >= 0 ? engine->committer_fd : engine->idle_fd, 1);
 }
 
 void

@@ -43,6 +43,7 @@ struct pawl {
     char **environment;                     /* I: of runs: the process's, less PAWL_* */
     char *shell;                            /* I: path of bash */
     int idle_fd;                            /* I: an eventfd, see pawl_idle_fd() */
+    int committer_fd;                       /* I: an eventfd that wakes the committer; -1: there is none */
     struct pawl_counter tasks;
     struct pawl_counter pending;
     struct pawl_counter memory;             /* bytes: scripts and kept output */
@@ -51,6 +52,7 @@ struct pawl {
     struct pawl_counter running;            /* seq_cst: C1 in shared.c */
     _Alignas(64) _Atomic bool is_closing;   /* A: seq_cst: C1 in shared.c */
     _Atomic bool is_starved;                /* A: seq_cst: a worker waits for a run to end */
+    _Atomic bool wants_quiet;               /* A: R1/A1 in shared.c */
 };
 
 /* A thread's way into the engine. All fields are the owner's, but inbox. */
@@ -146,10 +148,13 @@ pawl_engine_begin_run(struct pawl *engine);
  * waits for that is told. Threads: the committer's. */
 void
 pawl_engine_is_quiet(struct pawl *engine);
-/* No run is in progress and none will start: tells the one who waits for that, once the ends of all
- * runs are shown. Threads: any. */
+/* No run is in progress and none will start: tells the one who waits for that, by the committer once
+ * the ends of all runs are shown. Threads: any. */
 void
 pawl_engine_tell_idle(struct pawl *engine);
+/* Whether the committer is asked to say when it has nothing to write. Threads: the committer's. */
+bool
+pawl_engine_wants_quiet(struct pawl *engine);
 /* Counts it down. Threads: workers. */
 void
 pawl_engine_end_run(struct pawl *engine);
