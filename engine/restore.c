@@ -289,20 +289,22 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     return true;
 }
 
-/* Due times that passed meanwhile: the newest one is run, the others were missed. */
-static void
+/* Due times that passed meanwhile: the newest one is run, the others were missed. False: at most
+ * one passed. */
+static bool
 catch_up(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
     int64_t next_ns = first->due_ns;
     uint64_t passed;
 
     if (first->def->type != PAWL_CRON || first->due_ns == PAWL_NO_TIME)
-        return;
+        return false;
     passed = pawl_schedule_skip(&next_ns, first->def->time_ns, restorer->elapsed_ns);
     if (passed < 2)
-        return;
+        return false;
     first->missed += passed - 1;
     first->due_ns += (int64_t) (passed - 1) * first->def->time_ns;
+    return true;
 }
 
 /* When a task that is over is forgotten, in elapsed time. */
@@ -377,7 +379,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     struct pawl_snapshot *first;
     struct pawl_lost_run *runs;
     struct pawl_task *task;
-    bool was_lost;
+    bool was_lost, has_missed = false;
     size_t nruns;
     int code;
 
@@ -401,7 +403,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     if (pawl_snapshot_is_over(first))
         first->due_ns = expiry(restorer, first);
     else
-        catch_up(restorer, first);
+        has_missed = catch_up(restorer, first);
     if (code == PAWL_OK && restorer->can_remove && pawl_snapshot_is_over(first) && first->due_ns != PAWL_NO_TIME &&
         first->due_ns <= restorer->elapsed_ns && !was_lost) {
         code = add_gone(restorer, task->seq);
@@ -413,7 +415,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         pawl_err_set(err, code, NULL, "out of memory while the store is loaded");
     else
         code = place(restorer, handle, task, first, err);
-    if (code == PAWL_OK && was_lost)
+    if (code == PAWL_OK && (was_lost || has_missed))    /* what is shown from the start is durable */
         pawl_committer_mark(engine->committer, task);
     if (code != PAWL_OK) {
         pawl_task_mark_gone(task, handle->epoch, first);
