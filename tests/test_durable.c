@@ -584,6 +584,34 @@ test_delay_task_is_kept_for_ever_if_wanted(void **state)
     durable_close(&f, &fake);
 }
 
+/* Was shown from the start, and counted otherwise by the start after a crash. */
+static void
+test_due_times_that_were_missed_are_durable_before_they_are_shown(void **state)
+{
+    struct pawl_options options;
+    struct pawl_clock_manual late;
+    struct fake_store fake;
+    struct fixture f;
+    struct pawl_view view;
+    size_t nbefore;
+
+    (void) state;
+    durable_open(&f, &fake);
+    submit(&f, "a", PAWL_CRON, HOUR, "true");
+    fixture_close(&f);
+    nbefore = fake.nwrites;
+    pawl_clock_manual_init(&late, 1000 * SECOND + 10 * HOUR, START_WALL - 1000 * SECOND);
+    pawl_options_init(&options);
+    options.clock = &late.clock;
+    durable_open_with(&f, &fake, &options);
+    view = await_version(&f, "a", 2);
+    assert_int_equal(view.missed, 9);
+    pawl_view_release(&view);
+    assert_int_equal(fake.writes[nbefore].kind, PAWL_WRITE_STATE);
+    assert_int_equal(fake.writes[nbefore].version, 0);      /* before the start of the run */
+    durable_close(&f, &fake);
+}
+
 int
 main(void)
 {
@@ -606,6 +634,7 @@ main(void)
         cmocka_unit_test(test_delay_task_that_is_over_is_forgotten_in_time),
         cmocka_unit_test(test_delay_task_that_is_over_is_forgotten_in_the_store_too),
         cmocka_unit_test(test_delay_task_is_kept_for_ever_if_wanted),
+        cmocka_unit_test(test_due_times_that_were_missed_are_durable_before_they_are_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
