@@ -307,6 +307,7 @@ race_for_slot(enum pawl_event_kind kind)
         if (kind == PAWL_EVENT_START) {
             arena.event.table = &arena.table;
             arena.event.slot = 1;
+            arena.event.chain_max = PAWL_SLOT_CHAIN_MAX;
         }
         race_round(&race);
         assert_int_equal(arena.code, PAWL_OK);
