@@ -241,6 +241,7 @@ settle_new(struct pawl_group_item *item, struct pawl_handle *committer,
         pawl_op_settle(committer, item->op, code);
         return;
     }
+    task->is_refused = true;
     pawl_task_ref(task);
     pawl_op_settle(committer, item->op, code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE);
     atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
@@ -272,7 +273,7 @@ settle_state(struct pawl_group_item *item, struct pawl_handle *committer,
     else
         retry(ctx, task);
     pawl_task_let_go(committer->epoch, item->snapshot);
-    if (item->op && item->op->refusal == PAWL_EEXIST && !item->snapshot) {
+    if (item->op && item->op->refusal == PAWL_EEXIST && task->is_refused) {
         item->op->refusal = PAWL_ESTORE;
         item->op->why = "another submit of this id was under way and came to nothing: submit again";
     }

@@ -76,6 +76,7 @@ struct pawl_task {
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     _Atomic bool is_dirty;              /* A: Q1 in committer.c */
     bool is_unsaved;                    /* by the committer: its newest state could not be written */
+    bool is_refused;                    /* by the committer: its submit came to nothing */
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 

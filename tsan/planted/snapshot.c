@@ -17,10 +17,12 @@ writer(void *unused)
         struct pawl_snapshot *first = firsts[i];
 
         first->updated_ns = i;
-        if (PLANT == 2)
+        if (PLANT == 2) {
             atomic_store_explicit(&tasks[i]->shown, first, memory_order_relaxed);
-        else
+            atomic_store_explicit(&tasks[i]->decided, first, memory_order_release);
+        } else {
             pawl_task_publish(tasks[i], NULL, first);
+        }
         gate_wait(&seen, i);
         if (PLANT == 1)
             first->updated_ns = 0;
