@@ -1,6 +1,7 @@
 /* group.c: what goes into one commit. */
 #include "group.h"
 
+#include "committer.h"
 #include "schedule.h"
 #include "shared.h"
 
@@ -215,8 +216,11 @@ release_slot(struct pawl_group_item *item, struct pawl_handle *committer)
     uint32_t slot;
 
     if (item->snapshot) {
-        pawl_slot_clear_chain(table, pawl_task_release_slot(task, committer->epoch,
-                                                            item->snapshot));
+        slot = pawl_task_release_slot(task, committer->epoch, item->snapshot);
+        pawl_slot_clear_chain(table, slot);
+        if (slot == PAWL_SLOT_NONE && item->snapshot->slot != PAWL_SLOT_NONE &&
+            item->snapshot->running == 0)   /* changed meanwhile, perhaps by a TRIM that is shown */
+            pawl_committer_mark(committer->engine->committer, task);
         return;
     }
     slot = atomic_exchange_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_acq_rel);
