@@ -1,8 +1,8 @@
 /* call.c: the calls on tasks: submit, stop, delete, get, list.
  *
- * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
- * into the index first, so that of two submissions of one id one wins; it becomes visible when its
- * change is committed. */
+ * Runs on the caller's thread, and for a commit that took its time on the store's. A task gets its
+ * number and is put into the index, so that of two submissions of one id one wins; it becomes
+ * visible when its change is committed. */
 #include "shared.h"
 #include "committer.h"
 #include "err.h"
@@ -54,13 +54,13 @@ dismiss(struct pawl *engine, size_t script_len)
 
 /* A task that was refused after it was counted and perhaps put. */
 static void
-undo_submit(struct pawl_handle *handle, struct pawl_op *op, bool is_ordered)
+undo_submit(struct pawl_handle *handle, struct pawl_op *op)
 {
     struct pawl *engine = handle->engine;
     struct pawl_task *task = op->task;
 
     dismiss(engine, ((struct pawl_snapshot *) op->first)->def->script_len);
-    if (is_ordered)
+    if (task->seq)
         pawl_order_remove(engine->order, handle->epoch, task->seq);
     pawl_index_remove(engine->index, handle->epoch, &task->key);
     pawl_task_mark_gone(task, handle->epoch, op->first);
@@ -82,7 +82,7 @@ settle(struct pawl_handle *handle, struct pawl_op *op, int code)
         pawl_task_publish(op->task, handle->epoch, op->first);
         pawl_ticker_arm(engine->ticker, op->task, due_ns);
     } else if (op->kind == PAWL_OP_SUBMIT) {
-        undo_submit(handle, op, true);
+        undo_submit(handle, op);
     }
     if (code != PAWL_OK && op->has_view) {
         op->has_view = false;
@@ -232,13 +232,12 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     pawl_op_init(op, handle, PAWL_OP_SUBMIT);
     op->task = task;
     op->first = first;
-    code = pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live);
-    if (code == PAWL_OK) {
-        task->seq = pawl_order_append(engine->order, handle->epoch, task);
-        code = task->seq ? PAWL_OK : PAWL_ENOMEM;
-    }
+    /* First its number: once it is in the index others may wait for it, and nothing fails. */
+    task->seq = pawl_order_append(engine->order, handle->epoch, task);
+    code = task->seq ? pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live)
+                     : PAWL_ENOMEM;
     if (code != PAWL_OK) {
-        undo_submit(handle, op, false);
+        undo_submit(handle, op);
         pawl_epoch_tidy(handle->epoch);
         return code == PAWL_EEXIST ? refuse_taken(handle, spec, op, err)
                                    : pawl_err_set(err, code, NULL, "out of memory");

@@ -144,7 +144,8 @@ collect(struct pawl_committer *committer)
     }
     if (!committer->taken_dirty)
         committer->taken_dirty = pawl_inbox_take(&committer->dirty);
-    while (committer->taken_ops && pawl_group_has_room(group)) {
+    /* A quarter is left for changes that nobody waits for: runs must come to an end, too. */
+    while (committer->taken_ops && group->nitems < PAWL_GROUP_MAX / 4 * 3) {
         ck_stack_entry_t *entry = pop(&committer->taken_ops);
 
         if (!pawl_group_add_op(group, &committer->handle, op_of_entry(entry))) {

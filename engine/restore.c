@@ -256,11 +256,8 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     const struct pawl_lost_run *newest = nruns > 0 ? &runs[nruns - 1] : NULL;
     int64_t due_ns;
 
-    if (newest && is_news(newest, first)) {
-        first->slot = newest->slot;
-        if (newest->run > first->run_count)
-            catch_up_with_slot(restorer, first, newest);
-    }
+    if (newest && is_news(newest, first) && newest->run > first->run_count)
+        catch_up_with_slot(restorer, first, newest);
     if (first->running == 0 && first->status == PAWL_EXECUTING)
         first->running = 1;
     if (first->running == 0)
@@ -270,6 +267,8 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
         const struct pawl_lost_run *run = claim(runs, nruns, number);
         bool is_newest = number == first->run_count;
 
+        if (run && is_newest)
+            first->slot = run->slot;
         if (first->run_count - number >= keep)
             continue;
         add_lost(restorer, first, number,

@@ -44,6 +44,23 @@ fail(struct pawl_err *err, int error, const char *what, const char *path)
                         what, path, strerror(error), advice);
 }
 
+/* Makes sure that a directory that was just made is found after a loss of power. */
+static void
+sync_parent(const char *path)
+{
+    char *copy = strdup(path), *slash = copy ? strrchr(copy, '/') : NULL;
+    int fd;
+
+    if (slash)
+        slash[slash == copy] = '\0';
+    fd = copy ? open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(copy);
+}
+
 /* mkdir -p: all that is missing, each for its owner only. */
 static int
 make_path(const char *path, struct pawl_err *err)
@@ -57,7 +74,9 @@ make_path(const char *path, struct pawl_err *err)
         end = strchr(end + 1, '/');
         if (end)
             *end = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
+        if (mkdir(copy, 0700) == 0) {
+            sync_parent(copy);
+        } else if (errno != EEXIST) {
             int error = errno;
 
             if (access(copy, F_OK) != 0)

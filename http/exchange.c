@@ -21,6 +21,7 @@
 
 #define STREAM_BLOCK 16384      /* of a long answer to a client without chunks */
 #define PARKED_MAX 512          /* requests looked at in each turn, more are suspended */
+#define PARKED_NS 1000000000    /* older ones, too: libmicrohttpd would end them as idle */
 
 static struct pawl_conn *
 conn_of(struct MHD_Connection *mhd)
@@ -224,6 +225,12 @@ suspend(struct pawl_request *request)
     return MHD_YES;
 }
 
+static bool
+may_park(const struct pawl_request *request)
+{
+    return request->http->now_ns - request->begun_ns < PARKED_NS;
+}
+
 /* Waits for the store without leaving libmicrohttpd's epoll set: it calls again in each turn of the
  * loop. A commit takes a fraction of a millisecond; to suspend and resume costs as much processor
  * as a third of a submit. */
@@ -326,7 +333,8 @@ on_body(struct pawl_request *request, const char *data, size_t *size)
 static enum MHD_Result
 on_end(struct pawl_request *request)
 {
-    if (request->suspended || (request->parked && request->state == PAWL_REQUEST_RUNNING))
+    if (request->suspended ||
+        (request->parked && request->state == PAWL_REQUEST_RUNNING && may_park(request)))
         return MHD_YES;
     request->http->nsteps++;
     unpark(request);
@@ -345,7 +353,8 @@ on_end(struct pawl_request *request)
     case PAWL_REQUEST_ANSWERED:
         return queue_answer(request);
     case PAWL_REQUEST_RUNNING:
-        return request->waits_for_store && request->http->nparked < PARKED_MAX
+        return request->waits_for_store && request->http->nparked < PARKED_MAX &&
+                may_park(request)
             ? park(request) : suspend(request);
     default:
         return MHD_NO;
