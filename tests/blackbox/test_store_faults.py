@@ -8,6 +8,7 @@ import json
 import os
 import random
 import resource
+import select
 import shutil
 import sqlite3
 import time
@@ -108,6 +109,18 @@ class Disk(Stores):
         tasks = set(self.tasks(self.start()))
         self.assertLessEqual({"a", "b"}, tasks)         # the other one may be there, as is told
         self.assertLessEqual(tasks, {"a", "b", "refused"})
+
+    def test_a_commit_that_takes_longer_than_a_connection_may_be_idle_is_answered(self):
+        """libmicrohttpd ends a connection that is idle for twice the request's time and 5 s: a
+        request that waits for the store is not idle. It was taken for that."""
+        d = self.start("--request-timeout=10ms")
+        self.on(d, "sync", "pawl.db-wal", error=0)
+        with d.connect() as client:
+            client.ask("POST", "/api/tasks", {**DELAY, "id": "slow"})
+            closed, _, _ = select.select([client.socket], [], [], 6.5)
+            self.assertEqual(closed, [])
+            d.fail(None)
+            self.assertEqual(client.read().status, 200)
 
     def test_a_log_that_cannot_be_moved_into_the_file_harms_nobody(self):
         for call in ("write", "sync"):

@@ -2,8 +2,8 @@
  *
  *   CALL NAME ERRNO FROM COUNT
  *
- * CALL is open, read, write, sync, truncate or allocate, NAME the file's or `*`, ERRNO a number. Of
- * those calls, counted from 1 since FAULT was written, COUNT fail from the one numbered FROM on;
+ * CALL is open, read, write, sync, truncate or allocate, NAME the file's or `*`, ERRNO a number; or 0:
+ * the call waits until there is no such fault any more, and does what it should. Of those calls, counted from 1 since FAULT was written, COUNT fail from the one numbered FROM on;
  * COUNT 0: all. */
 #include "shim.h"
 
@@ -41,12 +41,28 @@ error_of(const char *call, const char *name)
     return error;
 }
 
+/* Waits while the fault says that calls like this one wait. */
+static void
+hold(const char *call, const char *name)
+{
+    char text[300], wanted[16], file[256];
+    struct timespec pause = {.tv_nsec = 2000000};
+    int error;
+
+    while (name && shim_read(text, sizeof text) &&
+           sscanf(text, "%15s %255s %d", wanted, file, &error) == 3 && error == 0 &&
+           strcmp(call, wanted) == 0 && (strcmp(file, "*") == 0 || strcmp(file, name) == 0))
+        nanosleep(&pause, NULL);
+}
+
 static bool
 fails(const char *call, int fd)
 {
     char path[PATH_MAX];
-    int saved = errno, error = error_of(call, shim_name_of_fd(fd, path));
+    int saved = errno, error;
 
+    hold(call, shim_name_of_fd(fd, path));
+    error = error_of(call, shim_name_of_fd(fd, path));
     errno = error ? error : saved;
     return error != 0;
 }
