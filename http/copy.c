@@ -43,6 +43,13 @@ pawl_copy_free(struct pawl_request *request)
     request->copy_path = NULL;
 }
 
+static void
+name_content(struct pawl_request *request)
+{
+    request->content_type = "application/octet-stream";
+    request->disposition = "attachment; filename=\"pawl-backup.db\"";
+}
+
 /* The copy is there: sends it. */
 static void
 send_copy(struct pawl_request *request)
@@ -57,8 +64,7 @@ send_copy(struct pawl_request *request)
             close(fd);
         return;
     }
-    request->content_type = "application/octet-stream";
-    request->disposition = "attachment; filename=\"pawl-backup.db\"";
+    name_content(request);
     pawl_request_file(request, 200, fd, (uint64_t) file.st_size);
 }
 
@@ -128,7 +134,7 @@ pawl_tasks_backup(struct pawl_request *request)
         pawl_request_fail(request, 503, NULL,
             "the daemon is stopping: its store can be copied as it is when it has ended");
     } else if (request->is_head) {
-        request->content_type = "application/octet-stream";
+        name_content(request);
         pawl_request_stream(request, 200, read_nothing);
     } else {
         begin_copy(request);

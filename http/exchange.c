@@ -155,9 +155,15 @@ make_response(struct pawl_request *request)
         request->has_file = response == NULL;
         return response;
     }
-    if (request->read != NULL)
-        return MHD_create_response_from_callback(
+    if (request->read != NULL) {
+        response = MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, request, NULL);
+        /* libmicrohttpd sends the last chunk to HEAD, too; a client would take it for the beginning
+         * of the next answer. Without chunks there is none, but the connection ends. */
+        if (response != NULL && request->is_head)
+            MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+        return response;
+    }
     return MHD_create_response_from_buffer(
         request->answer.len, request->answer.data, MHD_RESPMEM_PERSISTENT);
 }

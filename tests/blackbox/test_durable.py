@@ -428,9 +428,12 @@ class Backup(Case):
 
     def test_head_makes_no_copy(self):
         d = self.filled()
-        answer = d.call("HEAD", "/api/backup")
-        self.assertEqual((answer.status, answer.body), (200, b""))
+        with d.connect() as client:
+            answer = client.call("HEAD", "/api/backup")
+            self.assertEqual(client.rest(), b"")
+        self.assertEqual(answer.status, 200)
         self.assertEqual(answer.headers["content-type"], "application/octet-stream")
+        self.assertIn("attachment", answer.headers["content-disposition"])
 
     def test_in_memory_there_is_nothing_to_back_up(self):
         d = self.daemon()

@@ -20,6 +20,16 @@ class Methods(Shared):
                 self.assertEqual(client.call("GET", path).status, 200)
         self.assertEqual(self.d.call("HEAD", "/api/tasks/none").status, 404)
 
+    def test_HEAD_of_a_stream_sends_nothing_that_the_next_answer_could_begin_with(self):
+        self.d.submit(self.name, script="#" * 1_000_000)    # too long for an answer of known length
+        for path in ("/api/tasks", f"/api/tasks?prefix={self.name}"):
+            for version in ("1.1", "1.0"):
+                with self.d.connect() as client:
+                    client.send(f"HEAD {path} HTTP/{version}\r\nHost: localhost\r\n\r\n".encode())
+                    head = client.read(is_head=True)
+                    self.assertEqual((head.status, head.headers["connection"]), (200, "close"))
+                    self.assertEqual(client.rest(), b"", path)
+
     def test_a_wrong_method_is_405_with_Allow(self):
         for method, path, allow in (("PATCH", "/api/tasks", "GET, HEAD, POST, OPTIONS"),
                                     ("DELETE", "/api/tasks/", "GET, HEAD, POST, OPTIONS"),
