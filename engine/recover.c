@@ -165,7 +165,7 @@ load_all(struct pawl *engine, const struct pawl_inventory *inventory,
     uint64_t span = inventory->seq_max - inventory->seq_min + 1;
     unsigned n = span >= NLOADERS * PART_MIN ? NLOADERS : 1;
     struct loader *loaders = calloc(n, sizeof *loaders);
-    uint64_t from = inventory->seq_min, ntasks = 0;
+    uint64_t from = inventory->seq_min, ntasks = 0, nlost = 0, nmissed = 0;
     struct pawl_store_health health;
     int code = loaders ? PAWL_OK : pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
 
@@ -193,6 +193,8 @@ load_all(struct pawl *engine, const struct pawl_inventory *inventory,
                              code == PAWL_ENOMEM ? "out of memory" : strerror(errno));
         }
         ntasks += atomic_load_explicit(&loader->ntasks, memory_order_relaxed);
+        nlost += loader->restorer.nlost;
+        nmissed += loader->restorer.nmissed;
         if (code == PAWL_OK)
             code = pawl_restorer_end(&loader->restorer, err);
         pawl_restorer_fini(&loader->restorer);
@@ -200,8 +202,14 @@ load_all(struct pawl *engine, const struct pawl_inventory *inventory,
     }
     free(loaders);
     if (code == PAWL_OK)
-        pawl_engine_log(engine, PAWL_LOG_INFO, "loaded %llu tasks from the %s store",
-                        (unsigned long long) ntasks, engine->store->name);
+        pawl_engine_log(engine, PAWL_LOG_INFO, "loaded %llu tasks from %s",
+                        (unsigned long long) ntasks, engine->store->dir);
+    if (code == PAWL_OK && nlost > 0)
+        pawl_engine_log(engine, PAWL_LOG_WARN, "%llu runs had no end when the last daemon did: lost",
+                        (unsigned long long) nlost);
+    if (code == PAWL_OK && nmissed > 0)
+        pawl_engine_log(engine, PAWL_LOG_WARN, "%llu due times passed without a daemon: missed",
+                        (unsigned long long) nmissed);
     return code;
 }
 
@@ -258,7 +266,10 @@ pawl_recover(struct pawl *engine, struct pawl_err *err)
     code = pawl_lost_runs_read(&lost, &engine->table);
     if (code == PAWL_OK && inventory.seq_max > 0)
         code = load_all(engine, &inventory, &lost, err);
-    else if (code != PAWL_OK)
+    else if (code == PAWL_OK)
+        pawl_engine_log(engine, PAWL_LOG_INFO, "tasks are kept in %s: there are none yet",
+                        store->dir);
+    else
         pawl_err_set(err, code, NULL, "out of memory");
     if (code == PAWL_OK) {
         pawl_order_begin_above(engine->order, newest);

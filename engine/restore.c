@@ -280,6 +280,7 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
                        : "the daemon or its machine ended while the script ran");
     }
     first->failure_count += first->run_count - known;
+    restorer->nlost += first->run_count - known;
     first->running = 0;
     first->version++;
     first->updated_ns = restorer->wall_ns;
@@ -291,7 +292,7 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
 /* Due times that passed meanwhile: the newest one is run, the others were missed. False: at most
  * one passed. */
 static bool
-catch_up(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
+catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
     int64_t next_ns = first->due_ns;
     uint64_t passed;
@@ -302,6 +303,7 @@ catch_up(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
     if (passed < 2)
         return false;
     first->missed += passed - 1;
+    restorer->nmissed += passed - 1;
     first->due_ns += (int64_t) (passed - 1) * first->def->time_ns;
     return true;
 }

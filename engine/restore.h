@@ -43,6 +43,7 @@ struct pawl_restorer {
     uint64_t nseen;
     int64_t elapsed_ns, wall_ns;        /* now, about */
     int64_t ntasks, npending, memory, output;
+    uint64_t nlost, nmissed;            /* runs, due times */
     struct pawl_write *gone;            /* tasks that were kept for long enough */
     size_t ngone, gone_cap;
 };

@@ -142,6 +142,7 @@ pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
 
     if (code != PAWL_OK)
         return code;
+    pawl_store_db_keep_log(store->db, true);
     rc = pawl_store_db_run(store->db,
                            "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=OFF;"
                            "PRAGMA cache_size=-16384; PRAGMA journal_size_limit=" LOG_KEPT);
@@ -408,6 +409,7 @@ pawl_sqlite_transact(struct pawl_sqlite *store, int (*body)(struct pawl_sqlite *
         rc = pawl_sqlite_run(store, PAWL_SQL_COMMIT);
     if (rc != SQLITE_OK)
         return give_up(store, rc);
+    store->has_written = true;
     store->history_bytes += store->history_change;
     atomic_store_explicit(&store->history_shown, store->history_bytes, memory_order_relaxed);
     return PAWL_OK;

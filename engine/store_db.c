@@ -57,6 +57,12 @@ pawl_store_db_inspect(const struct pawl_store_dir *dir, struct pawl_err *err)
                         dir->path, PAWL_STORE_FILE, PAWL_STORE_FILE);
 }
 
+void
+pawl_store_db_keep_log(sqlite3 *db, bool keep)
+{
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep, NULL);
+}
+
 int
 pawl_store_db_open(const char *dir, enum pawl_store_open_mode mode, sqlite3 **out_db,
                    struct pawl_err *err)
@@ -74,7 +80,7 @@ pawl_store_db_open(const char *dir, enum pawl_store_open_mode mode, sqlite3 **ou
         sqlite3_busy_timeout(db, BUSY_MS);
         sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == PAWL_DB_READ, NULL);
+        pawl_store_db_keep_log(db, mode == PAWL_DB_READ);
         rc = pawl_store_db_run(db, "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
     }
     if (rc != SQLITE_OK) {

@@ -6,6 +6,7 @@
 #include "store_dir.h"
 
 #include <sqlite3.h>
+#include <stdbool.h>
 
 #define PAWL_STORE_FILE "pawl.db"
 
@@ -25,6 +26,11 @@ pawl_store_db_inspect(const struct pawl_store_dir *dir, struct pawl_err *err);
 int
 pawl_store_db_open(const char *dir, enum pawl_store_open_mode mode, sqlite3 **out_db,
                    struct pawl_err *err);
+
+/* Whether closing this connection leaves the log as it is, for the sake of a start that is refused;
+ * else the last one moves it into the file. Opened to read: it leaves it. */
+void
+pawl_store_db_keep_log(sqlite3 *db, bool keep);
 
 /* Runs statements that give nothing back: SQLite's code. */
 int

@@ -100,6 +100,10 @@ open_directory(struct pawl_store_dir *dir, const char *path, bool may_make, stru
     if (may_make && (code = make_path(path, err)) != PAWL_OK)
         return code;
     dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0 && errno == ENOTDIR && !may_make)
+        return pawl_err_set(err, PAWL_ESYS, NULL,
+                            "%s is a file: give the directory of a store; a copy goes alone into one, as "
+                            "pawl.db", path);
     if (dir->fd < 0)
         return fail(err, errno, "open the directory", path);
     dir->path = realpath(path, NULL);
@@ -157,12 +161,15 @@ take_lock(const struct pawl_store_dir *dir)
 }
 
 static int
-lock(struct pawl_store_dir *dir, struct pawl_err *err)
+lock(struct pawl_store_dir *dir, bool may_make, struct pawl_err *err)
 {
+    int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | (may_make ? O_CREAT : 0);
     char text[24];
     int len = snprintf(text, sizeof text, "%ld\n", (long) getpid());
 
-    dir->lock_fd = openat(dir->fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    dir->lock_fd = openat(dir->fd, "lock", flags, 0600);
+    if (dir->lock_fd < 0 && errno == ENOENT && !may_make)
+        return PAWL_OK;             /* nobody has ever used it here */
     if (dir->lock_fd < 0)
         return fail(err, errno, "write the file `lock` in", dir->path);
     if (!take_lock(dir)) {
@@ -187,7 +194,7 @@ pawl_store_dir_init(struct pawl_store_dir *dir, const char *path, bool may_make,
     *dir = (struct pawl_store_dir){.fd = -1, .lock_fd = -1, .reserve_fd = -1};
     code = open_directory(dir, path, may_make, err);
     if (code == PAWL_OK)
-        code = lock(dir, err);
+        code = lock(dir, may_make, err);
     if (code != PAWL_OK)
         pawl_store_dir_fini(dir);
     return code;

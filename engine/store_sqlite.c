@@ -65,6 +65,8 @@ sqlite_close(struct pawl_store *base)
 {
     struct pawl_sqlite *store = (struct pawl_sqlite *) base;
 
+    if (store->db && store->has_written && !store->is_suspect)
+        pawl_store_db_keep_log(store->db, false);
     if (store->db)
         pawl_sqlite_disconnect(store);
     pawl_store_dir_fini(&store->dir);
@@ -103,8 +105,10 @@ bring_up_to_date(struct pawl_sqlite *store, struct pawl_err *err)
 
     if (code != PAWL_OK)
         return code;
+    pawl_store_db_keep_log(db, true);
     code = pawl_store_schema_verify(db, dir, &format, err);
     if (code == PAWL_OK) {
+        pawl_store_db_keep_log(db, format == pawl_store_format);
         rc = pawl_store_db_run(db, format == 0 ? "PRAGMA page_size=" PAGE_SIZE ";"
                                                  "PRAGMA auto_vacuum=INCREMENTAL;"
                                                  "PRAGMA journal_mode=WAL"

@@ -42,6 +42,7 @@ struct pawl_sqlite {
     void (*log)(void *ctx, enum pawl_log_level level, const char *text);    /* I, or NULL */
     sqlite3 *db;                        /* NULL: it could not be opened again after an error */
     sqlite3_stmt *statements[PAWL_SQL_COUNT];
+    bool has_written;               /* a group, so that it is sound, as far as anybody knows */
     bool is_suspect;                    /* it is unknown what is on the disk: see store_commit.c */
     int log_frames;                     /* in SQLite's log, as of the last commit */
     int next_checkpoint;                /* when that many are in it */

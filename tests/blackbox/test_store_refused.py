@@ -168,6 +168,17 @@ class Damage(Stores):
             self.overwrite(data + "/pawl.db", at, b"\xff" * 700)
         self.is_refused(data, "the store is damaged", f"pawld --check {data}", "backup")
 
+    def test_garbage_in_the_middle_beside_a_log_that_a_crash_left(self):
+        """The log was moved into the damaged file, which is of no help to who wants to save some."""
+        data = self.filled()
+        d = self.daemon(data=data)
+        d.submit("in-the-log")
+        d.kill()
+        for at in range(16384, os.path.getsize(data + "/pawl.db"), 4096):
+            self.overwrite(data + "/pawl.db", at, b"\xff" * 700)
+        self.assertGreater(os.path.getsize(data + "/pawl.db-wal"), 0)
+        self.is_refused(data, "the store is damaged", f"pawld --check {data}", "backup")
+
     def test_a_file_that_was_cut(self):
         for left in (100, 4096, 20_000, 60_000):
             data = self.filled()
