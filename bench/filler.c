@@ -2,6 +2,7 @@
 #include "filler.h"
 
 #include "figures.h"
+#include "shared.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define OPS 4096                /* submits under way */
 #define HOUR_NS INT64_C(3600000000000)
 #define SCRIPT "/usr/local/bin/report --day yesterday -q"
 
@@ -17,11 +17,11 @@ struct filler {
     struct pawl_handle *handle;
     int wake_fd;
     size_t nfree;
-    struct place *free[OPS];
+    struct place *free[PAWL_FILL_MAX];
     struct place {
         struct pawl_op op;      /* first */
         struct filler *filler;
-    } places[OPS];
+    } places[PAWL_FILL_MAX];
 };
 
 static void
@@ -78,17 +78,19 @@ submit(struct filler *filler, uint64_t number)
 }
 
 uint64_t
-pawl_bench_fill(struct pawl *engine, uint64_t first, uint64_t n, const _Atomic bool *stop)
+pawl_bench_fill(struct pawl *engine, uint64_t first, uint64_t n, size_t in_flight,
+                const _Atomic bool *stop)
 {
     struct filler *filler = calloc(1, sizeof *filler);
     uint64_t i = 0;
 
+    pawl_engine_prompt();       /* as the daemon's HTTP threads */
     if (!filler)
         pawl_bench_die("out of memory");
     filler->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pawl_attach(engine, wake_cb, &filler->wake_fd, &filler->handle) != PAWL_OK)
         pawl_bench_die("out of memory");
-    for (; filler->nfree < OPS; filler->nfree++) {
+    for (; filler->nfree < in_flight; filler->nfree++) {
         struct place *place = &filler->places[filler->nfree];
 
         *place = (struct place) {.op.done = done_cb, .filler = filler};
@@ -98,7 +100,7 @@ pawl_bench_fill(struct pawl *engine, uint64_t first, uint64_t n, const _Atomic b
         await_places(filler, 1);
         submit(filler, first + i);
     }
-    await_places(filler, OPS);
+    await_places(filler, in_flight);
     pawl_detach(filler->handle);
     close(filler->wake_fd);
     free(filler);

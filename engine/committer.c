@@ -455,6 +455,7 @@ keep_committing(void *arg)
 {
     struct pawl_committer *committer = arg;
 
+    pawl_engine_prompt();
     /* acquire: pairs with the release in pawl_committer_stop(). */
     while (!atomic_load_explicit(&committer->is_ending, memory_order_acquire)) {
         bool must_tell = pawl_engine_wants_quiet(committer->engine);
