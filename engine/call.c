@@ -1,8 +1,8 @@
 /* call.c: the calls on tasks: submit, stop, delete, get, list.
  *
- * Runs on the caller's thread, and for a commit that took its time on the store's. A task gets its
- * number and is put into the index, so that of two submissions of one id one wins; it becomes
- * visible when its change is committed. */
+ * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
+ * into the index, so that of two submissions of one id one wins, and gets its number, so that the
+ * later one has the higher number; it becomes visible when its change is committed. */
 #include "shared.h"
 #include "committer.h"
 #include "err.h"
@@ -63,6 +63,7 @@ undo_submit(struct pawl_handle *handle, struct pawl_op *op)
     if (task->seq)
         pawl_order_remove(engine->order, handle->epoch, task->seq);
     pawl_index_remove(engine->index, handle->epoch, &task->key);
+    atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
     pawl_task_mark_gone(task, handle->epoch, op->first);
     pawl_task_unref_later(task, handle->epoch);
 }
@@ -232,12 +233,17 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     pawl_op_init(op, handle, PAWL_OP_SUBMIT);
     op->task = task;
     op->first = first;
-    /* First its number: once it is in the index others may wait for it, and nothing fails. */
-    task->seq = pawl_order_append(engine->order, handle->epoch, task);
-    code = task->seq ? pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live)
-                     : PAWL_ENOMEM;
+    code = pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live);
+    if (code == PAWL_OK) {
+        task->seq = pawl_order_append(engine->order, handle->epoch, task);
+        code = task->seq ? PAWL_OK : PAWL_ENOMEM;
+    }
     if (code != PAWL_OK) {
+        pawl_task_ref(task);
         undo_submit(handle, op);
+        if (engine->committer && code != PAWL_EEXIST)   /* others of its id may wait for it */
+            pawl_committer_mark(engine->committer, task);
+        pawl_task_unref(task);
         pawl_epoch_tidy(handle->epoch);
         return code == PAWL_EEXIST ? refuse_taken(handle, spec, op, err)
                                    : pawl_err_set(err, code, NULL, "out of memory");

@@ -114,6 +114,7 @@ add_state(struct pawl_committer_group *group, struct pawl_handle *handle, struct
     } else {
         item->write.kind = PAWL_WRITE_GONE;
         item->write.record.seq = task->seq;
+        item->is_refused = task->seq == 0;      /* it never had a number: the store knows nothing of it */
     }
     return true;
 }
@@ -248,7 +249,6 @@ settle_new(struct pawl_group_item *item, struct pawl_handle *committer,
     task->is_refused = true;
     pawl_task_ref(task);
     pawl_op_settle(committer, item->op, code == PAWL_EFULL ? PAWL_EFULL : PAWL_ESTORE);
-    atomic_store_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_release);     /* G1 */
     if (code == PAWL_EEXIST)
         pawl_engine_log(committer->engine, PAWL_LOG_ERROR,
                         "the store has another task with the number %llu: it was changed by another "
