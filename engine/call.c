@@ -380,15 +380,12 @@ pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_
     return snapshot ? PAWL_OK : PAWL_ENOENT;
 }
 
-/* A result in memory, if its output is whole there or can be nowhere else. */
 static const struct pawl_result *
-find_result(const struct pawl_view *view, uint64_t run, bool *out_is_kept)
+find_result(const struct pawl_view *view, uint64_t run)
 {
     for (size_t i = view->nresults; i-- > 0;) {
-        if (view->results[i]->run == run) {
-            *out_is_kept = true;
-            return view->results[i]->truncated ? NULL : view->results[i];
-        }
+        if (view->results[i]->run == run)
+            return view->results[i];
     }
     return NULL;
 }
@@ -399,24 +396,21 @@ pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_
 {
     const struct pawl_result *result;
     struct pawl_view view;
-    bool is_kept = false;
     int code = PAWL_OK;
 
     pawl_op_init(op, handle, PAWL_OP_READ);
     if (pawl_get(handle, id, id_len, &view) != PAWL_OK)
         return refuse_absent(id, id_len, err);
-    result = find_result(&view, run, &is_kept);
-    if (!is_kept) {
+    result = find_result(&view, run);
+    if (!result) {
         code = pawl_err_set(err, PAWL_ENOENT, NULL, "the task has no result of a run %llu",
                             (unsigned long long) run);
-    } else if (!result && handle->engine->committer) {
+    } else if (result->truncated && handle->engine->committer) {   /* the store may have it whole */
         op->task = view.private_task;
         op->run = run;
         pawl_task_ref(op->task);
         code = commit(handle, op);
     } else {
-        for (size_t i = 0; !result; i++)
-            result = view.results[i]->run == run ? view.results[i] : NULL;
         op->result = pawl_result_copy(result);
         if (!op->result)
             code = pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");

@@ -82,13 +82,8 @@ wake_if_asleep(struct pawl_committer *committer)
 void
 pawl_committer_add(struct pawl_committer *committer, struct pawl_link *newest)
 {
-    ck_stack_entry_t *entry, *next, *oldest = NULL;
+    ck_stack_entry_t *next, *oldest = pawl_inbox_reverse((ck_stack_entry_t *) newest);
 
-    for (entry = (ck_stack_entry_t *) newest; entry; entry = next) {
-        next = entry->next;
-        entry->next = oldest;
-        oldest = entry;
-    }
     for (; oldest; oldest = next) {
         next = oldest->next;        /* behind the put it is the committer's */
         pawl_inbox_put(&committer->ops, oldest);                                    /* W1 */
@@ -396,15 +391,14 @@ prune(struct pawl_committer *committer)
 {
     const struct pawl_options *options = &committer->engine->options;
     struct pawl_now now = pawl_now(committer->engine);
-    int64_t age_ns = options->history_age_ns, pause_ns = age_ns / 16, ignored;
-    int64_t older_ns = age_ns == INT64_MAX ? INT64_MIN : now.wall_ns - age_ns;
+    int64_t pause_ns = options->history_age_ns / 16, ignored;
 
     if (committer->nresults >= PRUNE_ROWS)
         committer->prune_ns = now.elapsed_ns;
     if (now.elapsed_ns < committer->prune_ns ||
         pawl_committer_state(committer) == PAWL_STORE_FAILING)
         return;
-    if (committer->store->prune(committer->store, older_ns, options->history_bytes, PRUNE_ROWS,
+    if (committer->store->prune(committer->store, now.oldest_ns, options->history_bytes, PRUNE_ROWS,
                                 &ignored) == PAWL_PENDING)
         return;                 /* goes on behind the next group */
     committer->nresults = 0;

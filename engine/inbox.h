@@ -35,24 +35,30 @@ pawl_inbox_is_empty(struct pawl_inbox *inbox)
     return ck_pr_load_ptr(&inbox->stack.head) == NULL;
 }
 
+/* Turns a chain of entries round, and gives its new beginning. */
+static inline ck_stack_entry_t *
+pawl_inbox_reverse(ck_stack_entry_t *entry)
+{
+    ck_stack_entry_t *reversed = NULL;
+
+    while (entry) {
+        ck_stack_entry_t *next = entry->next;
+
+        entry->next = reversed;
+        reversed = entry;
+        entry = next;
+    }
+    return reversed;
+}
+
 /* Takes all entries, the oldest first, linked by their next; NULL when there is none.
  * Threads: any number; each entry goes to one of them. Blocks: no. */
 static inline ck_stack_entry_t *
 pawl_inbox_take(struct pawl_inbox *inbox)
 {
-    ck_stack_entry_t *entry, *oldest = NULL;
-
     if (pawl_inbox_is_empty(inbox))
         return NULL;
-    entry = ck_stack_batch_pop_upmc(&inbox->stack);
-    while (entry) {
-        ck_stack_entry_t *next = entry->next;
-
-        entry->next = oldest;
-        oldest = entry;
-        entry = next;
-    }
-    return oldest;
+    return pawl_inbox_reverse(ck_stack_batch_pop_upmc(&inbox->stack));
 }
 
 #endif

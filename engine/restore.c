@@ -100,15 +100,10 @@ static struct pawl_result_box *
 keep_result(struct pawl_restorer *restorer, const struct pawl_result *result)
 {
     int64_t budget = (int64_t) (restorer->engine->options.max_memory_bytes / 8 * 7 / PAWL_LOADERS_MAX);
-    struct pawl_result bare = *result;
-    struct pawl_result_box *box;
+    bool is_bare = restorer->memory > budget && result->out_len + result->err_len > 0;
+    struct pawl_result_box *box = is_bare ? pawl_result_box_bare(result)
+                                          : pawl_result_box_new(result);
 
-    if (restorer->memory > budget && result->out_len + result->err_len > 0) {
-        bare.out = bare.err = "";
-        bare.out_len = bare.err_len = 0;
-        bare.truncated = true;
-    }
-    box = pawl_result_box_new(&bare);
     if (box)
         atomic_store_explicit(&box->is_stored, true, memory_order_relaxed);
     return box;
@@ -308,17 +303,6 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     return true;
 }
 
-/* When a task that is over is forgotten, in elapsed time. */
-static int64_t
-expiry(const struct pawl_restorer *restorer, const struct pawl_snapshot *first)
-{
-    int64_t keep_ns = restorer->engine->options.keep_finished_ns;
-
-    if (keep_ns == INT64_MAX)
-        return PAWL_NO_TIME;
-    return pawl_schedule_after(first->updated_ns - restorer->wall_ns + restorer->elapsed_ns, keep_ns);
-}
-
 /* Notes a task to be removed from the store. */
 static int
 add_gone(struct pawl_restorer *restorer, uint64_t seq)
@@ -402,7 +386,8 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     runs = find_lost(restorer->lost, record, &nruns);
     was_lost = resolve_lost(restorer, record, first, runs, nruns);
     if (pawl_snapshot_is_over(first))
-        first->due_ns = expiry(restorer, first);
+        first->due_ns = pawl_task_expiry(first->updated_ns - restorer->wall_ns + restorer->elapsed_ns,
+                                         engine->options.keep_finished_ns);
     else
         has_missed = catch_up(restorer, first);
     if (code == PAWL_OK && restorer->can_remove && pawl_snapshot_is_over(first) && first->due_ns != PAWL_NO_TIME &&

@@ -122,17 +122,23 @@ pawl_results_append(const struct pawl_results *old, struct pawl_result_box *box,
     return results;
 }
 
-/* A copy of a result without its output. */
-static struct pawl_result_box *
-box_without_output(const struct pawl_result *result)
+struct pawl_result_box *
+pawl_result_box_bare(const struct pawl_result *result)
 {
     struct pawl_result bare = *result;
-    struct pawl_result_box *box;
 
     bare.out = bare.err = "";
     bare.out_len = bare.err_len = 0;
     bare.truncated = true;
-    box = pawl_result_box_new(&bare);
+    return pawl_result_box_new(&bare);
+}
+
+/* A copy of a kept result without its output. */
+static struct pawl_result_box *
+box_without_output(const struct pawl_result *result)
+{
+    struct pawl_result_box *box = pawl_result_box_bare(result);
+
     if (box && atomic_load_explicit(&pawl_result_box_of(result)->is_stored, memory_order_relaxed))
         atomic_store_explicit(&box->is_stored, true, memory_order_relaxed);
     return box;

@@ -27,7 +27,10 @@ struct pawl_results {
 /* A box with a copy of the result, its output and error text included; counted once. */
 struct pawl_result_box *
 pawl_result_box_new(const struct pawl_result *result);
-/* The same for callers outside: one block, freed by free(). */
+/* The same without the output. */
+struct pawl_result_box *
+pawl_result_box_bare(const struct pawl_result *result);
+/* The first for callers outside: one block, freed by free(). */
 struct pawl_result *
 pawl_result_copy(const struct pawl_result *result);
 struct pawl_result_box *

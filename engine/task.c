@@ -142,12 +142,10 @@ output_of(const struct pawl_snapshot *snapshot)
     return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
 }
 
-/* When a delay task that is over will be forgotten. */
-static int64_t
-expiry(const struct pawl_event *event)
+int64_t
+pawl_task_expiry(int64_t over_ns, int64_t keep_ns)
 {
-    return event->keep_ns == INT64_MAX ? PAWL_NO_TIME
-                                       : pawl_schedule_after(event->now_ns, event->keep_ns);
+    return keep_ns == INT64_MAX ? PAWL_NO_TIME : pawl_schedule_after(over_ns, keep_ns);
 }
 
 static int
@@ -200,7 +198,7 @@ decide(const struct pawl_snapshot *old, const struct pawl_event *event,
                                                         event->now_ns);
         } else if (old->status == PAWL_EXECUTING) {
             next->status = PAWL_EXECUTED;
-            next->due_ns = expiry(event);
+            next->due_ns = pawl_task_expiry(event->now_ns, event->keep_ns);
         }
         if (event->box)
             next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
@@ -213,7 +211,7 @@ decide(const struct pawl_snapshot *old, const struct pawl_event *event,
             (old->status == PAWL_EXECUTING && !is_cron))
             return refuse_stop(old, err);
         next->status = PAWL_STOPPED;
-        next->due_ns = is_cron ? PAWL_NO_TIME : expiry(event);
+        next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
         break;
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && old->due_ns != PAWL_NO_TIME &&

@@ -210,6 +210,10 @@ pawl_task_of_key(const struct pawl_key *key)
 bool
 pawl_snapshot_is_over(const struct pawl_snapshot *snapshot);
 
+/* When a delay task that is over at a moment is forgotten, on the same scale; PAWL_NO_TIME: never. */
+int64_t
+pawl_task_expiry(int64_t over_ns, int64_t keep_ns);
+
 /* Counting. Threads: any that holds a reference, or a reader in a section. */
 void
 pawl_task_ref(struct pawl_task *task);
