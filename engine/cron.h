@@ -23,30 +23,13 @@
 extern "C" {
 #endif
 
-#define PAWL_CRON_LENGTH_MAX 1024   /* bytes of an expression */
+#define PAWL_CRON_LENGTH_MAX PAWL_EXPR_MAX
 #define PAWL_CRON_TIMES_MAX 64      /* times of day of a calendar interval */
 #define PAWL_CRON_INTERVAL_MAX 10000
 #define PAWL_CRON_WARNINGS_MAX 6
 #define PAWL_CRON_YEAR_MIN 1970
 #define PAWL_CRON_YEAR_MAX 2199
 #define PAWL_CRON_NEVER INT64_MIN   /* instead of a time: there is none */
-
-/* What becomes of wall times in a gap, and in a fold (the hour that comes twice). A schedule is
- * wild when its minutes or hours begin with a star: it follows elapsed time under every policy, so
- * a gap leaves it out and a fold fires it in both passes. Others fire in a fold the first time. */
-enum pawl_cron_dst {
-    PAWL_CRON_RUN_AFTER,    /* as cronie: what a gap leaves out fires at its end; a gap of three
-                             * hours or more is a correction, and only skips */
-    PAWL_CRON_ONCE,         /* what a gap leaves out does not fire */
-    PAWL_CRON_TWICE,        /* as robfig/cron: the same, and in a fold everything fires twice */
-    PAWL_CRON_SHIFT,        /* what a gap leaves out fires later by the width of the gap */
-};
-
-/* When both day fields are restricted. */
-enum pawl_cron_day_match {
-    PAWL_CRON_OR,           /* either, unless one is a plain star (or the fields are joined by +) */
-    PAWL_CRON_VIXIE,        /* either, unless one begins with a star, such as every second day */
-};
 
 enum pawl_cron_kind {
     PAWL_CRON_FIELDS,

@@ -85,6 +85,9 @@ enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEB
 #define PAWL_OUTPUT_MAX ((size_t) 64 << 10)      /* bytes kept of stdout, and of stderr */
 #define PAWL_INTERVAL_MIN_NS INT64_C(1000000)    /* the shortest interval: 1 ms */
 #define PAWL_KILL_GRACE_NS INT64_C(5000000000)   /* from SIGTERM to SIGKILL */
+#define PAWL_TRIGGERS_MAX 32                     /* of one task */
+#define PAWL_EXPR_MAX 1024                       /* bytes of an expression */
+#define PAWL_NO_TIME INT64_MIN                   /* instead of a time: there is none */
 
 /* One finished run, immutable. Times are wall times. */
 struct pawl_result {
@@ -103,6 +106,60 @@ struct pawl_result {
     const char *error;             /* why it could not be started, or NULL */
 };
 
+/* --- When a task fires --- */
+
+/* What becomes of wall times in a gap, and in a fold (the hour that comes twice). A schedule is
+ * wild when its minutes or hours begin with a star: it follows elapsed time under every policy, so
+ * a gap leaves it out and a fold fires it in both passes. Others fire in a fold the first time. */
+enum pawl_cron_dst {
+    PAWL_CRON_RUN_AFTER,    /* as cronie: what a gap leaves out fires at its end; a gap of three
+                             * hours or more is a correction, and only skips */
+    PAWL_CRON_ONCE,         /* what a gap leaves out does not fire */
+    PAWL_CRON_TWICE,        /* as robfig/cron: the same, and in a fold everything fires twice */
+    PAWL_CRON_SHIFT,        /* what a gap leaves out fires later by the width of the gap */
+};
+
+/* When both day fields are restricted. */
+enum pawl_cron_day_match {
+    PAWL_CRON_OR,           /* either, unless one is a plain star (or the fields are joined by +) */
+    PAWL_CRON_VIXIE,        /* either, unless one begins with a star, such as every second day */
+};
+
+enum pawl_trigger_kind {
+    PAWL_BY_SPAN,          /* time_ns after submission; a cron task: again and again */
+    PAWL_BY_AT,            /* once, at a wall time */
+    PAWL_BY_CRON,          /* an expression of the grammar in docs/protocol.md */
+    PAWL_BY_CALENDAR,      /* every n days, weeks or months */
+    PAWL_NTRIGGER_KIND
+};
+
+/* One way of saying when. Spans follow elapsed time, the others the wall clock. */
+struct pawl_trigger {
+    enum pawl_trigger_kind kind;
+    int64_t time_ns;               /* SPAN */
+    int64_t time_max_ns;           /* SPAN: each is drawn between time_ns and this; 0: it is time_ns */
+    int64_t at_ns;                 /* AT: wall */
+    const char *expr;              /* CRON, CALENDAR */
+    size_t expr_len;
+    const char *timezone;          /* CRON, CALENDAR: of the expression, unless it names one itself; */
+    size_t timezone_len;           /* 0: the machine's at submission */
+    enum pawl_cron_dst dst;
+    enum pawl_cron_day_match day_match;
+};
+
+/* All of it. Wall times; PAWL_NO_TIME: none. */
+struct pawl_when {
+    const struct pawl_trigger *triggers;    /* the task fires at the times of each of them */
+    size_t ntriggers;              /* 1 to PAWL_TRIGGERS_MAX */
+    int64_t start_ns;              /* no due time before it; what intervals are counted from */
+    int64_t end_ns;                /* none after it */
+    uint64_t max_runs;             /* so many runs, and no more; 0: any number */
+    int64_t jitter_ns;             /* each fires up to so much later; 0: at once */
+    bool is_jitter_random;         /* by another amount each time, not one for each id */
+    bool runs_on_start;            /* once at submission, too */
+    bool from_completion;          /* spans are counted from the end of a run, not from its due time */
+};
+
 struct pawl;
 struct pawl_handle;
 struct pawl_store;
@@ -117,6 +174,7 @@ struct pawl_spec {
     const char *script;
     size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL */
     int keep_results;              /* 0 to PAWL_KEEP_MAX; negative: the engine's default */
+    const struct pawl_when *when;  /* NULL: after time_ns; else time_ns counts for nothing */
 };
 
 /* One state of one task. Immutable; pointers live until pawl_view_release(). */
@@ -124,7 +182,8 @@ struct pawl_view {
     const char *id;
     size_t id_len;
     enum pawl_type type;
-    int64_t time_ns;
+    int64_t time_ns;               /* of its first span; 0: it has none */
+    const struct pawl_when *when;  /* NULL: time_ns says it all */
     const char *script;
     size_t script_len;
     int keep_results;
@@ -138,14 +197,12 @@ struct pawl_view {
     uint64_t run_count;            /* runs started */
     uint64_t failure_count;        /* runs that ended in anything but success */
     uint64_t skipped_overlap;      /* due times that passed during a run */
-    uint64_t missed;               /* due times that passed while no engine ran, but one */
+    uint64_t missed;               /* due times that passed while nothing could start, but one */
     const struct pawl_result *const *results;   /* newest last */
     size_t nresults;
     uint64_t seq;                  /* order of submission, unique in this engine */
     void *private_task, *private_def, *private_results;
 };
-#define PAWL_NO_TIME INT64_MIN
-
 /* A queue link inside the objects below; the engine's. */
 struct pawl_link {
     void *entry;
