@@ -360,7 +360,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
 {
     struct pawl *engine = restorer->engine;
     struct pawl_spec spec = {record->id, record->id_len, record->type, record->time_ns,
-                             record->script, record->script_len, record->keep_results};
+                             record->script, record->script_len, record->keep_results, record->when};
     struct pawl_snapshot *first;
     struct pawl_lost_run *runs;
     struct pawl_task *task;

@@ -13,8 +13,9 @@
  *   PAWL_EFULL   there is no room for it: nothing was written
  *   PAWL_ESTORE  unknown: it may be there or not; write it again
  *
- * Times. Wall times are as they are. A due time is on the store's own scale, which runs evenly
- * over restarts and whatever happens to the wall clock; scale.c says how it is found. */
+ * Times. Wall times are as they are. A due time that follows the wall clock is one. Others are on the
+ * store's own scale, which runs evenly over restarts and whatever happens to the wall clock; scale.c
+ * says how it is found. */
 #ifndef PAWL_STORE_H
 #define PAWL_STORE_H
 
@@ -32,11 +33,14 @@ struct pawl_record {
     size_t script_len;
     int keep_results;
     int64_t created_ns;             /* wall */
+    const struct pawl_when *when;   /* NULL: after time_ns */
+    int64_t origin_ns;              /* with when: what spans are counted from, on the store's scale */
     /* What does. */
     int64_t version;
     enum pawl_status status;
     int64_t updated_ns;             /* wall */
     int64_t due_ns;                 /* the store's scale; PAWL_NO_TIME: none; INT64_MAX: never */
+    bool is_due_wall;               /* it is a wall time instead */
     int64_t previous_ns;            /* wall; PAWL_NO_TIME: none */
     uint64_t run_count, failure_count, skipped_overlap, missed;
     unsigned running;               /* runs in progress: the newest ones of run_count */
