@@ -36,7 +36,7 @@ static void
 submit(struct pawl_bench_client *client, size_t i)
 {
     char id[32];
-    struct pawl_spec spec = {id, make_id(i, id), PAWL_DELAY, 0, "true", 4, -1};
+    struct pawl_spec spec = {id, make_id(i, id), PAWL_DELAY, 0, "true", 4, -1, NULL};
     struct pawl_op op = {0};
     struct pawl_err err;
 

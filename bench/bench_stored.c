@@ -68,7 +68,7 @@ start_intervals(struct pawl *engine, struct pawl_handle *handle)
     for (int i = 0; i < NINTERVALS; i++) {
         char id[32];
         struct pawl_spec spec = {id, (size_t) snprintf(id, sizeof id, "beat-%d", i), PAWL_CRON,
-                                 (97 + 7 * i) * MS, ":", 1, 1};
+                                 (97 + 7 * i) * MS, ":", 1, 1, NULL};
         struct pawl_err err;
 
         ops[i] = (struct pawl_op) {.done = ignore_done};

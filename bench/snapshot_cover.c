@@ -22,7 +22,7 @@ struct pawl_snapshot_cover {
 struct pawl_snapshot_cover *
 pawl_snapshot_cover_new(void)
 {
-    struct pawl_spec spec = {ID, strlen(ID), PAWL_CRON, INTERVAL_NS, "true", 4, -1};
+    struct pawl_spec spec = {ID, strlen(ID), PAWL_CRON, INTERVAL_NS, "true", 4, -1, NULL};
     struct pawl_snapshot_cover *cover = calloc(1, sizeof *cover);
     struct pawl_epoch_thread *thread;
     struct pawl_snapshot *first;

@@ -288,7 +288,7 @@ static int
 submit(struct worker *worker, const char *id, size_t len, enum pawl_type type, int64_t time_ns,
        const char *script)
 {
-    struct pawl_spec spec = {id, len, type, time_ns, script, strlen(script), KEEP};
+    struct pawl_spec spec = {id, len, type, time_ns, script, strlen(script), KEEP, NULL};
     struct asked asked = {.op.done = done_cb};
     struct pawl_op *op = &asked.op;
     struct pawl_err err = {0};

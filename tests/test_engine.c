@@ -239,7 +239,7 @@ static void
 test_results_keep_the_newest_and_no_more(void **state)
 {
     struct fixture f;
-    struct pawl_spec spec = {"k", 1, PAWL_CRON, SECOND, "echo run", 8, 2};
+    struct pawl_spec spec = {"k", 1, PAWL_CRON, SECOND, "echo run", 8, 2, NULL};
     struct pawl_op op;
     struct pawl_view view;
 

@@ -90,7 +90,7 @@ give_head_start(const struct arena *arena)
 static void
 do_submit(struct side *side, int64_t time_ns)
 {
-    struct pawl_spec spec = {"id", 2, PAWL_DELAY, time_ns, ":", 1, -1};
+    struct pawl_spec spec = {"id", 2, PAWL_DELAY, time_ns, ":", 1, -1, NULL};
     struct pawl_op op = {0};
 
     side->code = pawl_submit(side->handle, &spec, &op, NULL);

@@ -46,7 +46,7 @@ tear_down(void **state)
 static struct pawl_task *
 task_new(const char *id)
 {
-    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, "x", 1, 0};
+    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, "x", 1, 0, NULL};
     struct pawl_snapshot *first;
     struct pawl_task *task = pawl_task_new(ids, &spec, 0, 0, 0, &first);
 

@@ -18,7 +18,7 @@ test_everything_comes_back_as_it_was(void **state)
     struct house house;
     struct fixture *f = &house.f;
     struct pawl_spec spec = {"k", 1, PAWL_CRON, 7 * SECOND, "echo out; echo err >&2; exit 3", 30,
-                             2};
+                             2, NULL};
     struct asked asked = {.op.done = asked_cb};
     struct pawl_stats before, after;
     struct pawl_view view;

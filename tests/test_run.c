@@ -14,7 +14,7 @@
 static struct pawl_view
 run_script(struct fixture *f, const char *id, const char *script, size_t len)
 {
-    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, script, len, -1};
+    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, script, len, -1, NULL};
     struct pawl_op op = {0};
     struct pawl_err err = {0};
 
