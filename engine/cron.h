@@ -80,7 +80,7 @@ struct pawl_cron {
     uint64_t year[4];       /* bits from PAWL_CRON_YEAR_MIN */
     uint32_t interval;      /* of DAILY, WEEKLY, MONTHLY */
     uint32_t ntimes;
-    uint32_t times[PAWL_CRON_TIMES_MAX];    /* of day, in seconds, in order */
+    uint32_t times[PAWL_CRON_TIMES_MAX];    /* of day, in seconds, in order, each once */
 };
 
 /* Parses len bytes. notes may be NULL.
@@ -101,6 +101,12 @@ pawl_cron_prev(const struct pawl_cron *cron, int64_t second);
 /* Whether second is a time. Threads: any. Blocks: no. Locks: none. */
 bool
 pawl_cron_match(const struct pawl_cron *cron, int64_t second);
+
+/* How many times there are in (after, until], as many as stepping by pawl_cron_next() finds; 0 when
+ * until is not later. Quick however many they are: microseconds for ten years, milliseconds for
+ * all; what is beyond the year 11000 is not counted. Threads: any. Blocks: no. Locks: none. */
+uint64_t
+pawl_cron_count(const struct pawl_cron *cron, int64_t after, int64_t until);
 
 /* Says in words when it fires, cut to cap bytes with a NUL; returns the length.
  * Threads: any. Blocks: no. Locks: none. */

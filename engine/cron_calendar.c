@@ -131,6 +131,19 @@ compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* In order, each once. */
+static void
+sort_times(struct pawl_cron *cron)
+{
+    uint32_t n = 0;
+
+    qsort(cron->times, cron->ntimes, sizeof *cron->times, compare_times);
+    for (uint32_t i = 0; i < cron->ntimes; i++)
+        if (n == 0 || cron->times[i] != cron->times[n - 1])
+            cron->times[n++] = cron->times[i];
+    cron->ntimes = n;
+}
+
 static int
 read_parts(struct pawl_cron_parse *parse)
 {
@@ -156,7 +169,7 @@ read_parts(struct pawl_cron_parse *parse)
         return code;
     if (parse->at < parse->end)
         return pawl_cron_refuse(parse, parse->at, "expected \",\" and another time, or the end");
-    qsort(out->times, out->ntimes, sizeof *out->times, compare_times);
+    sort_times(out);
     return 0;
 }
 

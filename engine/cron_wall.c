@@ -26,6 +26,13 @@ last_bit(uint64_t set, int upto)
     return set == 0 ? -1 : 63 - __builtin_clzll(set);
 }
 
+/* The values of a set that are less than one. */
+static uint64_t
+below(uint64_t set, int value)
+{
+    return set & ((UINT64_C(1) << value) - 1);
+}
+
 /* Bits 1 to 31: the days of a month that are one of the weekdays, given as bits from Sunday. */
 static uint32_t
 days_of_weekdays(unsigned weekdays, unsigned first)
@@ -275,4 +282,80 @@ pawl_cron_prev_wall(const struct pawl_cron *cron, int64_t wall, int64_t limit)
         if (pawl_calendar_day(year, 1, 1) < first)
             return NEVER;
     }
+}
+
+/* How many times of day are earlier than tod, which may be the end of the day. */
+static uint64_t
+count_of_day(const struct pawl_cron *cron, int tod)
+{
+    uint64_t n = 0;
+
+    if (cron->kind != PAWL_CRON_FIELDS) {
+        while (n < cron->ntimes && (int) cron->times[n] < tod)
+            n++;
+        return n;
+    }
+    int hour = tod / 3600, minute = tod / 60 % 60, second = tod % 60;
+
+    n = (uint64_t) __builtin_popcountll(below(cron->hour, hour));
+    n = n * (uint64_t) __builtin_popcountll(cron->minute);
+    if (cron->hour >> hour & 1)
+        n += (uint64_t) __builtin_popcountll(below(cron->minute, minute));
+    n *= (uint64_t) __builtin_popcountll(cron->second);
+    if ((cron->hour >> hour & 1) && (cron->minute >> minute & 1))
+        n += (uint64_t) __builtin_popcountll(below(cron->second, second));
+    return n;
+}
+
+/* How many days the schedule means from day to last_day; *out_has_day and *out_has_last say whether
+ * these are two of them. */
+static uint64_t
+count_days(const struct pawl_cron *cron, int64_t day, int64_t last_day, bool *out_has_day,
+           bool *out_has_last)
+{
+    struct pawl_date date = pawl_calendar_date(day);
+    uint64_t n = 0;
+
+    *out_has_day = *out_has_last = false;
+    for (int64_t year = date.year; ; year++, date.month = 1) {
+        int month = has_year(cron, year) ? next_bit(cron->month, date.month) : -1;
+
+        for (; month >= 0; month = next_bit(cron->month, (unsigned) month + 1)) {
+            int64_t before = pawl_calendar_day(year, (unsigned) month, 1) - 1;
+            uint32_t days;
+
+            if (before >= last_day)
+                return n;
+            days = days_of_month(cron, year, (unsigned) month, before + 1);
+            if (day > before)
+                days = days >> (day - before) << (day - before);
+            if (last_day - before < 31)
+                days &= (2u << (last_day - before)) - 1;
+            if (day > before)
+                *out_has_day = days >> (day - before) & 1;
+            if (last_day - before <= 31)
+                *out_has_last = days >> (last_day - before) & 1;
+            n += (uint64_t) __builtin_popcount(days);
+        }
+        if (pawl_calendar_day(year + 1, 1, 1) > last_day)
+            return n;
+    }
+}
+
+uint64_t
+pawl_cron_count_wall(const struct pawl_cron *cron, int64_t wall, int64_t limit)
+{
+    int64_t day = pawl_calendar_floor(wall, PAWL_DAY_S);
+    int64_t last_day = pawl_calendar_floor(limit, PAWL_DAY_S);
+    uint64_t of_day = count_of_day(cron, PAWL_DAY_S), n;
+    bool has_day, has_last;
+
+    if (limit < wall)
+        return 0;
+    n = of_day * count_days(cron, day, last_day, &has_day, &has_last);
+    if (has_day)
+        n -= count_of_day(cron, (int) (wall - day * PAWL_DAY_S));
+    if (has_last)
+        n -= of_day - count_of_day(cron, (int) (limit - last_day * PAWL_DAY_S) + 1);
+    return n;
 }

@@ -35,6 +35,8 @@ ask(const struct pawl_cron *cron)
     if (prev != PAWL_CRON_NEVER && next != PAWL_CRON_NEVER && next - prev < HORIZON_S) {
         check(pawl_cron_next(cron, prev) == next);
         check(pawl_cron_prev(cron, next) == prev);
+        check(pawl_cron_count(cron, prev, next) == 1);
+        check(pawl_cron_count(cron, prev - 1, next - 1) == 1);
     }
 }
 

@@ -202,6 +202,7 @@ static const struct {
     {"5 * * * 1 1", "at second 5 of every minute on Monday in January, UTC"},
     {"@every 90s", "every 1m30s"}, {"@reboot", "at each start of the daemon"},
     {"daily 2 at 17:30,09:00", "every 2 days at 09:00 and 17:30, UTC"},
+    {"daily 1 at 09:00,08:00,9:00", "every day at 08:00 and 09:00, UTC"},
     {"weekly 1 on mon,thu at 08:00", "every week on Monday and Thursday at 08:00, UTC"},
     {"monthly 3 on 1,-1 at 00:00",
         "every 3 months on day 1 and the last day of the month at 00:00, UTC"},
