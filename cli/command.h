@@ -75,6 +75,7 @@ int pawl_cmd_delete(struct pawl_cli *cli);
 int pawl_cmd_runs(struct pawl_cli *cli);
 int pawl_cmd_logs(struct pawl_cli *cli);
 int pawl_cmd_next(struct pawl_cli *cli);
+int pawl_cmd_import(struct pawl_cli *cli);
 int pawl_cmd_backup(struct pawl_cli *cli);
 int pawl_cmd_help(struct pawl_cli *cli);
 int pawl_cmd_version(struct pawl_cli *cli);
@@ -85,6 +86,7 @@ extern const struct pawl_flag pawl_cmd_delete_flags[];
 extern const struct pawl_flag pawl_cmd_runs_flags[];
 extern const struct pawl_flag pawl_cmd_logs_flags[];
 extern const struct pawl_flag pawl_cmd_next_flags[];
+extern const struct pawl_flag pawl_cmd_import_flags[];
 extern const struct pawl_flag pawl_cmd_backup_flags[];
 
 #endif

@@ -129,6 +129,18 @@ static const struct pawl_command commands[] = {
         .most = 1,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
+    {.name = "import",
+        .run = pawl_cmd_import,
+        .summary = "submit a task for each entry of a crontab",
+        .usage = "crontab FILE|- [-dry-run]",
+        .examples = "  crontab -l | pawl import crontab - -dry-run\n"
+                    "  pawl import crontab /etc/cron.d/certbot\n"
+                    "  pawl import crontab my.crontab -dry-run -o ndjson > tasks.ndjson\n",
+        .flags = pawl_cmd_import_flags,
+        .least = 0,
+        .most = 2,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
     {.name = "backup",
         .run = pawl_cmd_backup,
         .summary = "write a consistent copy of the daemon's store",
@@ -219,7 +231,8 @@ check_words(const struct pawl_cli *cli)
         if (!*cli->words[i])
             return fail_usage(cli, cli->command->run == pawl_cmd_next
                                        ? "an expression has at least one character"
-                                   : cli->command->run == pawl_cmd_backup
+                                   : cli->command->run == pawl_cmd_backup ||
+                                           cli->command->run == pawl_cmd_import
                                        ? "a FILE has at least one character"
                                        : "an ID has at least one character");
     if (cli->nwords >= cli->command->least && cli->nwords <= cli->command->most)
