@@ -36,15 +36,22 @@ void
 pawl_json_reader_free(struct pawl_json_reader *reader);
 
 /* Reads one document of len bytes at text, where cap >= len + PAWL_JSON_PADDING bytes
- * can be read. Neither the text nor what follows is changed, whatever it is. Strings in out_spec live until the
- * next read or trim with this reader and end with a NUL of their own; id and script
- * may hold NULs, which the engine refuses. On failure out_problem says what to answer:
- * 400, or 503 when out of memory.
+ * can be read. Neither the text nor what follows is changed, whatever it is. Strings in
+ * out_spec, and out_spec->when, live until the next read or trim with this reader. The
+ * strings end with a NUL of their own, and may hold NULs, which the engine refuses. On failure
+ * out_problem says what to answer: 400, or 503 when out of memory.
  * Threads: the reader's. Blocks: no. Locks: none. Owns: borrows text for the call.
  * Errors: PAWL_EINVAL, PAWL_ENOMEM. */
 int
 pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
                     struct pawl_spec *out_spec, struct pawl_problem *out_problem);
+
+/* After the engine refused the spec of the last read for what says when: adds to problem
+ * where in which expression it is wrong. Costs a parse of each expression.
+ * Threads: the reader's. Blocks: no. Owns: problem->field lives until the next read. */
+void
+pawl_json_locate_refusal(struct pawl_json_reader *reader, const struct pawl_spec *spec,
+                         struct pawl_problem *problem);
 
 /* Gives the id of the last document, also of a refused one as long as it was
  * well-formed; NULL when it had none that is a string. Lives as the strings above. For

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../engine/utf8.h"
+#include "../engine/zone.h"
 #include "timefmt.h"
 
 #define NUMBER_MAX 20           /* characters of any 64-bit number */
@@ -269,6 +270,19 @@ put_state(char *at, const struct pawl_view *view)
     return put(at, ",\"results\":[");
 }
 
+/* Its name needs no escape; there is room. */
+static char *
+put_local_zone(char *at)
+{
+    const char *name = pawl_zone_name(pawl_zone_local());
+    size_t len = strlen(name);
+
+    *at++ = '"';
+    memcpy(at, name, len);
+    at[len] = '"';
+    return at + len + 1;
+}
+
 void
 pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
 {
@@ -281,8 +295,15 @@ pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
         return;
     at = put(put(at, ",\"taskType\":\""), pawl_type_name(view->type));
     at = put_int(put(at, "\",\"time\":"), view->time_ns);
-    at = put(at, ",\"script\":");
-    buffer->len = (size_t) (at - buffer->data);
+    at = put(at, ",\"timezone\":");
+    if (view->when == NULL) {
+        at = put(put_local_zone(at), ",\"script\":");
+        buffer->len = (size_t) (at - buffer->data);
+    } else {
+        buffer->len = (size_t) (at - buffer->data);
+        pawl_json_write_when(buffer, view);
+        pawl_buffer_append_str(buffer, ",\"script\":");
+    }
     pawl_json_write_string(buffer, view->script, view->script_len);
 
     at = pawl_buffer_reserve(buffer, HEAD_FIXED);

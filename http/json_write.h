@@ -32,6 +32,11 @@ pawl_json_write_result(struct pawl_buffer *buffer, const struct pawl_result *res
 void
 pawl_json_write_tail(struct pawl_buffer *buffer);
 
+/* What stands behind `"timezone":` in the document of a task with view->when: the zone,
+ * and all that says when, as a submit takes it. */
+void
+pawl_json_write_when(struct pawl_buffer *buffer, const struct pawl_view *view);
+
 /* A string with its quotes, escaped as RFC 8259 asks and no further. */
 void
 pawl_json_write_string(struct pawl_buffer *buffer, const char *text, size_t len);

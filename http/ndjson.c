@@ -187,6 +187,8 @@ take_line(struct pawl_request *request)
         code = submit(request, &spec, &err);
         if (code < 0)
             pawl_problem_from_err(&problem, &err);
+        if (code == PAWL_EINVAL)
+            pawl_json_locate_refusal(reader, &spec, &problem);
     }
     if (code == PAWL_OK) {
         stream->accepted++;

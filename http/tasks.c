@@ -77,6 +77,17 @@ begin_op(struct pawl_request *request)
     request->op.has_view = false;
 }
 
+static void
+refuse_spec(struct pawl_request *request, const struct pawl_spec *spec,
+            const struct pawl_err *err)
+{
+    struct pawl_problem problem;
+
+    pawl_problem_from_err(&problem, err);
+    pawl_json_locate_refusal(request->http->reader, spec, &problem);
+    pawl_request_refuse(request, &problem);
+}
+
 void
 pawl_tasks_submit(struct pawl_request *request)
 {
@@ -84,6 +95,7 @@ pawl_tasks_submit(struct pawl_request *request)
     struct pawl_problem problem;
     struct pawl_spec spec;
     struct pawl_err err;
+    int code;
 
     if (pawl_buffer_reserve(body, PAWL_JSON_PADDING) == NULL) {
         pawl_request_fail(request, 503, NULL, "out of memory for the body");
@@ -92,8 +104,11 @@ pawl_tasks_submit(struct pawl_request *request)
     if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap,
             &spec, &problem) == PAWL_OK) {
         begin_op(request);
-        answer_call(
-            request, pawl_submit(request->http->handle, &spec, &request->op, &err), &err);
+        code = pawl_submit(request->http->handle, &spec, &request->op, &err);
+        if (code == PAWL_EINVAL)
+            refuse_spec(request, &spec, &err);
+        else
+            answer_call(request, code, &err);
     } else {
         pawl_request_refuse(request, &problem);
     }

@@ -24,7 +24,7 @@ static int
 set_up(void **state)
 {
     (void) state;
-    setenv("TZ", "UTC0", 1);
+    setenv("TZ", "UTC", 1);
     tzset();
     pawl_buffer_init(&buffer);
     return 0;
@@ -148,7 +148,8 @@ static const char FINE[] =
     "\"startedAt\":\"1970-01-01T00:00:05.000000000+00:00\",\"durationNs\":1000000000,"
     "\"attempt\":1,\"run\":4,\"truncated\":false}";
 static const char HEAD[] =
-    "{\"id\":\"a/b\",\"taskType\":\"cron\",\"time\":1000000000,\"script\":\"echo "
+    "{\"id\":\"a/b\",\"taskType\":\"cron\",\"time\":1000000000,"
+    "\"timezone\":\"UTC\",\"script\":\"echo "
     "\\\"hi\\\"\","
     "\"keepResults\":10,\"status\":3,\"state\":\"WaitForNextExecution\",\"version\":8,"
     "\"lastStatusUpdated\":\"1970-01-01T00:00:06.000000000+00:00\","
