@@ -1,8 +1,8 @@
 /* store_check.c: pawl_store_check(): verifies an embedded store that nobody uses.
  *
  * SQLite verifies its pages and indices, then we verify that each row is what it should be, that
- * states and results belong to tasks, and that the sums are right. Every finding is a line; what
- * cannot be read is one, too, and the rest is verified all the same. */
+ * schedules, states and results belong to tasks, and that the sums are right. Every finding is a
+ * line; what cannot be read is one, too, and the rest is verified all the same. */
 #include "err.h"
 #include "store_db.h"
 #include "store_dir.h"
@@ -23,6 +23,8 @@ struct check {
     void (*say)(void *ctx, const char *line);
     void *ctx;
     unsigned findings;
+    sqlite3_stmt *schedule, *triggers;      /* of one task */
+    struct pawl_row_when when;
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -53,14 +55,14 @@ find(struct check *check, const char *format, ...)
 /* Calls visit for each row of a query; it says what is wrong with the row, or NULL. */
 static void
 each_row(struct check *check, const char *what, const char *query,
-         const char *(*visit)(sqlite3_stmt *row))
+         const char *(*visit)(struct check *check, sqlite3_stmt *row))
 {
     sqlite3_stmt *row = NULL;
     unsigned wrong = 0;
     int rc = sqlite3_prepare_v2(check->db, query, -1, &row, NULL);
 
     while (rc == SQLITE_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
-        const char *fault = visit(row);
+        const char *fault = visit(check, row);
 
         if (fault && ++wrong <= FINDINGS_MAX)
             find(check, "%s %s: %s", what, (const char *) sqlite3_column_text(row, 0), fault);
@@ -74,55 +76,121 @@ each_row(struct check *check, const char *what, const char *query,
 }
 
 static const char *
-visit_page(sqlite3_stmt *row)
+visit_page(struct check *check, sqlite3_stmt *row)
 {
     const char *text = (const char *) sqlite3_column_text(row, 0);
 
+    (void) check;
     return text && strcmp(text, "ok") == 0 ? NULL : "found by SQLite";
 }
 
+/* Puts check->when together. */
 static const char *
-visit_task(sqlite3_stmt *row)
+read_when(struct check *check, int64_t seq)
+{
+    const char *fault = "its schedule cannot be read";
+    int rc = SQLITE_OK;
+
+    sqlite3_bind_int64(check->schedule, 1, seq);
+    sqlite3_bind_int64(check->triggers, 1, seq);
+    if (sqlite3_step(check->schedule) == SQLITE_ROW)
+        fault = pawl_row_schedule(check->schedule, &check->when);
+    while (!fault && (rc = sqlite3_step(check->triggers)) == SQLITE_ROW)
+        fault = pawl_row_trigger(check->triggers, &check->when);
+    if (!fault && rc != SQLITE_DONE)
+        fault = "its triggers cannot be read";
+    sqlite3_reset(check->schedule);
+    sqlite3_reset(check->triggers);
+    return fault;
+}
+
+/* The column behind the task's own says whether it has a schedule. */
+static const char *
+visit_task(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_record record;
+    bool has_schedule = sqlite3_column_int(row, sqlite3_column_count(row) - 1) != 0;
+    const char *fault = has_schedule ? read_when(check, sqlite3_column_int64(row, 0)) : NULL;
 
-    return pawl_row_task(row, &record);
+    return fault ? fault : pawl_row_task(row, has_schedule ? &check->when : NULL, &record);
 }
 
 static const char *
-visit_state(sqlite3_stmt *row)
+visit_state(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_record record = {.seq = 0};
     const char *fault = pawl_row_state(row, &record);
 
+    (void) check;
     if (fault)
         return fault;
     return record.failure_count > record.run_count ? "more runs failed than were started" : NULL;
 }
 
 static const char *
-visit_result(sqlite3_stmt *row)
+visit_result(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_result result;
 
+    (void) check;
     return pawl_row_result(row, &result);
 }
 
 /* A row of a query that finds what should not be: its second column says what is wrong. */
 static const char *
-visit_fault(sqlite3_stmt *row)
+visit_fault(struct check *check, sqlite3_stmt *row)
 {
+    (void) check;
     return (const char *) sqlite3_column_text(row, 1);
+}
+
+static void
+check_tasks(struct check *check)
+{
+    int rc = sqlite3_prepare_v2(check->db,
+                                "SELECT " PAWL_SCHEDULE_COLUMNS " FROM schedule WHERE seq = ?", -1,
+                                &check->schedule, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(check->db,
+                                "SELECT " PAWL_TRIGGER_COLUMNS " FROM due_by WHERE seq = ?"
+                                " ORDER BY n", -1, &check->triggers, NULL);
+    if (rc == SQLITE_OK)
+        each_row(check, "task",
+                 "SELECT " PAWL_TASK_COLUMNS ", seq IN (SELECT seq FROM schedule)"
+                 " FROM task ORDER BY seq", visit_task);
+    else
+        find(check, "schedule: reading stopped: %s", sqlite3_errmsg(check->db));
+    sqlite3_finalize(check->schedule);
+    sqlite3_finalize(check->triggers);
 }
 
 static void
 check_rows(struct check *check)
 {
-    each_row(check, "task", "SELECT " PAWL_TASK_COLUMNS " FROM task ORDER BY seq", visit_task);
+    check_tasks(check);
     each_row(check, "state of task", "SELECT " PAWL_STATE_COLUMNS " FROM state ORDER BY seq",
              visit_state);
     each_row(check, "result of task", "SELECT " PAWL_RESULT_COLUMNS " FROM result ORDER BY n",
              visit_result);
+}
+
+/* Rows of schedules that no task leads to. */
+static void
+check_schedules(struct check *check)
+{
+    each_row(check, "schedule of task",
+             "SELECT seq, 'there is no such task' FROM schedule"
+             " WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = schedule.seq)", visit_fault);
+    each_row(check, "trigger of task",
+             "SELECT DISTINCT seq, 'there is no such schedule' FROM due_by"
+             " WHERE NOT EXISTS (SELECT 1 FROM schedule WHERE schedule.seq = due_by.seq)",
+             visit_fault);
+    each_row(check, "state of task",
+             "SELECT seq, 'its due time is a wall time, but it has no schedule' FROM state"
+             " WHERE is_due_wall"
+             " AND NOT EXISTS (SELECT 1 FROM schedule WHERE schedule.seq = state.seq)",
+             visit_fault);
 }
 
 static void
@@ -167,37 +235,56 @@ say_size(struct check *check, int format)
 }
 
 static int
+refuse(const struct check *check, struct pawl_err *err)
+{
+    return pawl_err_set(err, PAWL_EDAMAGED, NULL,
+                        "the store in %s is not sound (%u findings): put a backup made by "
+                        "`pawl backup` in the place of %s",
+                        check->dir, check->findings, PAWL_STORE_FILE);
+}
+
+static void
+check_pages(struct check *check)
+{
+    each_row(check, "pages", "PRAGMA integrity_check(100)", visit_page);
+}
+
+/* What is none of our files, though it is sound, keeps the reason that it was refused for. */
+static int
+check_unknown(struct check *check, int code, struct pawl_err *err)
+{
+    if (code != PAWL_EDAMAGED)
+        return code;
+    find(check, "%s/%s cannot be read as a store of this pawld", check->dir, PAWL_STORE_FILE);
+    check_pages(check);
+    return check->findings > 1 ? refuse(check, err) : code;
+}
+
+static int
 check_file(struct check *check, struct pawl_err *err)
 {
     int format, code = pawl_store_schema_verify(check->db, check->dir, &format, err);
 
-    if (code != PAWL_OK) {
-        if (code == PAWL_EDAMAGED)
-            find(check, "%s/%s cannot be read as a store of this pawld", check->dir,
-                 PAWL_STORE_FILE);
-        return code;
-    }
+    if (code != PAWL_OK)
+        return check_unknown(check, code, err);
     if (format == 0) {
         say(check, "the store is sound: it is empty");
         return PAWL_OK;
     }
     say_size(check, format);
-    each_row(check, "pages", "PRAGMA integrity_check(100)", visit_page);
-    if (format < pawl_store_format)
+    check_pages(check);
+    if (format < pawl_store_format) {
         say(check, "format %d is older than this pawld's, %d: it is brought up to date when pawld "
             "opens it, and was not verified row by row", format, pawl_store_format);
-    else {
+    } else {
         check_rows(check);
         check_relations(check);
+        check_schedules(check);
     }
-    if (check->findings == 0) {
-        say(check, "the store is sound");
-        return PAWL_OK;
-    }
-    return pawl_err_set(err, PAWL_EDAMAGED, NULL,
-                        "the store in %s is not sound (%u findings): put a backup made by "
-                        "`pawl backup` in the place of %s",
-                        check->dir, check->findings, PAWL_STORE_FILE);
+    if (check->findings > 0)
+        return refuse(check, err);
+    say(check, "the store is sound");
+    return PAWL_OK;
 }
 
 int

@@ -37,20 +37,27 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_ID_OF] = "SELECT id FROM task WHERE seq = ?",
     [PAWL_SQL_STATE] =
         "INSERT INTO state (" PAWL_STATE_COLUMNS ")"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
         " WHERE EXISTS (SELECT 1 FROM task WHERE seq = ?1)"
         " ON CONFLICT (seq) DO UPDATE SET version = excluded.version, status = excluded.status,"
         " updated_ns = excluded.updated_ns, due_ns = excluded.due_ns,"
         " previous_ns = excluded.previous_ns, run_count = excluded.run_count,"
         " failure_count = excluded.failure_count, skipped_overlap = excluded.skipped_overlap,"
-        " missed = excluded.missed, running = excluded.running"
+        " missed = excluded.missed, running = excluded.running,"
+        " is_due_wall = excluded.is_due_wall"
         " WHERE excluded.version >= state.version",
+    [PAWL_SQL_SCHEDULE] = "INSERT OR IGNORE INTO schedule (" PAWL_SCHEDULE_COLUMNS ")"
+                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [PAWL_SQL_TRIGGER] = "INSERT OR IGNORE INTO due_by (" PAWL_TRIGGER_COLUMNS ")"
+                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_RESULT] = "INSERT OR IGNORE INTO result (" PAWL_RESULT_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_DROP_BELOW] = "DELETE FROM result WHERE seq = ? AND run < ? RETURNING bytes",
     [PAWL_SQL_GONE_TASK] = "DELETE FROM task WHERE seq = ?",
     [PAWL_SQL_GONE_STATE] = "DELETE FROM state WHERE seq = ?",
     [PAWL_SQL_GONE_RESULTS] = "DELETE FROM result WHERE seq = ? RETURNING bytes",
+    [PAWL_SQL_GONE_SCHEDULE] = "DELETE FROM schedule WHERE seq = ?",
+    [PAWL_SQL_GONE_TRIGGERS] = "DELETE FROM due_by WHERE seq = ?",
     [PAWL_SQL_SCALE] = "UPDATE meta SET boot = ?, anchor_ns = ?, offset_ns = ?, noted_ns = ?,"
                        " newest_seq = ?",
     [PAWL_SQL_HISTORY] = "UPDATE meta SET history_bytes = ?",
@@ -228,6 +235,21 @@ write_state_row(struct pawl_sqlite *store, struct pawl_write *write)
 }
 
 static int
+write_schedule(struct pawl_sqlite *store, const struct pawl_record *record)
+{
+    int rc = pawl_row_bind_schedule(store->statements[PAWL_SQL_SCHEDULE], record);
+
+    if (rc == SQLITE_OK)
+        rc = pawl_sqlite_run(store, PAWL_SQL_SCHEDULE);
+    for (size_t n = 0; n < record->when->ntriggers && rc == SQLITE_OK; n++) {
+        rc = pawl_row_bind_trigger(store->statements[PAWL_SQL_TRIGGER], record, n);
+        if (rc == SQLITE_OK)
+            rc = pawl_sqlite_run(store, PAWL_SQL_TRIGGER);
+    }
+    return rc;
+}
+
+static int
 write_new(struct pawl_sqlite *store, struct pawl_write *write)
 {
     int rc = pawl_row_bind_task(store->statements[PAWL_SQL_NEW], &write->record);
@@ -236,6 +258,8 @@ write_new(struct pawl_sqlite *store, struct pawl_write *write)
         rc = pawl_sqlite_run(store, PAWL_SQL_NEW);
     if (rc == SQLITE_OK && sqlite3_changes(store->db) == 0)
         rc = compare_id(store, &write->record, &write->code);
+    if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.when)
+        rc = write_schedule(store, &write->record);
     if (rc == SQLITE_OK && write->code == PAWL_OK && !pawl_row_is_new(&write->record))
         rc = write_state_row(store, write);
     return rc;
@@ -275,6 +299,19 @@ write_state(struct pawl_sqlite *store, struct pawl_write *write)
 }
 
 static int
+remove_schedule(struct pawl_sqlite *store, int64_t seq)
+{
+    int rc;
+
+    sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_SCHEDULE], 1, seq);
+    rc = pawl_sqlite_run(store, PAWL_SQL_GONE_SCHEDULE);
+    if (rc != SQLITE_OK || sqlite3_changes(store->db) == 0)
+        return rc;
+    sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_TRIGGERS], 1, seq);
+    return pawl_sqlite_run(store, PAWL_SQL_GONE_TRIGGERS);
+}
+
+static int
 write_gone(struct pawl_sqlite *store, struct pawl_write *write)
 {
     int64_t seq = (int64_t) write->record.seq;
@@ -290,6 +327,8 @@ write_gone(struct pawl_sqlite *store, struct pawl_write *write)
         rc = pawl_sqlite_run(store, PAWL_SQL_GONE_STATE);
     if (rc == SQLITE_OK)
         rc = run_removal(store, PAWL_SQL_GONE_RESULTS);
+    if (rc == SQLITE_OK)
+        rc = remove_schedule(store, seq);
     return rc;
 }
 

@@ -1,8 +1,10 @@
 /* store_load.c: reading all tasks of the embedded store at the start.
  *
- * Each call has a connection of its own, so several threads read disjoint ranges at once. Three
- * statements walk their tables side by side, each by seq: a task, its state if there is one, its
- * results if there are any. Every row is verified. */
+ * Each call has a connection of its own, so several threads read disjoint ranges at once. Five
+ * statements walk their tables side by side, each by seq: a task, its schedule and triggers if it
+ * has any, its state if there is one, its results if there are any. Every row is verified.
+ *
+ * A range of due times is compared with what the row says, on whichever of the two scales. */
 #include "store_sqlite.h"
 
 #include "err.h"
@@ -30,7 +32,8 @@ struct loader {
     const char *dir;
     sqlite3 *db;
     struct pawl_err *err;
-    struct walk tasks, states, results;
+    struct walk tasks, schedules, triggers, states, results;
+    struct pawl_row_when *when;     /* NULL: no task had a schedule yet */
     struct shelf shelf;
 };
 
@@ -176,14 +179,55 @@ collect_results(struct loader *loader, uint64_t seq)
     return code;
 }
 
+/* Puts the schedule of a task together, which began with the row that the walk stands at. */
+static int
+collect_triggers(struct loader *loader, uint64_t seq)
+{
+    const char *wrong;
+    int code = PAWL_OK;
+
+    if (!loader->when && !(loader->when = malloc(sizeof *loader->when)))
+        return pawl_err_set(loader->err, PAWL_ENOMEM, NULL, "out of memory");
+    wrong = pawl_row_schedule(loader->schedules.statement, loader->when);
+    if (wrong)
+        return fail_row(loader, &loader->schedules, seq, wrong);
+    while (code == PAWL_OK && loader->triggers.seq == seq) {
+        wrong = pawl_row_trigger(loader->triggers.statement, loader->when);
+        if (wrong)
+            return fail_row(loader, &loader->triggers, seq, wrong);
+        code = advance(loader, &loader->triggers);
+    }
+    return code;
+}
+
+/* *out: NULL if the task has no schedule. */
+static int
+collect_when(struct loader *loader, uint64_t seq, const struct pawl_row_when **out)
+{
+    int code = seek(loader, &loader->schedules, seq);
+
+    if (code == PAWL_OK)
+        code = seek(loader, &loader->triggers, seq);
+    if (code == PAWL_OK && loader->schedules.seq == seq)
+        code = collect_triggers(loader, seq);
+    else if (code == PAWL_OK && loader->triggers.seq == seq)
+        code = fail_row(loader, &loader->triggers, seq, "it has a trigger, but no schedule");
+    *out = loader->schedules.seq == seq ? loader->when : NULL;
+    return code;
+}
+
 static int
 load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *visit, void *ctx)
 {
     struct pawl_record record;
-    const char *wrong = pawl_row_task(loader->tasks.statement, &record);
+    const struct pawl_row_when *when;
+    const char *wrong;
     uint64_t seq = loader->tasks.seq;
-    int code = PAWL_OK;
+    int code = collect_when(loader, seq, &when);
 
+    if (code != PAWL_OK)
+        return code;
+    wrong = pawl_row_task(loader->tasks.statement, when, &record);
     if (wrong)
         return fail_row(loader, &loader->tasks, seq, wrong);
     code = seek(loader, &loader->states, seq);
@@ -205,6 +249,10 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
 {
     static const char tasks[] = "SELECT " PAWL_TASK_COLUMNS
                                 " FROM task WHERE seq BETWEEN ? AND ? ORDER BY seq";
+    static const char schedules[] = "SELECT " PAWL_SCHEDULE_COLUMNS
+                                    " FROM schedule WHERE seq BETWEEN ? AND ? ORDER BY seq";
+    static const char triggers[] = "SELECT " PAWL_TRIGGER_COLUMNS
+                                   " FROM due_by WHERE seq BETWEEN ? AND ? ORDER BY seq, n";
     static const char states[] = "SELECT " PAWL_STATE_COLUMNS
                                  " FROM state WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char results[] = "SELECT " PAWL_RESULT_COLUMNS
@@ -214,10 +262,14 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
 
     if (range->seq_from > INT64_MAX)
         return PAWL_OK;
-    code = pawl_store_db_run(loader->db, "BEGIN");      /* the three see one state */
+    code = pawl_store_db_run(loader->db, "BEGIN");      /* they all see one state */
     if (code != SQLITE_OK)
         return fail_sql(loader, code);
     code = begin_walk(loader, &loader->tasks, "task", tasks, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->schedules, "schedule", schedules, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->triggers, "due_by", triggers, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->states, "state", states, range);
     if (code == PAWL_OK)
@@ -241,9 +293,12 @@ pawl_sqlite_load(struct pawl_store *base, const struct pawl_range *range, pawl_l
         return code;
     code = load_all(&loader, range, visit, ctx);
     sqlite3_finalize(loader.tasks.statement);
+    sqlite3_finalize(loader.schedules.statement);
+    sqlite3_finalize(loader.triggers.statement);
     sqlite3_finalize(loader.states.statement);
     sqlite3_finalize(loader.results.statement);
     sqlite3_close_v2(loader.db);
+    free(loader.when);
     free(loader.shelf.results);
     free(loader.shelf.text);
     return code;

@@ -17,7 +17,19 @@ enum { TASK_SEQ, TASK_ID, TASK_TYPE, TASK_TIME, TASK_KEEP, TASK_CREATED, TASK_DU
 
 enum {
     STATE_SEQ, STATE_VERSION, STATE_STATUS, STATE_UPDATED, STATE_DUE, STATE_PREVIOUS,
-    STATE_RUN_COUNT, STATE_FAILURE_COUNT, STATE_SKIPPED, STATE_MISSED, STATE_RUNNING
+    STATE_RUN_COUNT, STATE_FAILURE_COUNT, STATE_SKIPPED, STATE_MISSED, STATE_RUNNING,
+    STATE_IS_DUE_WALL
+};
+
+enum {
+    SCHEDULE_SEQ, SCHEDULE_START, SCHEDULE_END, SCHEDULE_MAX_RUNS, SCHEDULE_JITTER,
+    SCHEDULE_IS_RANDOM, SCHEDULE_RUNS_ON_START, SCHEDULE_FROM_COMPLETION, SCHEDULE_ORIGIN,
+    SCHEDULE_IS_DUE_WALL
+};
+
+enum {
+    TRIGGER_SEQ, TRIGGER_N, TRIGGER_KIND, TRIGGER_TIME, TRIGGER_TIME_MAX, TRIGGER_AT, TRIGGER_EXPR,
+    TRIGGER_TIMEZONE, TRIGGER_DST, TRIGGER_DAY_MATCH
 };
 
 enum {
@@ -96,6 +108,47 @@ pawl_row_bind_state(sqlite3_stmt *statement, const struct pawl_record *record)
     bind_count(&binder, STATE_SKIPPED, record->skipped_overlap);
     bind_count(&binder, STATE_MISSED, record->missed);
     bind_number(&binder, STATE_RUNNING, record->running);
+    bind_number(&binder, STATE_IS_DUE_WALL, record->is_due_wall);
+    return binder.rc;
+}
+
+int
+pawl_row_bind_schedule(sqlite3_stmt *statement, const struct pawl_record *record)
+{
+    struct binder binder = {statement, SQLITE_OK};
+    const struct pawl_when *when = record->when;
+
+    bind_count(&binder, SCHEDULE_SEQ, record->seq);
+    bind_time(&binder, SCHEDULE_START, when->start_ns);
+    bind_time(&binder, SCHEDULE_END, when->end_ns);
+    bind_count(&binder, SCHEDULE_MAX_RUNS, when->max_runs);
+    bind_number(&binder, SCHEDULE_JITTER, when->jitter_ns);
+    bind_number(&binder, SCHEDULE_IS_RANDOM, when->is_jitter_random);
+    bind_number(&binder, SCHEDULE_RUNS_ON_START, when->runs_on_start);
+    bind_number(&binder, SCHEDULE_FROM_COMPLETION, when->from_completion);
+    bind_number(&binder, SCHEDULE_ORIGIN, record->origin_ns);
+    bind_number(&binder, SCHEDULE_IS_DUE_WALL, record->is_due_wall);
+    return binder.rc;
+}
+
+int
+pawl_row_bind_trigger(sqlite3_stmt *statement, const struct pawl_record *record, size_t n)
+{
+    struct binder binder = {statement, SQLITE_OK};
+    const struct pawl_trigger *trigger = &record->when->triggers[n];
+    bool has_text = trigger->kind == PAWL_BY_CRON || trigger->kind == PAWL_BY_CALENDAR;
+
+    bind_count(&binder, TRIGGER_SEQ, record->seq);
+    bind_count(&binder, TRIGGER_N, n);
+    bind_number(&binder, TRIGGER_KIND, trigger->kind);
+    bind_number(&binder, TRIGGER_TIME, trigger->time_ns);
+    bind_number(&binder, TRIGGER_TIME_MAX, trigger->time_max_ns);
+    bind_number(&binder, TRIGGER_AT, trigger->at_ns);
+    bind_text(&binder, TRIGGER_EXPR, trigger->expr, has_text ? trigger->expr_len : 0);
+    bind_text(&binder, TRIGGER_TIMEZONE, trigger->timezone,
+              has_text ? trigger->timezone_len : 0);
+    bind_number(&binder, TRIGGER_DST, trigger->dst);
+    bind_number(&binder, TRIGGER_DAY_MATCH, trigger->day_match);
     return binder.rc;
 }
 
@@ -184,11 +237,111 @@ read_text(struct reader *reader, int column, size_t *out_len)
     return "";
 }
 
+static bool
+read_bool(struct reader *reader, int column)
+{
+    return read_number(reader, column, 0, 1) == 1;
+}
+
 const char *
-pawl_row_task(sqlite3_stmt *row, struct pawl_record *record)
+pawl_row_schedule(sqlite3_stmt *row, struct pawl_row_when *when)
 {
     struct reader reader = {row, false};
-    struct pawl_err err;
+
+    read_number(&reader, SCHEDULE_SEQ, 1, INT64_MAX);
+    when->text_len = 0;
+    when->when = (struct pawl_when){
+        .triggers = when->triggers,
+        .start_ns = read_time(&reader, SCHEDULE_START),
+        .end_ns = read_time(&reader, SCHEDULE_END),
+        .max_runs = read_count(&reader, SCHEDULE_MAX_RUNS),
+        .jitter_ns = read_number(&reader, SCHEDULE_JITTER, 0, INT64_MAX),
+        .is_jitter_random = read_bool(&reader, SCHEDULE_IS_RANDOM),
+        .runs_on_start = read_bool(&reader, SCHEDULE_RUNS_ON_START),
+        .from_completion = read_bool(&reader, SCHEDULE_FROM_COMPLETION),
+    };
+    when->origin_ns = read_number(&reader, SCHEDULE_ORIGIN, INT64_MIN, INT64_MAX);
+    when->is_due_wall = read_bool(&reader, SCHEDULE_IS_DUE_WALL);
+    return reader.is_wrong ? "a number of its schedule is out of its range" : NULL;
+}
+
+/* Copies a text that is not longer than max, with a NUL behind it. */
+static const char *
+read_copy(struct reader *reader, int column, size_t max, struct pawl_row_when *when,
+          size_t *out_len)
+{
+    const char *text = read_text(reader, column, out_len);
+    char *copy = when->text + when->text_len;
+
+    if (*out_len > max)
+        reader->is_wrong = true;
+    if (reader->is_wrong)
+        return "";
+    memcpy(copy, text, *out_len);
+    copy[*out_len] = '\0';
+    when->text_len += *out_len + 1;
+    return copy;
+}
+
+const char *
+pawl_row_trigger(sqlite3_stmt *row, struct pawl_row_when *when)
+{
+    struct reader reader = {row, false};
+    size_t n = when->when.ntriggers;
+    struct pawl_trigger *trigger = &when->triggers[n];
+
+    if (n == PAWL_TRIGGERS_MAX)
+        return "its schedule has more triggers than can be";
+    if (read_number(&reader, TRIGGER_N, 0, PAWL_TRIGGERS_MAX - 1) != (int64_t) n)
+        return "a trigger of its schedule is missing";
+    *trigger = (struct pawl_trigger){
+        .kind = (enum pawl_trigger_kind) read_number(&reader, TRIGGER_KIND, 0,
+                                                     PAWL_NTRIGGER_KIND - 1),
+        .time_ns = read_number(&reader, TRIGGER_TIME, 0, INT64_MAX),
+        .time_max_ns = read_number(&reader, TRIGGER_TIME_MAX, 0, INT64_MAX),
+        .at_ns = read_number(&reader, TRIGGER_AT, INT64_MIN, INT64_MAX),
+        .dst = (enum pawl_cron_dst) read_number(&reader, TRIGGER_DST, 0, PAWL_CRON_SHIFT),
+        .day_match = (enum pawl_cron_day_match) read_number(&reader, TRIGGER_DAY_MATCH, 0,
+                                                            PAWL_CRON_VIXIE),
+    };
+    if (reader.is_wrong)
+        return "a number of a trigger is out of its range";
+    trigger->expr = read_copy(&reader, TRIGGER_EXPR, PAWL_EXPR_MAX, when, &trigger->expr_len);
+    trigger->timezone = read_copy(&reader, TRIGGER_TIMEZONE, PAWL_ZONE_NAME_MAX, when,
+                                  &trigger->timezone_len);
+    if (reader.is_wrong)
+        return "a text of a trigger is none, or too long";
+    when->when.ntriggers++;
+    return NULL;
+}
+
+/* Whether it could have been submitted. */
+static const char *
+verify_task(const struct pawl_record *record)
+{
+    struct pawl_err err = {.field = NULL};
+    const char *field;
+
+    if (record->when && record->when->ntriggers == 0)
+        return "its schedule has no trigger";
+    if (pawl_spec_check(&(struct pawl_spec){
+            .id = record->id, .id_len = record->id_len, .type = record->type,
+            .time_ns = record->time_ns, .script = record->script,
+            .script_len = record->script_len, .keep_results = record->keep_results,
+            .when = record->when}, &err) == PAWL_OK)
+        return NULL;
+    field = err.field ? err.field : "";
+    return strcmp(field, "id") == 0         ? "its id is none"
+           : strcmp(field, "script") == 0   ? "its script is none"
+           : record->when                   ? "its schedule is none"
+           : strcmp(field, "time") == 0     ? "its time is out of its range"
+                                            : "a number is out of its range";
+}
+
+const char *
+pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when, struct pawl_record *record)
+{
+    struct reader reader = {row, false};
 
     *record = (struct pawl_record){
         .seq = (uint64_t) read_number(&reader, TASK_SEQ, 1, INT64_MAX),
@@ -196,24 +349,14 @@ pawl_row_task(sqlite3_stmt *row, struct pawl_record *record)
         .time_ns = read_number(&reader, TASK_TIME, INT64_MIN, INT64_MAX),
         .keep_results = (int) read_number(&reader, TASK_KEEP, INT_MIN, PAWL_KEEP_MAX),
         .created_ns = read_number(&reader, TASK_CREATED, INT64_MIN, INT64_MAX),
-        .due_ns = read_time(&reader, TASK_DUE),
+        .when = when ? &when->when : NULL, .origin_ns = when ? when->origin_ns : 0,
+        .due_ns = read_time(&reader, TASK_DUE), .is_due_wall = when && when->is_due_wall,
         .previous_ns = PAWL_NO_TIME, .status = PAWL_TO_BE_EXECUTED,
     };
     record->updated_ns = record->created_ns;
     record->id = read_text(&reader, TASK_ID, &record->id_len);
     record->script = read_text(&reader, TASK_SCRIPT, &record->script_len);
-    if (reader.is_wrong)
-        return "a number is out of its range";
-    if (pawl_spec_check(&(struct pawl_spec){
-            .id = record->id, .id_len = record->id_len, .type = record->type,
-            .time_ns = record->time_ns, .script = record->script,
-            .script_len = record->script_len, .keep_results = record->keep_results}, &err) ==
-        PAWL_OK)
-        return NULL;
-    return strcmp(err.field, "id") == 0         ? "its id is none"
-           : strcmp(err.field, "script") == 0   ? "its script is none"
-           : strcmp(err.field, "time") == 0     ? "its time is out of its range"
-                                                : "a number is out of its range";
+    return reader.is_wrong ? "a number is out of its range" : verify_task(record);
 }
 
 const char *
@@ -231,6 +374,7 @@ pawl_row_state(sqlite3_stmt *row, struct pawl_record *record)
     record->skipped_overlap = read_count(&reader, STATE_SKIPPED);
     record->missed = read_count(&reader, STATE_MISSED);
     record->running = (unsigned) read_number(&reader, STATE_RUNNING, 0, UINT_MAX);
+    record->is_due_wall = read_bool(&reader, STATE_IS_DUE_WALL);
     if (reader.is_wrong)
         return "a number is out of its range";
     return record->running > record->run_count ? "more runs are in progress than were started"

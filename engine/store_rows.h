@@ -4,16 +4,23 @@
 #define PAWL_STORE_ROWS_H
 
 #include "store.h"
+#include "zone.h"
 
 #include <sqlite3.h>
 
 #define PAWL_TASK_COLUMNS "seq, id, type, time_ns, keep_results, created_ns, due_ns, script"
 #define PAWL_STATE_COLUMNS                                                                        \
     "seq, version, status, updated_ns, due_ns, previous_ns, run_count, failure_count, "           \
-    "skipped_overlap, missed, running"
+    "skipped_overlap, missed, running, is_due_wall"
 #define PAWL_RESULT_COLUMNS                                                                       \
     "seq, run, attempt, scheduled_ns, started_ns, ended_ns, duration_ns, outcome, exit_code, "    \
     "signal, truncated, bytes, error, out, err"
+
+#define PAWL_SCHEDULE_COLUMNS                                                                     \
+    "seq, start_ns, end_ns, max_runs, jitter_ns, is_jitter_random, runs_on_start, "               \
+    "from_completion, origin_ns, is_due_wall"
+#define PAWL_TRIGGER_COLUMNS                                                                      \
+    "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must
  * live until the statement is reset. SQLite's code. */
@@ -23,13 +30,41 @@ pawl_row_bind_task(sqlite3_stmt *statement, const struct pawl_record *record);
 int
 pawl_row_bind_state(sqlite3_stmt *statement, const struct pawl_record *record);
 
+/* The record has a schedule; n: which of its triggers. */
+int
+pawl_row_bind_schedule(sqlite3_stmt *statement, const struct pawl_record *record);
+
+int
+pawl_row_bind_trigger(sqlite3_stmt *statement, const struct pawl_record *record, size_t n);
+
 int
 pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_result *result);
 
+/* A schedule that is put together from its rows, which its strings outlive. */
+struct pawl_row_when {
+    struct pawl_when when;
+    int64_t origin_ns;
+    bool is_due_wall;               /* at the first due time */
+    struct pawl_trigger triggers[PAWL_TRIGGERS_MAX];
+    size_t text_len;
+    char text[PAWL_TRIGGERS_MAX * (PAWL_EXPR_MAX + PAWL_ZONE_NAME_MAX + 2)];
+};
+
 /* Read a row and verify it: NULL, or what is wrong with it, a literal. Strings live until the
- * statement's next step. A task is as it was submitted, until its state is read over it. */
+ * statement's next step. */
+
+/* Begins a schedule, which has no trigger yet. */
 const char *
-pawl_row_task(sqlite3_stmt *row, struct pawl_record *record);
+pawl_row_schedule(sqlite3_stmt *row, struct pawl_row_when *when);
+
+/* Adds its next trigger. */
+const char *
+pawl_row_trigger(sqlite3_stmt *row, struct pawl_row_when *when);
+
+/* A task as it was submitted, until its state is read over it. when is its whole schedule, which
+ * the record borrows, or NULL. */
+const char *
+pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when, struct pawl_record *record);
 
 const char *
 pawl_row_state(sqlite3_stmt *row, struct pawl_record *record);

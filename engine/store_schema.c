@@ -4,7 +4,9 @@
  * which does not exist before the first change: so a submit appends one row, and a change never
  * writes the script again. Both are keyed by the number of submission, so that rows are appended,
  * which costs a fourteenth of random keys; no index on the id, which memory keeps unique. `result`
- * is in the order of writing, so that the oldest results are its first rows.
+ * is in the order of writing, so that the oldest results are its first rows. A task that fires in
+ * another way than after time_ns has a row of `schedule` too, and of `due_by` one for each trigger;
+ * the others pay nothing for these tables.
  *
  * The format is the number of steps of the table below that were run, PRAGMA user_version in the
  * file. A step that was released is never changed; a new format is a new step at the end. The views
@@ -70,6 +72,34 @@ static const char *const steps[] = {
     " probes INTEGER NOT NULL"          /* how often it was tried whether there is room */
     ") STRICT;"
     "INSERT INTO meta VALUES (1, '', 0, 0, 0, 0, 0, 0);",
+
+    "CREATE TABLE schedule ("           /* see struct pawl_when */
+    " seq INTEGER PRIMARY KEY,"
+    " start_ns INTEGER,"                /* wall; NULL: none */
+    " end_ns INTEGER,"                  /* wall; NULL: none */
+    " max_runs INTEGER NOT NULL,"       /* 0: any number */
+    " jitter_ns INTEGER NOT NULL,"
+    " is_jitter_random INTEGER NOT NULL,"
+    " runs_on_start INTEGER NOT NULL,"
+    " from_completion INTEGER NOT NULL,"
+    " origin_ns INTEGER NOT NULL,"      /* the store's scale */
+    " is_due_wall INTEGER NOT NULL"     /* task.due_ns is a wall time instead */
+    ") STRICT;"
+    "CREATE TABLE due_by ("             /* see struct pawl_trigger */
+    " seq INTEGER NOT NULL,"
+    " n INTEGER NOT NULL,"              /* 0, 1, ...: its place in the schedule */
+    " kind INTEGER NOT NULL,"
+    " time_ns INTEGER NOT NULL,"
+    " time_max_ns INTEGER NOT NULL,"
+    " at_ns INTEGER NOT NULL,"          /* wall */
+    " expr TEXT NOT NULL,"
+    " timezone TEXT NOT NULL,"
+    " dst INTEGER NOT NULL,"
+    " day_match INTEGER NOT NULL,"
+    " PRIMARY KEY (seq, n)"
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE state ADD COLUMN"
+    " is_due_wall INTEGER NOT NULL DEFAULT 0;",     /* due_ns is a wall time instead */
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -89,18 +119,39 @@ const int pawl_store_format = sizeof steps / sizeof steps[0];
     "CASE r.outcome WHEN 0 THEN 'success' WHEN 1 THEN 'failure' WHEN 2 THEN 'timeout'"            \
     " WHEN 3 THEN 'killed' WHEN 4 THEN 'lost' WHEN 5 THEN 'error' END"
 
-/* A due time is on the store's scale; the scale's two offsets make it a wall time. */
-#define DUE_WALL "(d.due_ns - m.anchor_ns + m.offset_ns)"
-#define DUE "CASE WHEN d.due_ns = 9223372036854775807 THEN 'never' ELSE " TIME(DUE_WALL) " END"
+/* What the triggers of a task's schedule say, one after the other. */
+#define OF_TRIGGERS(what, separator, which)                                                       \
+    "(SELECT group_concat(" what ", '" separator "') FROM"                                        \
+    " (SELECT * FROM due_by WHERE due_by.seq = t.seq AND " which " ORDER BY n))"
+
+#define CRON OF_TRIGGERS("expr", " | ", "kind IN (2, 3)")
+#define AT OF_TRIGGERS(TIME("at_ns"), " | ", "kind = 1")
+#define TIMEZONE                                                                                  \
+    "(SELECT group_concat(DISTINCT timezone) FROM due_by"                                         \
+    " WHERE due_by.seq = t.seq AND timezone <> '')"
+
+/* The delay, or the interval: NULL when it is none. */
+#define SPAN_SECONDS                                                                              \
+    "CASE WHEN c.seq IS NULL THEN t.time_ns ELSE (SELECT time_ns FROM due_by"                     \
+    " WHERE due_by.seq = t.seq AND kind = 0 ORDER BY n LIMIT 1) END / 1e9"
+
+/* A due time is a wall time, or on the store's scale; its two offsets make it a wall time then. */
+#define DUE                                                                                       \
+    "CASE WHEN d.due_ns = 9223372036854775807 THEN 'never'"                                       \
+    " WHEN d.is_due_wall THEN " TIME("d.due_ns")                                                  \
+    " ELSE " TIME("(d.due_ns - m.anchor_ns + m.offset_ns)") " END"
 
 static const char views[] =
     "DROP VIEW IF EXISTS tasks;"
     "CREATE VIEW tasks AS"
     " WITH d AS (SELECT task.seq,"
-    "  CASE WHEN state.seq IS NULL THEN task.due_ns ELSE state.due_ns END AS due_ns"
-    "  FROM task LEFT JOIN state USING (seq))"
+    "  CASE WHEN state.seq IS NULL THEN task.due_ns ELSE state.due_ns END AS due_ns,"
+    "  CASE WHEN state.seq IS NULL THEN schedule.is_due_wall ELSE state.is_due_wall END"
+    "   AS is_due_wall"
+    "  FROM task LEFT JOIN state USING (seq) LEFT JOIN schedule USING (seq))"
     " SELECT t.seq, t.id, " TYPE " AS type, " STATUS " AS status,"
-    " t.time_ns / 1e9 AS seconds,"
+    " " SPAN_SECONDS " AS seconds,"
+    " " CRON " AS cron, " TIMEZONE " AS timezone, " AT " AS at,"
     " " DUE " AS next_run,"
     " " TIME("s.previous_ns") " AS previous_run,"
     " coalesce(s.run_count, 0) AS run_count,"
@@ -110,11 +161,15 @@ static const char views[] =
     " coalesce(s.running, 0) AS running,"
     " (SELECT count(*) FROM result WHERE result.seq = t.seq) AS results,"
     " t.keep_results,"
+    " " TIME("c.start_ns") " AS starts, " TIME("c.end_ns") " AS ends,"
+    " nullif(c.max_runs, 0) AS max_runs,"
+    " nullif(c.jitter_ns, 0) / 1e9 AS jitter_seconds,"
     " " TIME("t.created_ns") " AS created,"
     " " TIME("coalesce(s.updated_ns, t.created_ns)") " AS updated,"
     " coalesce(s.version, 0) AS version,"
     " t.script"
-    " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq), meta AS m;"
+    " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq)"
+    " LEFT JOIN schedule AS c USING (seq), meta AS m;"
     "DROP VIEW IF EXISTS runs;"
     "CREATE VIEW runs AS"
     " SELECT t.id, r.run, r.attempt, " OUTCOME " AS outcome,"

@@ -6,6 +6,7 @@
 
 #include "result.h"
 #include "store.h"
+#include "when_copy.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +20,7 @@
 #define FAKE_WAIT_S 60
 
 struct fake_task {
-    struct pawl_record record;          /* its strings are its own */
+    struct pawl_record record;          /* its strings and its schedule are its own */
     struct pawl_result **results;       /* oldest first */
     size_t nresults;
 };
@@ -103,6 +104,7 @@ fake_free_task(struct fake_task *task)
     free(task->results);
     free((char *) task->record.id);
     free((char *) task->record.script);
+    when_free(task->record.when);
 }
 
 static inline int
@@ -125,6 +127,7 @@ fake_write_new_locked(struct fake_store *fake, const struct pawl_record *record)
     *task = (struct fake_task) {.record = *record};
     task->record.id = fake_copy(record->id, record->id_len);
     task->record.script = fake_copy(record->script, record->script_len);
+    task->record.when = when_copy(record->when);
     return PAWL_OK;
 }
 
@@ -158,6 +161,8 @@ fake_write_state_locked(struct fake_store *fake, const struct pawl_write *write)
         task->record = write->record;
         task->record.id = old.id;
         task->record.script = old.script;
+        task->record.when = old.when;
+        task->record.origin_ns = old.origin_ns;
     }
     for (size_t i = 0; i < write->nresults; i++)
         fake_add_result_locked(fake, task, write->results[i]);

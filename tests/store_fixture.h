@@ -4,6 +4,7 @@
 #define PAWL_STORE_FIXTURE_H
 
 #include "store.h"
+#include "when_copy.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -79,6 +80,7 @@ fixture_forget(struct fixture *f)
         free(task->results);
         free((char *) task->record.id);
         free((char *) task->record.script);
+        when_free(task->record.when);
     }
     free(f->loaded);
     f->loaded = NULL;
@@ -123,6 +125,33 @@ new_task(uint64_t seq, const char *id)
                    .created_ns = WALL, .updated_ns = WALL, .due_ns = (int64_t) seq * SECOND,
                    .previous_ns = PAWL_NO_TIME},
     };
+}
+
+/* Every five minutes, in Rome. */
+static inline const struct pawl_when *
+when_of_cron(void)
+{
+    static const struct pawl_trigger trigger = {
+        .kind = PAWL_BY_CRON, .expr = "*/5 * * * *", .expr_len = 11, .timezone = "Europe/Rome",
+        .timezone_len = 11};
+    static const struct pawl_when when = {
+        .triggers = &trigger, .ntriggers = 1, .start_ns = PAWL_NO_TIME, .end_ns = PAWL_NO_TIME};
+
+    return &when;
+}
+
+/* A new cron task that fires as when says, first at a wall time. */
+static inline struct pawl_write
+new_scheduled(uint64_t seq, const char *id, const struct pawl_when *when)
+{
+    struct pawl_write write = new_task(seq, id);
+
+    write.record.type = PAWL_CRON;
+    write.record.when = when;
+    write.record.origin_ns = (int64_t) seq;
+    write.record.due_ns = WALL + (int64_t) seq * SECOND;
+    write.record.is_due_wall = true;
+    return write;
 }
 
 /* A task after that many changes. */
@@ -199,6 +228,7 @@ keep_cb(void *ctx, const struct pawl_record *record, const struct pawl_result *r
     assert_int_equal(record->script[record->script_len], '\0');
     task->record.id = copy_of(record->id, record->id_len);
     task->record.script = copy_of(record->script, record->script_len);
+    task->record.when = when_copy(record->when);
     for (size_t i = 0; i < nresults; i++) {
         task->results[i] = results[i];
         task->results[i].out = copy_of(results[i].out, results[i].out_len);

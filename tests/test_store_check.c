@@ -17,10 +17,11 @@ test_check_says_that_a_sound_store_is_sound(void **state)
     (void) state;
     fixture_open(&f);
     write_some(&f);
+    assert_int_equal(commit_one(&f, new_scheduled(3, "c", when_of_cron())), PAWL_OK);
     fixture_shut(&f);
     if (pawl_store_check(f.dir, note_line_cb, lines, &err) != PAWL_OK)
         fail_msg("%s %s", err.text, lines);
-    assert_non_null(strstr(lines, "2 tasks, 1 results"));
+    assert_non_null(strstr(lines, "3 tasks, 1 results"));
     assert_non_null(strstr(lines, "the store is sound\n"));
     fixture_reopen(&f);
     fixture_close(&f);
@@ -36,6 +37,7 @@ assert_unsound(const char *sql, const char *reason)
 
     fixture_open(&f);
     write_some(&f);
+    assert_int_equal(commit_one(&f, new_scheduled(3, "c", when_of_cron())), PAWL_OK);
     fixture_shut(&f);
     meddle(file_of(&f, "pawl.db"), sql);
     assert_int_equal(pawl_store_check(f.dir, note_line_cb, lines, &err), PAWL_EDAMAGED);
@@ -50,7 +52,7 @@ test_check_finds_what_should_not_be(void **state)
 {
     (void) state;
     assert_unsound("UPDATE task SET script = '' WHERE seq = 2", "task 2: its script is none");
-    assert_unsound("UPDATE task SET id = 'a'", "id a: 2 tasks have it");
+    assert_unsound("UPDATE task SET id = 'a'", "id a: 3 tasks have it");
     assert_unsound("DELETE FROM task WHERE seq = 1", "state of task 1: there is no such task");
     assert_unsound("DELETE FROM task WHERE seq = 1", "result of task 1: there is no such task");
     assert_unsound("UPDATE state SET version = -1", "state of task 1: a number");
@@ -59,6 +61,14 @@ test_check_finds_what_should_not_be(void **state)
     assert_unsound("UPDATE result SET outcome = 9", "result of task 1: a number");
     assert_unsound("UPDATE meta SET history_bytes = 1", "the results are of");
     assert_unsound("DELETE FROM meta", "there should be one");
+    assert_unsound("DELETE FROM task WHERE seq = 3", "schedule of task 3: there is no such task");
+    assert_unsound("DELETE FROM schedule", "trigger of task 3: there is no such schedule");
+    assert_unsound("DELETE FROM due_by", "task 3: its schedule has no trigger");
+    assert_unsound("UPDATE due_by SET n = 1", "task 3: a trigger of its schedule is missing");
+    assert_unsound("UPDATE due_by SET kind = 9", "task 3: a number of a trigger");
+    assert_unsound("UPDATE schedule SET max_runs = -1", "task 3: a number of its schedule");
+    assert_unsound("UPDATE state SET is_due_wall = 2", "state of task 1: a number");
+    assert_unsound("UPDATE state SET is_due_wall = 1", "its due time is a wall time, but");
     assert_unsound("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage = 2"
                    " WHERE name = 'state'", "found by SQLite");
 }
@@ -218,6 +228,50 @@ test_views_can_be_read_by_a_person(void **state)
 }
 
 static void
+test_view_says_when_tasks_fire(void **state)
+{
+    struct fixture f;
+    const struct pawl_trigger triggers[] = {
+        {.kind = PAWL_BY_CALENDAR, .expr = "daily 2 at 10:30", .expr_len = 16, .timezone = "UTC",
+         .timezone_len = 3},
+        {.kind = PAWL_BY_AT, .at_ns = WALL},
+        when_of_cron()->triggers[0],
+        {.kind = PAWL_BY_SPAN, .time_ns = 3 * SECOND},
+    };
+    const struct pawl_when when = {.triggers = triggers, .ntriggers = 4, .start_ns = WALL,
+                                   .end_ns = PAWL_NO_TIME, .max_runs = 7, .jitter_ns = SECOND};
+    const struct pawl_scale scale = {.anchor_ns = 1, .offset_ns = SECOND + 1};
+    struct pawl_group group = {.ticket = 1, .scale = &scale};
+    struct pawl_write changed = new_state(2, 1);
+    const char *db;
+
+    (void) state;
+    fixture_open(&f);
+    db = file_of(&f, "pawl.db");
+    changed.record.due_ns = WALL + 1000000;
+    changed.record.is_due_wall = true;
+    assert_int_equal(commit_one(&f, new_scheduled(1, "a", &when)), PAWL_OK);
+    assert_int_equal(commit_one(&f, new_scheduled(2, "b", when_of_cron())), PAWL_OK);
+    assert_int_equal(commit_one(&f, new_task(3, "c")), PAWL_OK);
+    assert_int_equal(commit_one(&f, changed), PAWL_OK);
+    assert_int_equal(f.store->commit(f.store, &group), PAWL_OK);
+    assert_answer(db, "SELECT cron || '; ' || timezone || '; ' || at || '; ' || seconds FROM tasks"
+                      " WHERE id = 'a'",
+                  "daily 2 at 10:30 | */5 * * * *; UTC,Europe/Rome; 2027-01-15T08:00:00.000Z; 3.0");
+    assert_answer(db, "SELECT starts || '; ' || max_runs || '; ' || jitter_seconds FROM tasks"
+                      " WHERE id = 'a'",
+                  "2027-01-15T08:00:00.000Z; 7; 1.0");
+    assert_answer(db, "SELECT next_run FROM tasks WHERE id = 'a'", "2027-01-15T08:00:01.000Z");
+    assert_answer(db, "SELECT next_run FROM tasks WHERE id = 'b'", "2027-01-15T08:00:00.001Z");
+    assert_answer(db, "SELECT coalesce(seconds, 'none') FROM tasks WHERE id = 'b'", "none");
+    assert_answer(db, "SELECT next_run || seconds FROM tasks WHERE id = 'c'",
+                  "1970-01-01T00:00:04.000Z1.0");
+    assert_answer(db, "SELECT coalesce(cron, timezone, at, starts, ends, max_runs, jitter_seconds,"
+                      " 'none') FROM tasks WHERE id = 'c'", "none");
+    fixture_close(&f);
+}
+
+static void
 test_views_have_the_words_of_the_interface(void **state)
 {
     struct fixture f;
@@ -250,6 +304,7 @@ main(void)
         cmocka_unit_test(test_backup_beside_a_writer_has_whole_groups_only),
         cmocka_unit_test(test_backup_that_fails_leaves_nothing),
         cmocka_unit_test(test_views_can_be_read_by_a_person),
+        cmocka_unit_test(test_view_says_when_tasks_fire),
         cmocka_unit_test(test_views_have_the_words_of_the_interface),
     };
 
