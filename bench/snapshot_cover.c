@@ -30,7 +30,7 @@ pawl_snapshot_cover_new(void)
     if (!cover || !(cover->index = pawl_index_new()))
         pawl_bench_die("out of memory");
     pawl_epoch_init(&cover->epoch);
-    cover->task = pawl_task_new(cover->index, &spec, 10, 0, 0, &first);
+    cover->task = pawl_task_new(cover->index, &spec, 10, NULL, &(struct pawl_now) {0}, &first);
     thread = pawl_epoch_register(&cover->epoch);
     if (!cover->task || !thread || pawl_index_put(cover->index, thread, &cover->task->key,
                                                   pawl_task_is_live) != PAWL_OK)
@@ -96,7 +96,7 @@ pawl_snapshot_cover_get(struct pawl_snapshot_cover *cover, struct pawl_epoch_thr
         pawl_epoch_begin(thread);
         key = pawl_index_find(cover->index, &probe.key);
         pawl_task_view(pawl_task_of_key(key), pawl_task_read(pawl_task_of_key(key), NULL),
-                       &(struct pawl_now) {0, 0, INT64_MIN}, &view);
+                       &(struct pawl_now) {0, 0, INT64_MIN, INT64_MIN}, &view);
         pawl_epoch_end(thread);
         __asm__ volatile("" : : "r"(&view) : "memory");
         pawl_view_release(&view);

@@ -9,6 +9,7 @@
 #include "keeper.h"
 #include "spec.h"
 #include "ticker.h"
+#include "wall.h"
 #include "worker.h"
 
 #include <stdlib.h>
@@ -68,20 +69,30 @@ undo_submit(struct pawl_handle *handle, struct pawl_op *op)
     pawl_task_unref_later(task, handle->epoch);
 }
 
+/* Makes a task that was submitted visible, and arms it. */
+static void
+publish(struct pawl_handle *handle, struct pawl_task *task, struct pawl_snapshot *first)
+{
+    const struct pawl_schedule *schedule = first->def->schedule;
+    int64_t offset_ns = schedule ? schedule->offset_ns : 0;     /* readers may free first at once */
+    int64_t fires_ns = pawl_snapshot_fires_ns(first, offset_ns);
+    bool is_wall = pawl_def_follows_wall(first->def);
+
+    pawl_count(&handle->engine->tasks, 1);
+    pawl_count(&handle->engine->submitted, 1);
+    pawl_task_publish(task, handle->epoch, first);
+    pawl_ticker_arm(handle->engine->ticker, task, fires_ns);
+    if (is_wall)
+        pawl_wall_check(handle, task, offset_ns);
+}
+
 /* The change of op is safe, or cannot be kept. */
 static void
 settle(struct pawl_handle *handle, struct pawl_op *op, int code)
 {
-    struct pawl *engine = handle->engine;
-
     op->code = code;
     if (op->kind == PAWL_OP_SUBMIT && code == PAWL_OK) {
-        int64_t due_ns = ((struct pawl_snapshot *) op->first)->due_ns;
-
-        pawl_count(&engine->tasks, 1);
-        pawl_count(&engine->submitted, 1);
-        pawl_task_publish(op->task, handle->epoch, op->first);
-        pawl_ticker_arm(engine->ticker, op->task, due_ns);
+        publish(handle, op->task, op->first);
     } else if (op->kind == PAWL_OP_SUBMIT) {
         undo_submit(handle, op);
     }
@@ -209,23 +220,51 @@ refuse_taken(struct pawl_handle *handle, const struct pawl_spec *spec, struct pa
     return refuse(handle, op, other, pawl_task_is_reserved(other), PAWL_EEXIST, why);
 }
 
+/* Compiles when the task fires, and refuses what never does. */
+static int
+compile(const struct pawl_spec *spec, const struct pawl_now *now,
+        struct pawl_schedule **out_schedule, struct pawl_err *err)
+{
+    int64_t start_ns = spec->when->start_ns;
+    struct pawl_schedule_basis basis = {
+        .id = spec->id, .id_len = spec->id_len, .type = spec->type, .created_ns = now->wall_ns,
+        .origin_ns = start_ns == PAWL_NO_TIME ? now->elapsed_ns
+                                              : start_ns - now->wall_ns + now->elapsed_ns,
+        .offset_ns = now->wall_ns - now->elapsed_ns,
+    };
+    int code = pawl_schedule_new(spec->when, &basis, out_schedule, err);
+
+    if (code != PAWL_OK || pawl_schedule_first(*out_schedule, now).ns != PAWL_NO_TIME)
+        return code;
+    free(*out_schedule);
+    *out_schedule = NULL;
+    return pawl_err_set(err, PAWL_EINVAL, pawl_spec_when_field(spec->when),
+                        spec->when->end_ns != PAWL_NO_TIME
+                            ? "this never fires: it has no time before endAt"
+                            : "this never fires: it has no time in the 400 years ahead");
+}
+
 int
 pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
             struct pawl_err *err)
 {
     struct pawl *engine = handle->engine;
+    struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;
     struct pawl_task *task;
-    struct pawl_now now;
+    struct pawl_now now = pawl_now(engine);
     int code = pawl_spec_check(spec, err);
 
+    if (code == PAWL_OK && spec->when)
+        code = compile(spec, &now, &schedule, err);
     if (code == PAWL_OK)
         code = admit(engine, spec, err);
-    if (code != PAWL_OK)
+    if (code != PAWL_OK) {
+        free(schedule);
         return code;
-    now = pawl_now(engine);
-    task = pawl_task_new(engine->index, spec, engine->options.keep_results, now.elapsed_ns,
-                         now.wall_ns - now.elapsed_ns, &first);
+    }
+    task = pawl_task_new(engine->index, spec, engine->options.keep_results, schedule, &now,
+                         &first);
     if (!task) {
         dismiss(engine, spec->script_len);
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");

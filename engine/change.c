@@ -6,6 +6,7 @@
 #include "committer.h"
 #include "keeper.h"
 #include "ticker.h"
+#include "wall.h"
 #include "watch.h"
 
 /* What the change means for the counters. */
@@ -63,6 +64,7 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
 
     event->now_ns = now.elapsed_ns;
     event->wall_ns = now.wall_ns;
+    event->high_ns = now.high_ns;
     event->oldest_ns = now.oldest_ns;
     event->keep_ns = engine->options.keep_finished_ns;
     event->is_deferred = engine->committer != NULL;
@@ -81,8 +83,12 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
                                  event->kind == PAWL_EVENT_EXPIRE);
     if (engine->committer)
         tell_committer(engine, task, event);
-    if (event->rearm)
+    if (event->rearm && event->kind == PAWL_EVENT_RETIME)
+        pawl_ticker_arm_sooner(engine->ticker, task);
+    else if (event->rearm)
         pawl_ticker_arm(engine->ticker, task, event->next_due_ns);
+    if (event->is_wall)
+        pawl_wall_check(handle, task, now.wall_ns - now.elapsed_ns);
     pawl_epoch_tidy(handle->epoch);
     return PAWL_OK;
 }

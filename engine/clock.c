@@ -12,6 +12,7 @@
 #define NS_PER_S INT64_C(1000000000)
 #define SET_NS 1000000          /* a difference above this means that the wall clock was set */
 #define LEAD_NS 80000           /* most wake-ups from an idle processor take 40 to 80 us */
+#define NEVER_S INT64_C(7258118400)     /* the year 2200 */
 #define SAMPLE_NS 20000         /* a sample that took longer was interrupted: not used */
 
 static int64_t
@@ -101,6 +102,27 @@ system_timer_set(struct pawl_clock *clock, int fd, int64_t at_ns)
     timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
+static void
+system_set_clear(struct pawl_clock *clock, int fd)
+{
+    static const struct itimerspec never = {.it_value.tv_sec = NEVER_S};
+    uint64_t ignored;
+
+    (void) clock;
+    if (read(fd, &ignored, sizeof ignored) < 0)     /* ECANCELED: it was set */
+        timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+}
+
+static int
+system_set_open(struct pawl_clock *clock)
+{
+    int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (fd >= 0)
+        system_set_clear(clock, fd);
+    return fd;
+}
+
 struct pawl_clock *
 pawl_clock_system(void)
 {
@@ -110,6 +132,8 @@ pawl_clock_system(void)
         .timer_open = system_timer_open,
         .lead_ns = LEAD_NS,
         .timer_set = system_timer_set,
+        .set_open = system_set_open,
+        .set_clear = system_set_clear,
         .boot = system_boot,
         .recall = system_recall,
     };
@@ -155,7 +179,23 @@ manual_recall(struct pawl_clock *clock, int64_t offset_ns)
 static int64_t
 manual_offset(struct pawl_clock *clock)
 {
-    return atomic_load_explicit(&manual_of(clock)->offset, memory_order_relaxed);
+    return atomic_load_explicit(&manual_of(clock)->offset, memory_order_seq_cst);
+}
+
+static int
+manual_set_open(struct pawl_clock *clock)
+{
+    manual_of(clock)->setter = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return manual_of(clock)->setter;
+}
+
+static void
+manual_set_clear(struct pawl_clock *clock, int fd)
+{
+    eventfd_t ignored;
+
+    (void) clock;
+    eventfd_read(fd, &ignored);
 }
 
 static int
@@ -185,6 +225,8 @@ pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int
         .offset_ns = manual_offset,
         .timer_open = manual_timer_open,
         .timer_set = manual_timer_set,
+        .set_open = manual_set_open,
+        .set_clear = manual_set_clear,
         .boot = manual_boot,
         .recall = manual_recall,
     };
@@ -192,7 +234,7 @@ pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int
     atomic_init(&manual->elapsed, elapsed_ns);
     atomic_init(&manual->offset, offset_ns);
     atomic_init(&manual->armed, INT64_MAX);
-    manual->timer = -1;
+    manual->timer = manual->setter = -1;
 }
 
 void
@@ -203,4 +245,12 @@ pawl_clock_manual_advance(struct pawl_clock_manual *manual, int64_t by_ns)
     now = atomic_fetch_add_explicit(&manual->elapsed, by_ns, memory_order_seq_cst) + by_ns; /* S1 */
     if (atomic_load_explicit(&manual->armed, memory_order_seq_cst) <= now)                  /* S1 */
         ring_timer(manual);
+}
+
+void
+pawl_clock_manual_set(struct pawl_clock_manual *manual, int64_t by_ns)
+{
+    atomic_fetch_add_explicit(&manual->offset, by_ns, memory_order_seq_cst);
+    if (manual->setter >= 0)
+        eventfd_write(manual->setter, 1);
 }

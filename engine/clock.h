@@ -24,6 +24,10 @@ struct pawl_clock {
     int64_t lead_ns;
     /* Sets that moment; INT64_MAX: never; a past one: at once. */
     void (*timer_set)(struct pawl_clock *clock, int fd, int64_t at_ns);
+    /* A descriptor that polls readable once the wall clock was set; -1: errno is set. The caller
+     * closes it. clear: it polls readable again when the clock is set after this. */
+    int (*set_open)(struct pawl_clock *clock);
+    void (*set_clear)(struct pawl_clock *clock, int fd);
     /* Writes the name of the boot whose time elapsed_ns() counts, with a NUL; empty: unknown. */
     void (*boot)(struct pawl_clock *clock, char out[PAWL_BOOT_SIZE]);
     /* Goes on with the offset that an earlier process of this boot measured, if it is still right:
@@ -39,10 +43,10 @@ pawl_clock_system(void);
 struct pawl_clock_manual {
     struct pawl_clock clock;
     _Atomic int64_t elapsed;        /* A: seq_cst, see clock.c */
-    _Atomic int64_t offset;         /* A: relaxed */
+    _Atomic int64_t offset;         /* A: seq_cst: S1 in wall.c */
     _Atomic int64_t armed;          /* A: seq_cst: the moment that the timer is set to */
     const char *name;               /* I: of the boot */
-    int timer;                      /* I: the one timer of the engine under test; -1 before */
+    int timer, setter;              /* I: the descriptors of the engine under test; -1 before */
 };
 
 void
@@ -50,5 +54,8 @@ pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int
 /* Moves elapsed time on and lets a timer that is due become readable. Threads: any. */
 void
 pawl_clock_manual_advance(struct pawl_clock_manual *manual, int64_t by_ns);
+/* Sets the wall clock: moves it by so much, and elapsed time not. Threads: any. */
+void
+pawl_clock_manual_set(struct pawl_clock_manual *manual, int64_t by_ns);
 
 #endif

@@ -47,6 +47,7 @@ struct pawl_committer {
     _Alignas(64) struct pawl_inbox dirty;
     _Atomic bool is_asleep;             /* A: W1 */
     _Atomic bool is_ending;             /* A: set once; seen behind the eventfd */
+    _Atomic bool wants_note;            /* A: release, acquire: the time is to be noted now */
     _Atomic int state;                  /* A: relaxed: enum pawl_store_state */
     _Atomic uint64_t commits;           /* A: relaxed, a counter */
     _Atomic uint64_t unsaved;           /* A: relaxed, a counter: tasks in retries */
@@ -99,6 +100,13 @@ pawl_committer_mark(struct pawl_committer *committer, struct pawl_task *task)
     pawl_task_ref(task);
     pawl_inbox_put(&committer->dirty, &task->dirty_entry);                          /* W1 */
     wake_if_asleep(committer);
+}
+
+void
+pawl_committer_note(struct pawl_committer *committer)
+{
+    atomic_store_explicit(&committer->wants_note, true, memory_order_release);
+    wake(committer);
 }
 
 /* --- A group --- */
@@ -360,7 +368,8 @@ commit_group(struct pawl_committer *committer, bool is_last)
 {
     struct pawl_committer_group *group = &committer->group;
     int64_t now_ns = pawl_now(committer->engine).elapsed_ns;
-    bool must_try = is_last || is_probe_due(committer, now_ns);
+    bool must_try = is_last || is_probe_due(committer, now_ns) ||
+                    atomic_exchange_explicit(&committer->wants_note, false, memory_order_acquire);
 
     probe_room(committer, now_ns);
     collect(committer);
@@ -494,6 +503,7 @@ pawl_committer_new(struct pawl *engine, struct pawl_committer **out_committer)
     pawl_inbox_init(&committer->dirty);
     atomic_init(&committer->is_asleep, false);
     atomic_init(&committer->is_ending, false);
+    atomic_init(&committer->wants_note, false);
     atomic_init(&committer->state, PAWL_STORE_OK);
     committer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->committer_fd = committer->wake_fd;

@@ -36,6 +36,10 @@ pawl_committer_add(struct pawl_committer *committer, struct pawl_link *newest);
 void
 pawl_committer_mark(struct pawl_committer *committer, struct pawl_task *task);
 
+/* Has the time noted durably, now. Threads: any. Blocks: no. */
+void
+pawl_committer_note(struct pawl_committer *committer);
+
 /* How the store does. Threads: any. */
 enum pawl_store_state
 pawl_committer_state(const struct pawl_committer *committer);

@@ -1,10 +1,10 @@
 /* engine.c: opens and closes the engine and wires its rooms.
  *
  * Threads, in the order of their start: the ticker; loaders, if there is a store, which end with
- * the loading; the keeper; the committer; the workers. Shutdown runs the way of a task from left to
+ * the loading; the keeper; the one that follows the wall clock; the committer; the workers. Shutdown runs the way of a task from left to
  * right: pawl_close_begin() refuses submits and starts; the caller waits for the runs, then detaches
  * its handles; pawl_close() joins the ticker (nothing is due any more), the workers (they kill what
- * still runs), the keeper, and the committer last, so that it can write what the others left. Only
+ * still runs), the keeper, the wall clock's, and the committer last, so that it can write what the others left. Only
  * then are rooms freed.
  *
  * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
@@ -17,6 +17,7 @@
 #include "keeper.h"
 #include "recover.h"
 #include "ticker.h"
+#include "wall.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -182,6 +183,8 @@ open_threads(struct pawl *engine)
 {
     int code = pawl_keeper_open(engine, &engine->keeper);
 
+    if (code == PAWL_OK)
+        code = pawl_wall_open(engine, &engine->wall);
     if (code == PAWL_OK && engine->committer)
         code = pawl_committer_start(engine->committer);
     while (code == PAWL_OK && engine->nworkers < engine->options.nworkers) {
@@ -224,6 +227,8 @@ pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct p
     engine->store = store;
     engine->clock = options->clock ? options->clock : pawl_clock_system();
     engine->idle_fd = engine->committer_fd = spawner_of(engine)->null_fd = -1;
+    engine->opened_offset_ns = engine->clock->offset_ns(engine->clock);
+    atomic_init(&engine->wall_high_ns, INT64_MIN);
     pawl_epoch_init(&engine->epoch);
     code = fill_in(&engine->options, err);
     if (code == PAWL_OK && (code = open_rooms(engine)) != PAWL_OK)
@@ -278,6 +283,7 @@ pawl_close(struct pawl *engine)
     for (unsigned i = 0; i < engine->nworkers; i++)
         pawl_worker_stop(engine->workers[i]);
     pawl_keeper_stop(engine->keeper);
+    pawl_wall_stop(engine->wall);
     pawl_backups_free(engine->backup);
     pawl_committer_stop(engine->committer);
     if (engine->store)
@@ -286,6 +292,7 @@ pawl_close(struct pawl *engine)
     for (unsigned i = 0; i < engine->nworkers; i++)
         pawl_worker_free(engine->workers[i]);
     pawl_keeper_free(engine->keeper);
+    pawl_wall_free(engine->wall);
     pawl_committer_free(engine->committer);
     if (engine->table.slots)
         pawl_runtable_close(&engine->table);

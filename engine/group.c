@@ -46,14 +46,17 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
     const struct pawl_def *def = snapshot->def;
     int64_t due_ns = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
 
-    if (due_ns != PAWL_NO_TIME && due_ns != INT64_MAX)
+    if (!snapshot->is_due_wall && due_ns != PAWL_NO_TIME && due_ns != INT64_MAX)
         due_ns = pawl_schedule_after(due_ns, engine->scale.anchor_ns);
     *record = (struct pawl_record) {
         .seq = task->seq, .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
-        .time_ns = def->time_ns, .script = def->script, .script_len = def->script_len,
+        .time_ns = def->time_ns, .when = def->schedule ? &def->schedule->when : NULL,
+        .origin_ns = def->schedule ? def->schedule->origin_ns + engine->scale.anchor_ns : 0,
+        .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .created_ns = task->created_ns,
         .version = snapshot->version, .status = snapshot->status,
         .updated_ns = snapshot->updated_ns, .due_ns = due_ns,
+        .is_due_wall = snapshot->is_due_wall,
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
         .failure_count = snapshot->failure_count, .skipped_overlap = snapshot->skipped_overlap,
         .missed = snapshot->missed, .running = snapshot->running,

@@ -13,6 +13,7 @@
 #include "scale.h"
 #include "shared.h"
 #include "ticker.h"
+#include "wall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,14 +73,21 @@ begin_time(struct pawl *engine, const struct pawl_inventory *inventory)
 {
     struct pawl_clock *clock = engine->clock;
     char boot[PAWL_BOOT_SIZE];
+    struct pawl_now now;
     int64_t behind_ns;
 
     clock->boot(clock, boot);
     engine->scale = inventory->scale;
     if (boot[0] != '\0' && strcmp(boot, engine->scale.boot) == 0)
         clock->recall(clock, engine->scale.offset_ns);
-    behind_ns = pawl_scale_begin(&engine->scale, boot, clock->elapsed_ns(clock),
-                                 clock->offset_ns(clock));
+    now = pawl_now(engine);
+    behind_ns = pawl_scale_begin(&engine->scale, boot, now.elapsed_ns, now.wall_ns - now.elapsed_ns);
+    engine->opened_offset_ns = now.wall_ns - now.elapsed_ns;
+    if (inventory->scale.noted_ns > now.wall_ns)        /* also within one boot: times of day */
+        engine->behind_ns = inventory->scale.noted_ns - now.wall_ns;
+    atomic_store_explicit(&engine->wall_high_ns,
+                          pawl_wall_high(INT64_MIN, now.wall_ns + engine->behind_ns, now.wall_ns),
+                          memory_order_release);
     if (behind_ns > 0)
         pawl_engine_log(engine, PAWL_LOG_WARN,
                         "the wall clock is %lld s behind the last moment that the store knows: due "

@@ -3,7 +3,6 @@
 
 #include "committer.h"
 #include "err.h"
-#include "schedule.h"
 #include "shared.h"
 #include "ticker.h"
 
@@ -43,7 +42,8 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             continue;
         lost->runs[lost->n++] = (struct pawl_lost_run) {
             .seq = slot->seq, .run = slot->run, .version = slot->version,
-            .scheduled_ns = slot->scheduled_ns, .started_ns = slot->started_ns,
+            .scheduled = {slot->scheduled_ns, slot->is_scheduled_wall != 0},
+            .started_ns = slot->started_ns,
             .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,
             .pid = atomic_load_explicit(&slot->pid, memory_order_relaxed),
         };
@@ -129,6 +129,26 @@ restore_results(struct pawl_restorer *restorer, struct pawl_snapshot *first,
     return first->results ? PAWL_OK : PAWL_ENOMEM;
 }
 
+/* A due time of the store's scale, on this engine's. */
+static struct pawl_due
+from_store(const struct pawl *engine, struct pawl_due due)
+{
+    if (!due.is_wall && pawl_due_is_set(due))
+        due.ns -= engine->scale.anchor_ns;
+    return due;
+}
+
+static struct pawl_now
+now_of(const struct pawl_restorer *restorer)
+{
+    const struct pawl *engine = restorer->engine;
+
+    return (struct pawl_now) {
+        restorer->elapsed_ns, restorer->wall_ns,
+        atomic_load_explicit(&engine->wall_high_ns, memory_order_acquire), INT64_MIN,
+    };
+}
+
 /* The state of a record, on this engine's clock. */
 static void
 restore_state(const struct pawl_restorer *restorer, const struct pawl_record *record,
@@ -145,9 +165,8 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
     first->skipped_overlap = record->skipped_overlap;
     first->missed = record->missed;
     first->running = record->running & 0xFFFFFF;
-    first->due_ns = record->due_ns;
-    if (record->due_ns != PAWL_NO_TIME && record->due_ns != INT64_MAX)
-        first->due_ns = record->due_ns - engine->scale.anchor_ns;
+    pawl_snapshot_set_due(first, from_store(engine, (struct pawl_due) {record->due_ns,
+                                                                      record->is_due_wall}));
 }
 
 /* Whether the slot tells more than the record: that run began after the last commit, or it is the
@@ -163,11 +182,14 @@ is_news(const struct pawl_lost_run *run, const struct pawl_snapshot *first)
 /* The due times from the record's next one to that of the slot's run, of which nruns were run: the
  * others passed during a run. */
 static uint64_t
-count_skipped(const struct pawl_snapshot *first, int64_t scheduled_ns, uint64_t nruns)
+count_skipped(const struct pawl_restorer *restorer, const struct pawl_snapshot *first,
+              struct pawl_due scheduled, uint64_t nruns)
 {
-    int64_t next_ns = first->due_ns;
-    uint64_t passed = next_ns == PAWL_NO_TIME
-        ? 0 : pawl_schedule_skip(&next_ns, first->def->time_ns, scheduled_ns);
+    int64_t offset_ns = restorer->engine->scale.offset_ns;
+    int64_t fired_ns = pawl_def_fires_ns(first->def, scheduled, offset_ns);
+    struct pawl_now then = {fired_ns, fired_ns + offset_ns, INT64_MIN, INT64_MIN};
+    struct pawl_due next = pawl_snapshot_due(first);
+    uint64_t passed = pawl_def_pass(first->def, &next, &then);
 
     return passed > nruns ? passed - nruns : 0;
 }
@@ -177,17 +199,19 @@ static void
 catch_up_with_slot(struct pawl_restorer *restorer, struct pawl_snapshot *first,
                    const struct pawl_lost_run *run)
 {
-    int64_t scheduled_ns = run->scheduled_ns - restorer->engine->scale.anchor_ns;
-    bool is_cron = first->def->type == PAWL_CRON;
+    struct pawl_due scheduled = from_store(restorer->engine, run->scheduled);
+    struct pawl_now now = now_of(restorer);
 
-    if (is_cron)
-        first->skipped_overlap += count_skipped(first, scheduled_ns, run->run - first->run_count);
-    first->due_ns = is_cron ? pawl_schedule_after(scheduled_ns, first->def->time_ns)
-                            : PAWL_NO_TIME;
+    if (first->def->type == PAWL_CRON)
+        first->skipped_overlap += count_skipped(restorer, first, scheduled,
+                                                run->run - first->run_count);
     first->run_count = run->run;
     first->version = run->version;
     first->previous_ns = run->started_ns;
     first->running = 1;
+    pawl_snapshot_set_due(first, first->status == PAWL_STOPPED || pawl_snapshot_is_used_up(first)
+                                     ? (struct pawl_due) {PAWL_NO_TIME, false}
+                                     : pawl_def_next(first->def, scheduled, &now, false));
     if (first->status != PAWL_STOPPED)
         first->status = PAWL_EXECUTING;
 }
@@ -221,9 +245,11 @@ static int64_t
 due_of_newest(const struct pawl_restorer *restorer, const struct pawl_record *record,
               const struct pawl_snapshot *first)
 {
+    if (first->def->schedule)
+        return first->previous_ns;
     if (first->def->type == PAWL_DELAY)
         return pawl_schedule_after(record->created_ns, first->def->time_ns);
-    if (first->due_ns == PAWL_NO_TIME || first->due_ns == INT64_MAX)
+    if (!pawl_due_is_set(pawl_snapshot_due(first)))
         return PAWL_NO_TIME;
     return first->due_ns - first->def->time_ns + restorer->engine->scale.offset_ns;
 }
@@ -239,6 +265,19 @@ claim(struct pawl_lost_run *runs, size_t n, uint64_t number)
         }
     }
     return NULL;
+}
+
+/* What comes after the run that is lost. */
+static void
+end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
+{
+    const struct pawl_schedule *schedule = first->def->schedule;
+    struct pawl_now now = now_of(restorer);
+
+    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
+        pawl_snapshot_set_due(first, pawl_def_next(
+            first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
+    first->status = first->due_ns != PAWL_NO_TIME ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
 }
 
 /* Ends the runs that have no end in the record: they are lost. False: there is none. */
@@ -267,7 +306,7 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
         if (first->run_count - number >= keep)
             continue;
         add_lost(restorer, first, number,
-                 run ? run->scheduled_ns - scale->anchor_ns + scale->offset_ns
+                 run ? pawl_due_wall(from_store(restorer->engine, run->scheduled), scale->offset_ns)
                      : is_newest ? due_ns : PAWL_NO_TIME,
                  run ? run->started_ns : is_newest ? first->previous_ns : PAWL_NO_TIME,
                  !is_newest ? "the daemon ended before the result of the run was stored"
@@ -280,27 +319,38 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     first->version++;
     first->updated_ns = restorer->wall_ns;
     if (first->status == PAWL_EXECUTING)
-        first->status = first->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
+        end_lost(restorer, first);
     return true;
 }
 
-/* Due times that passed meanwhile: the newest one is run, the others were missed. False: at most
- * one passed. */
+static bool
+has_ended(const struct pawl_schedule *schedule, const struct pawl_now *now)
+{
+    return schedule->when.end_ns != PAWL_NO_TIME && now->wall_ns > schedule->when.end_ns;
+}
+
+/* Due times that passed meanwhile: the newest one is run, the others were missed. A clock that was
+ * set back is followed, and a start of the daemon is a due time of those that ask for it. False:
+ * nothing of it was the case. */
 static bool
 catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
-    int64_t next_ns = first->due_ns;
-    uint64_t passed;
+    const struct pawl_schedule *schedule = first->def->schedule;
+    struct pawl_due due = pawl_snapshot_due(first), before = due;
+    struct pawl_now now = now_of(restorer);
+    uint64_t missed;
 
-    if (first->def->type != PAWL_CRON || first->due_ns == PAWL_NO_TIME)
+    if (first->status == PAWL_STOPPED)
         return false;
-    passed = pawl_schedule_skip(&next_ns, first->def->time_ns, restorer->elapsed_ns);
-    if (passed < 2)
-        return false;
-    first->missed += passed - 1;
-    restorer->nmissed += passed - 1;
-    first->due_ns += (int64_t) (passed - 1) * first->def->time_ns;
-    return true;
+    if (schedule && restorer->engine->behind_ns > 0)
+        due = pawl_schedule_retime(schedule, due, &now, now.wall_ns + restorer->engine->behind_ns);
+    missed = pawl_def_newest(first->def, &due, &now);
+    if (schedule && schedule->has_reboot && !has_ended(schedule, &now))
+        due = (struct pawl_due) {now.elapsed_ns, false};
+    first->missed += missed;
+    restorer->nmissed += missed;
+    pawl_snapshot_set_due(first, due);
+    return due.ns != before.ns || due.is_wall != before.is_wall;
 }
 
 /* Notes a task to be removed from the store. */
@@ -328,6 +378,7 @@ place(struct pawl_restorer *restorer, struct pawl_handle *handle, struct pawl_ta
 {
     struct pawl *engine = restorer->engine;
     int64_t output = first->results ? (int64_t) first->results->bytes : 0;
+    int64_t fires_ns = pawl_snapshot_fires_ns(first, restorer->wall_ns - restorer->elapsed_ns);
     int code = pawl_index_put(engine->index, handle->epoch, &task->key, pawl_task_is_live);
 
     if (code == PAWL_EEXIST)
@@ -348,9 +399,29 @@ place(struct pawl_restorer *restorer, struct pawl_handle *handle, struct pawl_ta
     restorer->memory += first->def->script_len + output;
     restorer->output += output;
     pawl_task_publish(task, handle->epoch, first);
-    if (first->due_ns != PAWL_NO_TIME)
-        pawl_ticker_arm(engine->ticker, task, first->due_ns);
+    if (fires_ns != PAWL_NO_TIME)
+        pawl_ticker_arm(engine->ticker, task, fires_ns);
     return PAWL_OK;
+}
+
+static int
+restore_schedule(const struct pawl *engine, const struct pawl_record *record,
+                 const struct pawl_now *now, struct pawl_schedule **out_schedule,
+                 struct pawl_err *err)
+{
+    struct pawl_schedule_basis basis = {
+        .id = record->id, .id_len = record->id_len, .type = record->type,
+        .created_ns = record->created_ns, .origin_ns = record->origin_ns - engine->scale.anchor_ns,
+        .offset_ns = now->wall_ns - now->elapsed_ns,
+    };
+    struct pawl_err said;
+    int code = pawl_schedule_new(record->when, &basis, out_schedule, &said);
+
+    if (code == PAWL_OK)
+        return code;
+    return pawl_err_set(err, code == PAWL_EINVAL ? PAWL_EDAMAGED : code, NULL,
+                        "the task '%.*s' cannot be loaded: %s",
+                        record->id_len < 80 ? (int) record->id_len : 80, record->id, said.text);
 }
 
 int
@@ -361,22 +432,27 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     struct pawl *engine = restorer->engine;
     struct pawl_spec spec = {record->id, record->id_len, record->type, record->time_ns,
                              record->script, record->script_len, record->keep_results, record->when};
+    struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;
     struct pawl_lost_run *runs;
     struct pawl_task *task;
+    struct pawl_now now;
     bool was_lost, has_missed = false;
     size_t nruns;
     int code;
 
     if (restorer->nseen++ % CLOCK_EACH == 0) {
-        struct pawl_now now = pawl_now(engine);
-
+        now = pawl_now(engine);
         restorer->elapsed_ns = now.elapsed_ns;
         restorer->wall_ns = now.wall_ns;
         if (engine->options.is_cancelled && engine->options.is_cancelled(engine->options.ctx))
             return pawl_err_set(err, PAWL_ECLOSED, NULL, "told to stop while loading");
     }
-    task = pawl_task_new(engine->index, &spec, record->keep_results, 0, 0, &first);
+    now = now_of(restorer);
+    code = record->when ? restore_schedule(engine, record, &now, &schedule, err) : PAWL_OK;
+    if (code != PAWL_OK)
+        return code;
+    task = pawl_task_new(engine->index, &spec, record->keep_results, schedule, &now, &first);
     if (!task)
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory while the store is loaded");
     task->seq = record->seq;

@@ -3,6 +3,7 @@
 #define PAWL_RESTORE_H
 
 #include "runtable.h"
+#include "schedule.h"
 #include "store.h"
 
 #define PAWL_LOADERS_MAX 2              /* which share the budget of output */
@@ -12,7 +13,8 @@ struct pawl_handle;
 /* A run that was in progress, or whose end was not durable, when the last daemon ended. */
 struct pawl_lost_run {
     uint64_t seq, run;
-    int64_t version, scheduled_ns, started_ns, started_elapsed_ns;
+    int64_t version, started_ns, started_elapsed_ns;
+    struct pawl_due scheduled;          /* on the store's scale, or wall */
     pid_t pid;
     uint32_t slot;
     bool is_claimed;                    /* by the loader of its task: its end is to be stored */

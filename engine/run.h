@@ -26,7 +26,8 @@ struct pawl_run {
     int end_code, end_status;           /* siginfo's, once the process has ended */
     uint64_t number;
     uint32_t slot;                      /* in the table of runs, or PAWL_SLOT_NONE */
-    int64_t due_ns, started_ns, ended_ns;       /* elapsed */
+    struct pawl_due due;                /* the due time that is run */
+    int64_t started_ns, ended_ns;       /* elapsed */
     int64_t linger_until_ns;            /* the pipes are closed then, if the process has ended */
     int64_t kill_at_ns;                 /* SIGKILL follows then; 0: it was not asked to end */
     bool is_asked;                      /* to end: whom it leaves behind in its group gets KILL */

@@ -33,12 +33,12 @@ struct pawl_slot {
     uint64_t seq;                       /* of the task */
     uint64_t run;                       /* its number */
     int64_t version;                    /* of the task, with this start counted */
-    int64_t scheduled_ns;               /* the due time, on the store's scale */
+    int64_t scheduled_ns;               /* the due time, on the store's scale, or wall */
     int64_t started_ns;                 /* wall */
     int64_t started_elapsed_ns;         /* CLOCK_BOOTTIME, just before the clone */
     uint32_t previous;                  /* + 1: the slot of the task's run before, if that is not durable
                                          * either; 0: none. Whoever clears a slot clears the chain */
-    uint32_t unused;
+    uint32_t is_scheduled_wall;         /* 0 or 1 */
 };
 
 struct pawl_runtable {

@@ -20,11 +20,13 @@ struct pawl_now
 pawl_now(struct pawl *engine)
 {
     int64_t elapsed_ns = engine->clock->elapsed_ns(engine->clock);
-
     int64_t wall_ns = elapsed_ns + engine->clock->offset_ns(engine->clock);
     int64_t age_ns = engine->options.history_age_ns;
 
-    return (struct pawl_now) {elapsed_ns, wall_ns, age_ns == INT64_MAX ? INT64_MIN : wall_ns - age_ns};
+    return (struct pawl_now) {
+        elapsed_ns, wall_ns, atomic_load_explicit(&engine->wall_high_ns, memory_order_acquire),
+        age_ns == INT64_MAX ? INT64_MIN : wall_ns - age_ns,
+    };
 }
 
 /* --- Runs in progress --- */

@@ -15,6 +15,7 @@
 
 struct pawl_committer;
 struct pawl_ticker;
+struct pawl_wall;
 struct pawl_keeper;
 struct pawl_worker;
 
@@ -37,6 +38,9 @@ struct pawl {
     struct pawl_order *order;               /* I */
     struct pawl_ready ready;
     struct pawl_ticker *ticker;             /* I */
+    struct pawl_wall *wall;                 /* I */
+    int64_t opened_offset_ns;               /* I: wall - elapsed when it was opened */
+    int64_t behind_ns;                      /* I: how far the wall clock was then behind the store's */
     struct pawl_keeper *keeper;             /* I */
     struct pawl_worker **workers;           /* I */
     unsigned nworkers;                      /* I: started */
@@ -50,6 +54,8 @@ struct pawl {
     struct pawl_counter output;             /* bytes: kept output alone */
     struct pawl_counter submitted, started, finished;
     struct pawl_counter running;            /* seq_cst: C1 in shared.c */
+    _Atomic int64_t wall_high_ns;           /* A: acquire/release: see struct pawl_now, and wall.h */
+    _Atomic uint64_t wall_steps;            /* A: release: how often all tasks have followed it; for tests */
     _Alignas(64) _Atomic bool is_closing;   /* A: seq_cst: C1 in shared.c */
     _Atomic bool is_starved;                /* A: seq_cst: a worker waits for a run to end */
     _Atomic bool wants_quiet;               /* A: R1/A1 in shared.c */

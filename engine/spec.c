@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#define WALL_END_NS (INT64_C(7258118400) * 1000000000)     /* the year 2200 */
+#define JITTER_MAX_NS (INT64_C(86400) * 1000000000)
+
 static int
 check_id(const char *id, size_t len, struct pawl_err *err)
 {
@@ -38,6 +41,98 @@ check_time(const struct pawl_spec *spec, struct pawl_err *err)
     return PAWL_OK;
 }
 
+const char *
+pawl_spec_when_field(const struct pawl_when *when)
+{
+    static const char *const fields[PAWL_NTRIGGER_KIND] = {"time", "at", "cron", "calendar"};
+
+    return when->ntriggers > 1 ? "triggers" : fields[when->triggers[0].kind];
+}
+
+/* A wall time from 1970 to 2199, or none. */
+static int
+check_wall(const char *field, int64_t ns, struct pawl_err *err)
+{
+    if (ns == PAWL_NO_TIME || (ns >= 0 && ns < WALL_END_NS))
+        return PAWL_OK;
+    return pawl_err_set(err, PAWL_EINVAL, field, "%s must be from the years 1970 to 2199", field);
+}
+
+static int
+check_span(enum pawl_type type, const struct pawl_trigger *trigger, struct pawl_err *err)
+{
+    struct pawl_spec span = {.type = type, .time_ns = trigger->time_ns};
+    int code = check_time(&span, err);
+
+    if (code == PAWL_OK && trigger->time_max_ns != 0 && trigger->time_max_ns < trigger->time_ns)
+        code = pawl_err_set(err, PAWL_EINVAL, "timeMax",
+                            "timeMax is below time: give the longest span that may be drawn");
+    return code;
+}
+
+static int
+check_trigger(enum pawl_type type, const struct pawl_trigger *trigger, struct pawl_err *err)
+{
+    switch (trigger->kind) {
+    case PAWL_BY_SPAN:
+        return check_span(type, trigger, err);
+    case PAWL_BY_AT:
+        if (trigger->at_ns == PAWL_NO_TIME)
+            return pawl_err_set(err, PAWL_EINVAL, "at", "at is no time");
+        return check_wall("at", trigger->at_ns, err);
+    case PAWL_BY_CRON:
+    case PAWL_BY_CALENDAR:
+        if (type == PAWL_CRON)
+            return PAWL_OK;             /* the expression itself: schedule_new.c */
+        return pawl_err_set(err, PAWL_EINVAL, "taskType",
+                            "a delay task runs once: with cron or calendar give taskType cron");
+    default:
+        return pawl_err_set(err, PAWL_EINVAL, "triggers", "a trigger is of no known kind");
+    }
+}
+
+/* What only tasks that run again and again can have. */
+static int
+check_delay(const struct pawl_when *when, struct pawl_err *err)
+{
+    const char *field = when->ntriggers > 1 ? "triggers"
+                      : when->start_ns != PAWL_NO_TIME ? "startAt"
+                      : when->end_ns != PAWL_NO_TIME ? "endAt"
+                      : when->max_runs > 0 ? "maxRuns"
+                      : when->runs_on_start ? "runOnStart"
+                      : when->from_completion ? "intervalFrom" : NULL;
+
+    if (!field)
+        return PAWL_OK;
+    return pawl_err_set(err, PAWL_EINVAL, field,
+                        "%s is of tasks that run again and again: leave it out, or give taskType cron",
+                        field);
+}
+
+static int
+check_when(enum pawl_type type, const struct pawl_when *when, struct pawl_err *err)
+{
+    int code = PAWL_OK;
+
+    if (when->ntriggers < 1 || when->ntriggers > PAWL_TRIGGERS_MAX)
+        return pawl_err_set(err, PAWL_EINVAL, "triggers", "%zu triggers are given: give 1 to %d",
+                            when->ntriggers, PAWL_TRIGGERS_MAX);
+    for (size_t i = 0; i < when->ntriggers && code == PAWL_OK; i++)
+        code = check_trigger(type, &when->triggers[i], err);
+    if (code == PAWL_OK && type == PAWL_DELAY)
+        code = check_delay(when, err);
+    if (code == PAWL_OK)
+        code = check_wall("startAt", when->start_ns, err);
+    if (code == PAWL_OK)
+        code = check_wall("endAt", when->end_ns, err);
+    if (code == PAWL_OK && when->start_ns != PAWL_NO_TIME && when->end_ns != PAWL_NO_TIME &&
+        when->end_ns < when->start_ns)
+        code = pawl_err_set(err, PAWL_EINVAL, "endAt", "endAt is before startAt");
+    if (code == PAWL_OK && (when->jitter_ns < 0 || when->jitter_ns > JITTER_MAX_NS))
+        code = pawl_err_set(err, PAWL_EINVAL, "jitter", "jitter must be from 0 to 24h");
+    return code;
+}
+
 static int
 check_script(const char *script, size_t len, struct pawl_err *err)
 {
@@ -66,7 +161,7 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
     if (code == PAWL_OK && spec->type != PAWL_DELAY && spec->type != PAWL_CRON)
         code = pawl_err_set(err, PAWL_EINVAL, "taskType", "taskType is neither delay nor cron");
     if (code == PAWL_OK)
-        code = check_time(spec, err);
+        code = spec->when ? check_when(spec->type, spec->when, err) : check_time(spec, err);
     if (code == PAWL_OK)
         code = check_script(spec->script, spec->script_len, err);
     if (code == PAWL_OK && spec->keep_results > PAWL_KEEP_MAX)

@@ -8,4 +8,8 @@
 int
 pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err);
 
+/* The field of a task document that says when: of several triggers, "triggers". A literal. */
+const char *
+pawl_spec_when_field(const struct pawl_when *when);
+
 #endif

@@ -1,4 +1,4 @@
-/* task.c: the task, its snapshots and its state table; the only file that changes a task's state.
+/* task.c: the task and its snapshots; the only file that changes a task's state.
  *
  * Any registered thread applies events. An applied event replaces the snapshot that is decided;
  * what the new one shares with the old one (the definition, the results) is counted for both.
@@ -10,41 +10,14 @@
 
 #include "count.h"
 #include "err.h"
-#include "schedule.h"
+#include "state.h"
 #include "wheel.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Markers: a task that is not visible yet, and one that was deleted. */
 static struct pawl_snapshot reserved, gone;
-
-/* --- Definitions --- */
-
-static struct pawl_def *
-def_new(const struct pawl_spec *spec, int keep_results)
-{
-    struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
-
-    if (!def)
-        return NULL;
-    atomic_init(&def->refs, 1);
-    def->time_ns = spec->time_ns;
-    def->type = spec->type;
-    def->keep_results = (uint16_t) (spec->keep_results >= 0 ? spec->keep_results : keep_results);
-    def->script_len = (uint32_t) spec->script_len;
-    memcpy(def->script, spec->script, spec->script_len);
-    def->script[spec->script_len] = '\0';
-    return def;
-}
-
-void
-pawl_def_unref(struct pawl_def *def)
-{
-    if (def && pawl_count_down(&def->refs))
-        free(def);
-}
 
 /* --- Snapshots --- */
 
@@ -120,21 +93,7 @@ pawl_task_read_decided(const struct pawl_task *task, bool *out_gone)
     return unless_marker(load_decided(task), out_gone);
 }
 
-/* --- The state table --- */
-
-bool
-pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
-{
-    return snapshot->def->type == PAWL_DELAY &&
-           (snapshot->status == PAWL_EXECUTED || snapshot->status == PAWL_STOPPED);
-}
-
-/* Pending: something of the task is still to come. */
-static bool
-is_pending(const struct pawl_snapshot *snapshot)
-{
-    return snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED;
-}
+/* --- Applying --- */
 
 static int64_t
 output_of(const struct pawl_snapshot *snapshot)
@@ -142,111 +101,27 @@ output_of(const struct pawl_snapshot *snapshot)
     return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
 }
 
-int64_t
-pawl_task_expiry(int64_t over_ns, int64_t keep_ns)
-{
-    return keep_ns == INT64_MAX ? PAWL_NO_TIME : pawl_schedule_after(over_ns, keep_ns);
-}
-
-static int
-refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
-{
-    if (old->status == PAWL_STOPPED)
-        return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is stopped already");
-    if (old->status == PAWL_EXECUTED)
-        return pawl_err_set(err, PAWL_ESTATE, NULL, "the task has run already: nothing to stop");
-    return pawl_err_set(err, PAWL_ESTATE, NULL,
-                        "the task is running: a delay task that has started ends by itself");
-}
-
-/* The state table: what an event makes of a state. *next is a copy of *old, to be edited, and
- * results that it gets are counted for it. A refusal changes nothing.
- *
- *   state                  START            FINISH             STOP     DELETE  EXPIRE        TRIM
- *   0 ToBeExecuted         2 if due         -                  4        gone    refused       same
- *   1 Executed             refused          -                  refused  gone    gone if due   same
- *   2 Executing, delay     refused          1                  refused  gone    refused       same
- *   2 Executing, cron      refused          3, next due time   4        gone    refused       same
- *   3 WaitForNextExecution 2 if due         -                  4        gone    refused       same
- *   4 Stopped              refused          4 (it was running) refused  gone    delay: if due same */
-static int
-decide(const struct pawl_snapshot *old, const struct pawl_event *event,
-       struct pawl_snapshot *next, struct pawl_err *err)
-{
-    bool is_cron = old->def->type == PAWL_CRON, failed = false;
-
-    switch (event->kind) {
-    case PAWL_EVENT_START:
-        if (old->status != PAWL_TO_BE_EXECUTED && old->status != PAWL_WAIT_FOR_NEXT)
-            return PAWL_ESTATE;
-        if (old->due_ns == PAWL_NO_TIME || old->due_ns > event->now_ns)
-            return PAWL_ESTATE;
-        next->status = PAWL_EXECUTING;
-        next->running++;
-        next->run_count++;
-        next->previous_ns = event->wall_ns;
-        next->due_ns = is_cron ? pawl_schedule_after(old->due_ns, old->def->time_ns)
-                               : PAWL_NO_TIME;
-        break;
-    case PAWL_EVENT_FINISH:
-        assert(old->running > 0);
-        next->running--;
-        next->failure_count += event->failed;
-        if (old->status == PAWL_EXECUTING && is_cron) {
-            next->status = PAWL_WAIT_FOR_NEXT;
-            next->skipped_overlap += pawl_schedule_skip(&next->due_ns, old->def->time_ns,
-                                                        event->now_ns);
-        } else if (old->status == PAWL_EXECUTING) {
-            next->status = PAWL_EXECUTED;
-            next->due_ns = pawl_task_expiry(event->now_ns, event->keep_ns);
-        }
-        if (event->box)
-            next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
-                                           &failed);
-        if (failed)
-            next->results = old->results;   /* no memory to keep it: the state goes on */
-        break;
-    case PAWL_EVENT_STOP:
-        if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
-            (old->status == PAWL_EXECUTING && !is_cron))
-            return refuse_stop(old, err);
-        next->status = PAWL_STOPPED;
-        next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
-        break;
-    case PAWL_EVENT_EXPIRE:
-        return pawl_snapshot_is_over(old) && old->due_ns != PAWL_NO_TIME &&
-               old->due_ns <= event->now_ns ? PAWL_OK : PAWL_ESTATE;
-    case PAWL_EVENT_TRIM:
-        if (!old->results || old->results->bytes == 0)
-            return PAWL_ESTATE;
-        next->results = pawl_results_trim(old->results, event->cutoff_ns);
-        return next->results ? PAWL_OK : PAWL_ENOMEM;   /* the version stays */
-    case PAWL_EVENT_DELETE:
-    case PAWL_NEVENT:
-        return PAWL_OK;                                 /* no next: apply() puts the marker */
-    }
-    next->version++;
-    next->updated_ns = event->wall_ns;
-    return PAWL_OK;
-}
-
-/* --- Applying --- */
-
 /* Tells the caller what the change from old to next (NULL: gone) means outside of the task. */
 static void
 report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
        struct pawl_event *event)
 {
-    event->delta_pending = (next && is_pending(next)) - is_pending(old);
+    int64_t offset_ns = event->wall_ns - event->now_ns;
+
+    event->delta_pending = (next && pawl_snapshot_is_pending(next)) - pawl_snapshot_is_pending(old);
     event->was_running = old->running;
     event->delta_output = output_of(next) - output_of(old);
     event->delta_memory = event->delta_output - (next ? 0 : (int64_t) old->def->script_len);
-    event->next_due_ns = next && next->status != PAWL_EXECUTING ? next->due_ns : PAWL_NO_TIME;
+    event->is_wall = next && pawl_def_follows_wall(next->def);
+    event->next_due_ns = PAWL_NO_TIME;
+    if (next && next->status != PAWL_EXECUTING)
+        event->next_due_ns = pawl_snapshot_fires_ns(next, offset_ns);
     event->rearm = event->kind != PAWL_EVENT_START && event->kind != PAWL_EVENT_TRIM &&
                    (old->status == PAWL_EXECUTING ? event->next_due_ns != PAWL_NO_TIME
-                                                  : event->next_due_ns != old->due_ns);
+                                                  : !next || next->due_ns != old->due_ns ||
+                                                    next->is_due_wall != old->is_due_wall);
     if (event->kind == PAWL_EVENT_START) {
-        event->due_ns = old->due_ns;
+        event->due_ns = pawl_def_fires_ns(old->def, event->due, offset_ns);
         event->run = next->run_count;
         event->def = next->def;
         pawl_count_up(&next->def->refs);
@@ -274,10 +149,12 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
 {
     struct pawl_slot values = {
         .seq = task->seq, .run = next->run_count, .version = next->version,
-        .scheduled_ns = old->due_ns + event->anchor_ns, .started_ns = event->wall_ns,
-        .started_elapsed_ns = event->now_ns,
+        .scheduled_ns = event->due.ns, .is_scheduled_wall = event->due.is_wall,
+        .started_ns = event->wall_ns, .started_elapsed_ns = event->now_ns,
     };
 
+    if (!event->due.is_wall)
+        values.scheduled_ns += event->anchor_ns;
     next->depth = 0;
     if (old->slot != PAWL_SLOT_NONE && old->depth + 1u < event->chain_max) {
         values.previous = old->slot + 1;
@@ -297,7 +174,7 @@ try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapsho
 
     if (next)
         copy_state(old, next);
-    code = decide(old, event, next, err);
+    code = pawl_decide(old, event, next, err);
     if (code != PAWL_OK)
         return code;
     if (event->kind == PAWL_EVENT_START && event->table)
@@ -443,14 +320,14 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
     if (code == PAWL_OK) {
         report(old, next, event);
         if (event->view) {
-            struct pawl_now now = {event->now_ns, event->wall_ns, event->oldest_ns};
+            struct pawl_now now = pawl_event_now(event);
 
             pawl_task_view(task, next, &now, event->view);
         }
     } else {
         event->is_unsettled = old != &reserved && load_shown(task) != old;
         event->is_expired = code == PAWL_ESTATE && pawl_snapshot_is_over(old) &&
-                            old->due_ns != PAWL_NO_TIME && old->due_ns <= event->now_ns;
+                            pawl_snapshot_has_come(old, event);
     }
     pawl_epoch_end(thread);
     if (code == PAWL_OK) {
@@ -469,12 +346,13 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
 
 struct pawl_task *
 pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int keep_results,
-              int64_t now_ns, int64_t offset_ns, struct pawl_snapshot **out_first)
+              struct pawl_schedule *schedule, const struct pawl_now *now,
+              struct pawl_snapshot **out_first)
 {
     size_t size = offsetof(struct pawl_task, key.bytes) + spec->id_len;
     struct pawl_task *task = malloc(size > sizeof *task ? size : sizeof *task);
     struct pawl_snapshot *first = pawl_snapshot_new();
-    struct pawl_def *def = def_new(spec, keep_results);
+    struct pawl_def *def = pawl_def_new(spec, keep_results, schedule);
 
     if (!task || !first || !def) {
         free(task);
@@ -482,7 +360,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         pawl_def_unref(def);
         return NULL;
     }
-    *task = (struct pawl_task) {.created_ns = now_ns + offset_ns, .timer = PAWL_TIMER_NONE};
+    *task = (struct pawl_task) {.created_ns = now->wall_ns, .timer = PAWL_TIMER_NONE};
     atomic_init(&task->decided, &reserved);
     atomic_init(&task->shown, &reserved);
     atomic_init(&task->refs, 1);
@@ -493,9 +371,9 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
     pawl_index_key(index, spec->id, spec->id_len, &task->key);
     *first = (struct pawl_snapshot) {
         .def = def, .updated_ns = task->created_ns, .status = PAWL_TO_BE_EXECUTED,
-        .due_ns = pawl_schedule_after(now_ns, spec->time_ns), .previous_ns = PAWL_NO_TIME,
-        .slot = PAWL_SLOT_NONE, .holds = 2,     /* decided and shown */
+        .previous_ns = PAWL_NO_TIME, .slot = PAWL_SLOT_NONE, .holds = 2,    /* decided and shown */
     };
+    pawl_snapshot_set_due(first, pawl_def_first(def, now));
     *out_first = first;
     return task;
 }

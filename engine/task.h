@@ -17,6 +17,7 @@
 #ifndef PAWL_TASK_H
 #define PAWL_TASK_H
 
+#include "def.h"
 #include "epoch.h"
 #include "inbox.h"
 #include "index.h"
@@ -27,15 +28,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* What a task is; immutable and counted: snapshots and views share it. */
-struct pawl_def {
-    int64_t time_ns;
-    _Atomic uint32_t refs;
-    uint32_t script_len : 24, type : 8;
-    uint16_t keep_results;
-    char script[];                      /* and a NUL, for exec */
-};
-
 /* E: immutable once published, but for its count. */
 struct pawl_snapshot {
     ck_epoch_entry_t deferred;
@@ -43,15 +35,16 @@ struct pawl_snapshot {
     struct pawl_results *results;       /* counted; NULL: none */
     int64_t version;
     int64_t updated_ns;                 /* wall */
-    int64_t due_ns;                     /* elapsed: when the ticker is to look at the task: to run
-                                         * it, or to forget it; PAWL_NO_TIME: never */
+    int64_t due_ns;                     /* the due time, or of a task that is over, when it is to be
+                                         * forgotten; PAWL_NO_TIME: none; INT64_MAX: never */
     int64_t previous_ns;                /* wall; PAWL_NO_TIME: none */
     uint64_t run_count;
     uint64_t failure_count;
     uint64_t skipped_overlap;
     uint64_t missed;
     uint32_t slot;                      /* of its newest run that is not durable, or PAWL_SLOT_NONE */
-    uint32_t running : 24, status : 8;
+    uint32_t running : 24, status : 7;
+    uint32_t is_due_wall : 1;           /* the due time's scale: see schedule.h */
     uint32_t serial : 24;               /* grows by one with each change, whatever version does */
     uint32_t depth : 8;                 /* slots before slot in its chain */
     _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
@@ -80,17 +73,13 @@ struct pawl_task {
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
-/* What time it is, both scales from one reading, and the age to which results are kept (wall). */
-struct pawl_now {
-    int64_t elapsed_ns, wall_ns, oldest_ns;
-};
-
 enum pawl_event_kind {
     PAWL_EVENT_START,       /* a worker is about to spawn */
     PAWL_EVENT_FINISH,      /* a run has ended */
     PAWL_EVENT_STOP,
     PAWL_EVENT_DELETE,
-    PAWL_EVENT_EXPIRE,      /* a delay task that is over was kept for long enough */
+    PAWL_EVENT_EXPIRE,      /* a task that is over was kept for long enough */
+    PAWL_EVENT_RETIME,      /* the wall clock was set */
     PAWL_EVENT_TRIM,        /* kept output is dropped for memory */
     PAWL_NEVENT
 };
@@ -100,8 +89,9 @@ struct pawl_event {
     enum pawl_event_kind kind;
     int64_t now_ns;                     /* elapsed */
     int64_t wall_ns;
-    int64_t oldest_ns;                  /* wall: see struct pawl_now; for view */
-    int64_t keep_ns;                    /* how long a delay task that is over stays; INT64_MAX: ever */
+    int64_t high_ns, oldest_ns;         /* wall: see struct pawl_now */
+    int64_t old_wall_ns;                /* RETIME: what the wall clock would show had it not been set */
+    int64_t keep_ns;                    /* how long a task that is over stays; INT64_MAX: ever */
     bool is_deferred;                   /* a store shows the change once it is durable */
     struct pawl_snapshot *spare;        /* taken if not NULL, else one is allocated; an unused
                                          * one stays here */
@@ -115,25 +105,29 @@ struct pawl_event {
                                          * had before, if the new one is not chained to it; DELETE,
                                          * EXPIRE: out: its slot; or PAWL_SLOT_NONE */
     /* What came of it. */
-    int64_t due_ns;                     /* START: the due time that is run (elapsed) */
+    struct pawl_due due;                /* START: the due time that is run */
+    int64_t due_ns;                     /* START: when it was to be fired (elapsed) */
     uint64_t run;                       /* START: the number of the run */
     struct pawl_def *def;               /* START: given, counted */
     bool is_expired;                    /* START, refused: time for EXPIRE */
     bool is_shown;                      /* readers see it already */
     bool is_unsettled;                  /* refused because of a change that is not shown yet */
     uint32_t was_running;               /* runs in progress before */
+    bool is_wall;                       /* there is a new state, and it follows the wall clock */
     bool rearm;                         /* the due time changed: the ticker must look */
-    int64_t next_due_ns;                /* the new one */
+    int64_t next_due_ns;                /* the new one, when it is to be fired (elapsed) */
     int64_t delta_pending;              /* what the change means for the engine's counters */
     int64_t delta_memory, delta_output;
     struct pawl_view *view;             /* in: NULL or storage; the new state is given */
 };
 
 /* Makes a task that is in no room yet; its snapshot is a marker that readers pass over.
- * Threads: any. Owns: gives, with one reference. NULL: out of memory. */
+ * Threads: any. Owns: takes schedule, also on failure; gives, with one reference.
+ * NULL: out of memory. */
 struct pawl_task *
 pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int keep_results,
-              int64_t now_ns, int64_t offset_ns, struct pawl_snapshot **out_first);
+              struct pawl_schedule *schedule, const struct pawl_now *now,
+              struct pawl_snapshot **out_first);
 
 /* Makes the task visible in the state it was made with. Threads: the submitter's, or the
  * committer's. Owns: takes. */
@@ -206,11 +200,34 @@ pawl_task_of_key(const struct pawl_key *key)
     return (struct pawl_task *) ((char *) key - offsetof(struct pawl_task, key));
 }
 
-/* Whether a snapshot is of a delay task that is over: it ran, or was stopped. */
+/* Whether a snapshot is of a task that is over for good: its last run has ended, or it is a delay
+ * task that was stopped. */
 bool
 pawl_snapshot_is_over(const struct pawl_snapshot *snapshot);
 
-/* When a delay task that is over at a moment is forgotten, on the same scale; PAWL_NO_TIME: never. */
+static inline struct pawl_due
+pawl_snapshot_due(const struct pawl_snapshot *snapshot)
+{
+    return (struct pawl_due) {snapshot->due_ns, snapshot->is_due_wall};
+}
+
+static inline void
+pawl_snapshot_set_due(struct pawl_snapshot *snapshot, struct pawl_due due)
+{
+    snapshot->due_ns = due.ns;
+    snapshot->is_due_wall = due.is_wall;
+}
+
+/* When the ticker is to look at the task: to run it, or to forget it (elapsed); as the due time, none
+ * and never included. offset_ns: wall - elapsed. */
+int64_t
+pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns);
+
+/* Whether the task has had all the runs that its definition allows. */
+bool
+pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot);
+
+/* When a task that is over at a moment is forgotten, on the same scale; PAWL_NO_TIME: never. */
 int64_t
 pawl_task_expiry(int64_t over_ns, int64_t keep_ns);
 
@@ -222,9 +239,6 @@ pawl_task_unref(struct pawl_task *task);
 /* Gives up the index's reference once no reader can find the task any more. */
 void
 pawl_task_unref_later(struct pawl_task *task, struct pawl_epoch_thread *thread);
-
-void
-pawl_def_unref(struct pawl_def *def);
 
 /* Room for a snapshot that a later event will need; NULL: out of memory. */
 struct pawl_snapshot *

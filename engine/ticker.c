@@ -11,9 +11,9 @@
  * writes wakes_at, then looks into the inbox; a full fence stands between on both sides. While the
  * ticker is up wakes_at is the far past, so nobody wakes it in vain; and so it is from the first
  * armer that wakes it on, so that a thousand others do not, too.
- * An armer that finds is_queued set may come before the first armer's put; that is no harm as long
- * as no event brings the due time of an armed task nearer. (The stop of a delay task may, by the time
- * at which it will be forgotten; that may come late.)
+ * An armer that finds is_queued set may come before the first armer's put, which then compares a
+ * later due time. Most events put a due time off, so that does not matter (the stop of a delay task
+ * may bring nearer when it is forgotten; that may come late); pawl_ticker_arm_sooner() is for others.
  * Q1: is_queued lets a task be in the inbox once. The armer sets it after the snapshot changed and
  * the ticker clears it before it reads the snapshot, both by acq_rel exchanges: an armer that finds
  * it set knows that its snapshot will be seen. */
@@ -24,6 +24,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -53,23 +54,45 @@ wake(struct pawl_ticker *ticker)
     eventfd_write(ticker->wake_fd, 1);
 }
 
+/* W1: wakes the ticker if it sleeps beyond due_ns. */
+static void
+wake_by(struct pawl_ticker *ticker, int64_t due_ns)
+{
+    if (due_ns < atomic_load_explicit(&ticker->wakes_at, memory_order_seq_cst) &&      /* W1 */
+        atomic_exchange_explicit(&ticker->wakes_at, INT64_MIN, memory_order_seq_cst) != INT64_MIN)
+        wake(ticker);
+}
+
+static void
+put(struct pawl_ticker *ticker, struct pawl_task *task)
+{
+    pawl_task_ref(task);
+    pawl_inbox_put(&ticker->inbox, &task->arm_entry);                               /* W1 */
+}
+
 void
 pawl_ticker_arm(struct pawl_ticker *ticker, struct pawl_task *task, int64_t due_ns)
 {
     int64_t n;
 
-    if (atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel)) {  /* Q1 */
+    if (atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel))    /* Q1 */
         ck_pr_fence_memory();
-    } else {
-        pawl_task_ref(task);
-        pawl_inbox_put(&ticker->inbox, &task->arm_entry);                           /* W1 */
-    }
+    else
+        put(ticker, task);
     n = atomic_fetch_add_explicit(&ticker->ninbox, 1, memory_order_relaxed) + 1;
-    if ((n % INBOX_MAX == 0 ||
-         (due_ns != PAWL_NO_TIME &&
-          due_ns < atomic_load_explicit(&ticker->wakes_at, memory_order_seq_cst))) &&  /* W1 */
-        atomic_exchange_explicit(&ticker->wakes_at, INT64_MIN, memory_order_seq_cst) != INT64_MIN)
-        wake(ticker);
+    wake_by(ticker, n % INBOX_MAX == 0 ? INT64_MIN + 1 : due_ns == PAWL_NO_TIME ? INT64_MAX : due_ns);
+}
+
+void
+pawl_ticker_arm_sooner(struct pawl_ticker *ticker, struct pawl_task *task)
+{
+    while (atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel)) {   /* Q1 */
+        ck_pr_fence_memory();
+        wake_by(ticker, INT64_MIN + 1);
+        sched_yield();
+    }
+    put(ticker, task);
+    wake_by(ticker, INT64_MIN + 1);
 }
 
 /* --- Arming --- */
@@ -84,13 +107,15 @@ task_of_entry(ck_stack_entry_t *entry)
 static int64_t
 wanted(struct pawl_ticker *ticker, struct pawl_task *task)
 {
+    struct pawl_clock *clock = ticker->engine->clock;
     const struct pawl_snapshot *snapshot;
     int64_t due_ns = PAWL_NO_TIME;
 
     pawl_epoch_begin(ticker->handle.epoch);
     snapshot = pawl_task_read_decided(task, NULL);
     if (snapshot && snapshot->status != PAWL_EXECUTING)
-        due_ns = snapshot->due_ns;
+        due_ns = pawl_snapshot_fires_ns(snapshot,
+                                        snapshot->is_due_wall ? clock->offset_ns(clock) : 0);
     pawl_epoch_end(ticker->handle.epoch);
     return due_ns;
 }

@@ -23,4 +23,9 @@ pawl_ticker_free(struct pawl_ticker *ticker);
 void
 pawl_ticker_arm(struct pawl_ticker *ticker, struct pawl_task *task, int64_t due_ns);
 
+/* The same for a due time that may have come nearer: the ticker looks at once. Blocks: a moment, while
+ * another thread is about to say the same of the task. */
+void
+pawl_ticker_arm_sooner(struct pawl_ticker *ticker, struct pawl_task *task);
+
 #endif

@@ -1,6 +1,5 @@
 /* view.c: copies of one state of a task for those outside, and the words of the wire. */
 #include "count.h"
-#include "schedule.h"
 #include "task.h"
 
 void
@@ -8,13 +7,15 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
                const struct pawl_now *now, struct pawl_view *out_view)
 {
     struct pawl_def *def = snapshot->def;
-    int64_t due = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
-    int64_t offset_ns = now->wall_ns - now->elapsed_ns;
+    bool is_over = pawl_snapshot_is_over(snapshot);
+    struct pawl_due due = {is_over ? PAWL_NO_TIME : snapshot->due_ns, snapshot->is_due_wall};
+    int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns;
     uint64_t skipped = snapshot->skipped_overlap;
     uint32_t old = 0;
 
     if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
-        skipped += pawl_schedule_skip(&due, def->time_ns, now->elapsed_ns);   /* as FINISH would now */
+        skipped += pawl_def_pass(def, &due, now);       /* as FINISH would now */
+    fires_ns = pawl_def_fires_ns(def, due, offset_ns);
     while (snapshot->results && old < snapshot->results->n &&
            snapshot->results->items[old]->ended_ns < now->oldest_ns)
         old++;
@@ -24,11 +25,12 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         pawl_count_up(&snapshot->results->refs);
     *out_view = (struct pawl_view) {
         .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
-        .time_ns = def->time_ns, .script = def->script, .script_len = def->script_len,
+        .time_ns = def->time_ns, .when = def->schedule ? &def->schedule->when : NULL,
+        .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .status = snapshot->status,
         .version = snapshot->version, .running = (int) snapshot->running,
         .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
-        .next_ns = due == PAWL_NO_TIME ? PAWL_NO_TIME : pawl_schedule_after(offset_ns, due),
+        .next_ns = pawl_due_wall((struct pawl_due) {fires_ns, false}, offset_ns),
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
         .failure_count = snapshot->failure_count, .skipped_overlap = skipped,
         .missed = snapshot->missed,

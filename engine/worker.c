@@ -247,19 +247,20 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
 {
     struct pawl_run_facts facts = {
         .id = run->task->key.bytes, .id_len = run->task->key.len, .run = started->run,
-        .attempt = 1, .scheduled_ns = started->due_ns + started->wall_ns - started->now_ns,
+        .attempt = 1,
+        .scheduled_ns = pawl_due_wall(started->due, started->wall_ns - started->now_ns),
         .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
     };
     int64_t now_ns;
 
     run->def = started->def;
     run->number = started->run;
-    run->due_ns = started->due_ns;
+    run->due = started->due;
     push(&worker->live, run);
     pawl_count(&worker->engine->started, 1);
     run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
     now_ns = pawl_now(worker->engine).elapsed_ns;
-    pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - run->due_ns);
+    pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - started->due_ns);
     if (pawl_run_start(run, worker->room, &facts, worker->epoll_fd) != PAWL_OK)
         finish(worker, run);
 }

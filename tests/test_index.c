@@ -48,7 +48,7 @@ task_new(const char *id)
 {
     struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, "x", 1, 0, NULL};
     struct pawl_snapshot *first;
-    struct pawl_task *task = pawl_task_new(ids, &spec, 0, 0, 0, &first);
+    struct pawl_task *task = pawl_task_new(ids, &spec, 0, NULL, &(struct pawl_now) {0}, &first);
 
     pawl_task_publish(task, NULL, first);
     return task;

@@ -125,7 +125,7 @@ prepare(struct arena *arena, bool has_slot)
     struct pawl_event finished = event_of(PAWL_EVENT_FINISH, PAWL_INTERVAL_MIN_NS);
     struct pawl_snapshot *first;
 
-    arena->task = pawl_task_new(arena->index, &spec, 10, 0, 0, &first);
+    arena->task = pawl_task_new(arena->index, &spec, 10, NULL, &(struct pawl_now) {0}, &first);
     arena->task->seq = 1;
     pawl_task_publish(arena->task, arena->own, first);
     if (has_slot) {
@@ -387,12 +387,13 @@ test_mark_against_collect_leaves_nothing_unshown(void **state)
 
     (void) state;
     durable_open(&f, &fake);
-    submit(&f, "a", PAWL_CRON, INT64_MAX, "true");
+    submit(&f, "a", PAWL_CRON, 3600 * SECOND, "true");
     view = get(&f, "a");
     task = view.private_task;
     for (unsigned i = 1; i <= race_rounds(); i++) {
         for (int kind = PAWL_EVENT_START; kind <= PAWL_EVENT_FINISH; kind++) {
-            struct pawl_event event = event_of((enum pawl_event_kind) kind, INT64_MAX);
+            struct pawl_event event = event_of((enum pawl_event_kind) kind,
+                                               (1 + i) * 3600 * SECOND);
 
             assert_int_equal(pawl_task_apply(task, f.handle->epoch, &event, NULL), PAWL_OK);
             if (event.def)

@@ -81,7 +81,7 @@ prepare(struct arena *arena, enum pawl_type type, bool is_started)
     struct pawl_snapshot *first;
 
     arena->now_ns = 10 * PAWL_INTERVAL_MIN_NS;
-    arena->task = pawl_task_new(arena->index, &spec, 10, 0, 0, &first);
+    arena->task = pawl_task_new(arena->index, &spec, 10, NULL, &(struct pawl_now) {0}, &first);
     pawl_task_publish(arena->task, arena->own, first);
     if (is_started && type == PAWL_CRON) {
         struct pawl_result_box *box = box_new();
@@ -115,7 +115,7 @@ look(struct arena *arena)
     pawl_epoch_begin(arena->own);
     snapshot = pawl_task_read(arena->task, NULL);
     assert_non_null(snapshot);
-    pawl_task_view(arena->task, snapshot, &(struct pawl_now) {10, 10, INT64_MIN}, &view);
+    pawl_task_view(arena->task, snapshot, &(struct pawl_now) {10, 10, INT64_MIN, INT64_MIN}, &view);
     pawl_epoch_end(arena->own);
     return view;
 }

@@ -68,7 +68,7 @@ static inline struct pawl_task *
 room_task(unsigned i, struct pawl_snapshot **out_first)
 {
     struct pawl_spec spec = room_spec(i);
-    struct pawl_task *task = pawl_task_new(engine->index, &spec, 0, 0, 0, out_first);
+    struct pawl_task *task = pawl_task_new(engine->index, &spec, 0, NULL, &(struct pawl_now) {0}, out_first);
 
     if (!task)
         abort();

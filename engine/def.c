@@ -1,0 +1,116 @@
+/* def.c: what a task is. Pure but for the count. */
+#include "def.h"
+
+#include "count.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct pawl_due none = {PAWL_NO_TIME, false};
+
+/* The first span that a schedule names; 0: there is none. */
+static int64_t
+span_of(const struct pawl_when *when)
+{
+    for (size_t i = 0; i < when->ntriggers; i++) {
+        if (when->triggers[i].kind == PAWL_BY_SPAN)
+            return when->triggers[i].time_ns;
+    }
+    return 0;
+}
+
+struct pawl_def *
+pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule)
+{
+    struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
+
+    if (!def) {
+        free(schedule);
+        return NULL;
+    }
+    atomic_init(&def->refs, 1);
+    def->time_ns = schedule ? span_of(&schedule->when) : spec->time_ns;
+    def->schedule = schedule;
+    def->type = spec->type;
+    def->keep_results = (uint16_t) (spec->keep_results >= 0 ? spec->keep_results : keep_results);
+    def->script_len = (uint32_t) spec->script_len;
+    memcpy(def->script, spec->script, spec->script_len);
+    def->script[spec->script_len] = '\0';
+    return def;
+}
+
+void
+pawl_def_unref(struct pawl_def *def)
+{
+    if (!def || !pawl_count_down(&def->refs))
+        return;
+    free(def->schedule);
+    free(def);
+}
+
+struct pawl_due
+pawl_def_first(const struct pawl_def *def, const struct pawl_now *now)
+{
+    if (def->schedule)
+        return pawl_schedule_first(def->schedule, now);
+    return (struct pawl_due) {pawl_schedule_after(now->elapsed_ns, def->time_ns), false};
+}
+
+struct pawl_due
+pawl_def_next(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now,
+              bool is_end)
+{
+    if (def->schedule)
+        return pawl_schedule_next(def->schedule, due, now, is_end);
+    if (def->type == PAWL_DELAY)
+        return none;
+    return (struct pawl_due) {pawl_schedule_after(due.ns, def->time_ns), false};
+}
+
+int64_t
+pawl_def_fires_ns(const struct pawl_def *def, struct pawl_due due, int64_t offset_ns)
+{
+    if (!def->schedule || !pawl_due_is_set(due))
+        return due.ns;
+    return pawl_schedule_after(pawl_due_elapsed(due, offset_ns),
+                               pawl_schedule_jitter(def->schedule, due));
+}
+
+uint64_t
+pawl_def_newest(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now)
+{
+    int64_t next_ns = due->ns;
+    uint64_t passed;
+
+    if (def->schedule)
+        return pawl_schedule_newest(def->schedule, due, now);
+    if (def->type == PAWL_DELAY || !pawl_due_is_set(*due))
+        return 0;
+    passed = pawl_schedule_skip(&next_ns, def->time_ns, now->elapsed_ns);
+    if (passed < 2)
+        return 0;
+    due->ns += (int64_t) (passed - 1) * def->time_ns;
+    return passed - 1;
+}
+
+uint64_t
+pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now)
+{
+    uint64_t passed = 0;
+
+    if (!def->schedule)
+        return def->type == PAWL_DELAY || !pawl_due_is_set(*due)
+            ? 0 : pawl_schedule_skip(&due->ns, def->time_ns, now->elapsed_ns);
+    while (pawl_due_is_set(*due) &&
+           pawl_def_fires_ns(def, *due, now->wall_ns - now->elapsed_ns) <= now->elapsed_ns) {
+        passed += pawl_def_newest(def, due, now) + 1;
+        *due = pawl_def_next(def, *due, now, false);
+    }
+    return passed;
+}
+
+bool
+pawl_def_follows_wall(const struct pawl_def *def)
+{
+    return def->schedule && def->schedule->has_wall;
+}

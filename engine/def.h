@@ -1,0 +1,55 @@
+/* def.h: what a task is, and when it fires by that: the definition. Immutable and counted: the
+ * snapshots and views of a task share it. Any thread may ask it. */
+#ifndef PAWL_DEF_H
+#define PAWL_DEF_H
+
+#include "schedule.h"
+
+#include <pawl.h>
+#include <stdatomic.h>
+
+struct pawl_def {
+    int64_t time_ns;                    /* the delay, or the interval; of a schedule the first, or 0 */
+    struct pawl_schedule *schedule;     /* NULL: time_ns says it all */
+    _Atomic uint32_t refs;
+    uint32_t script_len : 24, type : 8;
+    uint16_t keep_results;
+    char script[];                      /* and a NUL, for exec */
+};
+
+/* Makes a definition with one reference. Owns: takes schedule, also on failure; gives.
+ * NULL: out of memory. */
+struct pawl_def *
+pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule);
+/* NULL is accepted. */
+void
+pawl_def_unref(struct pawl_def *def);
+
+/* The first due time of a new task; none: it never fires. */
+struct pawl_due
+pawl_def_first(const struct pawl_def *def, const struct pawl_now *now);
+
+/* The due time after one that came; is_end: after the end of its run. None: that was the last. */
+struct pawl_due
+pawl_def_next(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now,
+              bool is_end);
+
+/* When a due time is to be fired, on elapsed time: later than it by the jitter. None and never
+ * stay as they are. */
+int64_t
+pawl_def_fires_ns(const struct pawl_def *def, struct pawl_due due, int64_t offset_ns);
+
+/* Moves *due on to the newest due time that is to be fired by now; gives how many it passed over. */
+uint64_t
+pawl_def_newest(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now);
+
+/* Moves *due on to the first due time that is to be fired after now; gives how many it passed over:
+ * 0 when it is that already. */
+uint64_t
+pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now);
+
+/* Whether the wall clock, when it is set, can move a due time. */
+bool
+pawl_def_follows_wall(const struct pawl_def *def);
+
+#endif

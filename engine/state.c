@@ -1,0 +1,183 @@
+/* state.c: the state table: what each event makes of each state of a task. Pure: nothing is changed
+ * but the new state. */
+#include "state.h"
+
+#include "err.h"
+
+#include <assert.h>
+
+bool
+pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
+{
+    return snapshot->status == PAWL_EXECUTED ||
+           (snapshot->status == PAWL_STOPPED && snapshot->def->type == PAWL_DELAY);
+}
+
+bool
+pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot)
+{
+    const struct pawl_schedule *schedule = snapshot->def->schedule;
+
+    return schedule && schedule->when.max_runs > 0 &&
+           snapshot->run_count >= schedule->when.max_runs;
+}
+
+bool
+pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
+{
+    return snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED;
+}
+
+int64_t
+pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
+{
+    if (pawl_snapshot_is_over(snapshot))
+        return snapshot->due_ns;
+    return pawl_def_fires_ns(snapshot->def, pawl_snapshot_due(snapshot), offset_ns);
+}
+
+int64_t
+pawl_task_expiry(int64_t over_ns, int64_t keep_ns)
+{
+    return keep_ns == INT64_MAX ? PAWL_NO_TIME : pawl_schedule_after(over_ns, keep_ns);
+}
+
+static int
+refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
+{
+    if (old->status == PAWL_STOPPED)
+        return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is stopped already");
+    if (old->status == PAWL_EXECUTED)
+        return pawl_err_set(err, PAWL_ESTATE, NULL, "the task has run already: nothing to stop");
+    return pawl_err_set(err, PAWL_ESTATE, NULL,
+                        "the task is running: a delay task that has started ends by itself");
+}
+
+struct pawl_now
+pawl_event_now(const struct pawl_event *event)
+{
+    return (struct pawl_now) {event->now_ns, event->wall_ns, event->high_ns, event->oldest_ns};
+}
+
+bool
+pawl_snapshot_has_come(const struct pawl_snapshot *old, const struct pawl_event *event)
+{
+    return pawl_due_is_set(pawl_snapshot_due(old)) &&
+           pawl_snapshot_fires_ns(old, event->wall_ns - event->now_ns) <= event->now_ns;
+}
+
+/* The newest of the due times that have come is run, the others were missed. */
+static void
+begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
+{
+    struct pawl_now now = pawl_event_now(event);
+
+    event->due = pawl_snapshot_due(old);
+    next->missed += pawl_def_newest(old->def, &event->due, &now);
+    next->status = PAWL_EXECUTING;
+    next->running++;
+    next->run_count++;
+    next->previous_ns = event->wall_ns;
+    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next)
+                                    ? (struct pawl_due) {PAWL_NO_TIME, false}
+                                    : pawl_def_next(old->def, event->due, &now, false));
+}
+
+/* What comes after a run: of a cron task the next due time that has not passed meanwhile. */
+static void
+end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
+        struct pawl_snapshot *next)
+{
+    const struct pawl_schedule *schedule = old->def->schedule;
+    struct pawl_due due = pawl_snapshot_due(old);
+    struct pawl_now now = pawl_event_now(event);
+
+    next->skipped_overlap += pawl_def_pass(old->def, &due, &now);
+    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(old))
+        due = pawl_def_next(old->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true);
+    next->status = PAWL_WAIT_FOR_NEXT;
+    if (due.ns == PAWL_NO_TIME) {
+        next->status = PAWL_EXECUTED;
+        due.ns = pawl_task_expiry(event->now_ns, event->keep_ns);
+    }
+    pawl_snapshot_set_due(next, due);
+}
+
+/* Moves the due time of a task that follows the wall clock. */
+static int
+retime(const struct pawl_snapshot *old, const struct pawl_event *event,
+       struct pawl_snapshot *next)
+{
+    struct pawl_now now = pawl_event_now(event);
+    struct pawl_due due;
+
+    if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
+        return PAWL_ESTATE;
+    due = pawl_schedule_retime(old->def->schedule, pawl_snapshot_due(old), &now,
+                               event->old_wall_ns);
+    if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
+        return PAWL_ESTATE;
+    pawl_snapshot_set_due(next, due);
+    return PAWL_OK;
+}
+
+/* The state table: what an event makes of a state. *next is a copy of *old, to be edited, and
+ * results that it gets are counted for it. A refusal changes nothing.
+ *
+ *   state                  START            FINISH             STOP     DELETE  EXPIRE        TRIM, RETIME
+ *   0 ToBeExecuted         2 if due         -                  4        gone    refused       same
+ *   1 Executed             refused          -                  refused  gone    gone if due   same
+ *   2 Executing, delay     refused          1                  refused  gone    refused       same
+ *   2 Executing, cron      refused          3, or 1: the last  4        gone    refused       same
+ *   3 WaitForNextExecution 2 if due         -                  4        gone    refused       same
+ *   4 Stopped              refused          4 (it was running) refused  gone    delay: if due same */
+int
+pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
+       struct pawl_err *err)
+{
+    bool is_cron = old->def->type == PAWL_CRON, failed = false;
+
+    switch (event->kind) {
+    case PAWL_EVENT_START:
+        if ((old->status != PAWL_TO_BE_EXECUTED && old->status != PAWL_WAIT_FOR_NEXT) ||
+            !pawl_snapshot_has_come(old, event))
+            return PAWL_ESTATE;
+        begin_run(old, event, next);
+        break;
+    case PAWL_EVENT_FINISH:
+        assert(old->running > 0);
+        next->running--;
+        next->failure_count += event->failed;
+        if (old->status == PAWL_EXECUTING)
+            end_run(old, event, next);
+        if (event->box)
+            next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
+                                           &failed);
+        if (failed)
+            next->results = old->results;   /* no memory to keep it: the state goes on */
+        break;
+    case PAWL_EVENT_STOP:
+        if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
+            (old->status == PAWL_EXECUTING && !is_cron))
+            return refuse_stop(old, err);
+        next->status = PAWL_STOPPED;
+        next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
+        next->is_due_wall = false;
+        break;
+    case PAWL_EVENT_EXPIRE:
+        return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;
+    case PAWL_EVENT_RETIME:
+        return retime(old, event, next);                /* the version stays */
+    case PAWL_EVENT_TRIM:
+        if (!old->results || old->results->bytes == 0)
+            return PAWL_ESTATE;
+        next->results = pawl_results_trim(old->results, event->cutoff_ns);
+        return next->results ? PAWL_OK : PAWL_ENOMEM;   /* the version stays */
+    case PAWL_EVENT_DELETE:
+    case PAWL_NEVENT:
+        return PAWL_OK;                                 /* no next: apply() puts the marker */
+    }
+    next->version++;
+    next->updated_ns = event->wall_ns;
+    return PAWL_OK;
+}

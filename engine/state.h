@@ -1,0 +1,26 @@
+/* state.h: the state table of a task. What an event does in a state is decided here and nowhere else. */
+#ifndef PAWL_STATE_H
+#define PAWL_STATE_H
+
+#include "task.h"
+
+/* Decides what an event makes of a state. *next is a copy of *old, to be edited; results that it gets
+ * are counted for it. The event is told what came of it. A refusal changes nothing.
+ * Threads: any, inside a section. Errors: PAWL_ESTATE (err says why), PAWL_ENOMEM. */
+int
+pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
+            struct pawl_err *err);
+
+/* Something of the task is still to come. */
+bool
+pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot);
+
+/* Its due time has come, or if it is over, the time to forget it. */
+bool
+pawl_snapshot_has_come(const struct pawl_snapshot *snapshot, const struct pawl_event *event);
+
+/* The moment of an event. */
+struct pawl_now
+pawl_event_now(const struct pawl_event *event);
+
+#endif
