@@ -176,15 +176,34 @@ add_parameter(struct pawl_text *path, const char *name, const struct pawl_text *
     pawl_text_percent(path, pawl_text_string(value), value->len);
 }
 
-/* Asks when the schedule fires; gives it as a task's nextRun, and says the warnings. */
+/* Takes what the daemon says of a schedule: warnings, and the next time as a task's nextRun. What
+ * never fires would be refused; only @reboot has no times and is taken. */
+static int
+take_preview(struct import *import, const struct pawl_crontab_line *line, const json_t *answer,
+    json_t **out_task, struct pawl_fail *fail)
+{
+    json_t *time = json_array_get(json_object_get(answer, "times"), 0), *warning;
+    bool is_reboot = strcmp(line->schedule.data, "@reboot") == 0;
+    size_t i;
+
+    if (!time && !is_reboot)
+        return pawl_client_fail(fail, PAWL_EXIT_ERROR, "the schedule never fires");
+    json_array_foreach (json_object_get(answer, "warnings"), i, warning)
+        if (json_is_string(warning) && !is_reboot)
+            pawl_print_message("%s:%zu: warning: %s", import->file, line->number,
+                json_string_value(warning));
+    *out_task = json_pack("{s:O*}", "nextRun", time);
+    return PAWL_EXIT_OK;
+}
+
+/* Asks when the schedule fires. */
 static int
 preview(struct import *import, const struct pawl_crontab_line *line, const struct pawl_text *id,
     json_t **out_task, struct pawl_fail *fail)
 {
     struct pawl_response response = {0};
     struct pawl_text path = {0};
-    json_t *answer = NULL, *warning;
-    size_t i;
+    json_t *answer = NULL;
 
     pawl_text_puts(&path, "/api/next?n=1&dayMatch=vixie");
     add_parameter(&path, "expr", &line->schedule);
@@ -195,14 +214,8 @@ preview(struct import *import, const struct pawl_crontab_line *line, const struc
     int status = pawl_client_call(import->cli->client, &request, &response, fail);
     if (!status)
         status = pawl_answer_document(&response, &answer, fail);
-    if (!status) {
-        json_array_foreach (json_object_get(answer, "warnings"), i, warning)
-            if (json_is_string(warning) && strcmp(line->schedule.data, "@reboot") != 0)
-                pawl_print_message("%s:%zu: warning: %s", import->file, line->number,
-                    json_string_value(warning));
-        *out_task = json_pack(
-            "{s:O*}", "nextRun", json_array_get(json_object_get(answer, "times"), 0));
-    }
+    if (!status)
+        status = take_preview(import, line, answer, out_task, fail);
     json_decref(answer);
     pawl_client_response_fini(&response);
     pawl_text_fini(&path);

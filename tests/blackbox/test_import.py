@@ -198,14 +198,16 @@ class WithPawld(Importing, Shared):
 
     def test_a_dry_run_finds_what_is_wrong(self):
         out, err = self.load("61 * * * * x\n0 0 * * MON x\n@sometimes x\n"
-                             "CRON_TZ=Mars/Olympus\n@daily x\n", "-dry-run", status=8)
+                             "CRON_TZ=Mars/Olympus\n@daily x\n"
+                             "CRON_TZ=\n0 0 30 2 * x\n@reboot x\n", "-dry-run", status=8)
         self.assertEqual([row[4] for row in self.rows(out)], [
             "not imported", "would be imported", "not imported", "variable CRON_TZ",
-            "not imported"])
+            "not imported", "variable CRON_TZ", "not imported", "would be imported"])
         self.assertIn('stdin:1: position 1: expected a minute from 0 to 59, not "61"', err)
         self.assertIn("stdin:3: position 1: expected @yearly", err)
         self.assertIn("stdin:5: ", err)
         self.assertIn("Mars/Olympus", err)
+        self.assertIn("stdin:7: the schedule never fires", err)
 
     def test_a_dry_run_shows_the_next_time_of_the_zone(self):
         out, _ = self.load("CRON_TZ=Asia/Tokyo\n30 12 1 1 *  x\n", "-dry-run", "-o", "wide")
