@@ -26,7 +26,7 @@ check_same(const struct pawl_text *a, const struct pawl_text *b)
     check(a->len == b->len && memcmp(a->data, b->data, a->len) == 0);
 }
 
-/* An entry is the same when it is written again. */
+/* An entry is the same when it is written again, with a dash in front so that it is no variable. */
 static void
 check_again(const struct pawl_crontab_line *line)
 {
@@ -64,7 +64,7 @@ check_entry(const struct pawl_crontab_line *line)
     check(line->jitter_minutes >= 0 && line->jitter_minutes <= 1440);
     pawl_cron_parse(
         &cron, line->schedule.data, line->schedule.len, &options, NULL, NULL);
-    if (!line->user.len)
+    if (!line->user.len && line->schedule.data[0] != '=')
         check_again(line);
 }
 
