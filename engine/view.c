@@ -37,6 +37,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .results = snapshot->results ? snapshot->results->items + old : NULL,
         .nresults = snapshot->results ? snapshot->results->n - old : 0, .seq = task->seq,
         .private_task = task, .private_def = def, .private_results = snapshot->results,
+        .private_due_ns = due.ns, .private_is_due_wall = due.is_wall,
     };
 }
 

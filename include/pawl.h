@@ -202,6 +202,18 @@ struct pawl_view {
     size_t nresults;
     uint64_t seq;                  /* order of submission, unique in this engine */
     void *private_task, *private_def, *private_results;
+    int64_t private_due_ns;
+    bool private_is_due_wall;
+};
+
+/* The times at which one task will fire, as far as they can be told today: by the code that fires. The
+ * caller's storage; the view must outlive it. */
+struct pawl_forecast {
+    const struct pawl_view *view;
+    uint64_t nleft;                /* runs that the task may still have */
+    int64_t due_ns;                /* the engine's from here */
+    int64_t elapsed_ns, wall_ns, high_ns;
+    bool is_due_wall;
 };
 /* A queue link inside the objects below; the engine's. */
 struct pawl_link {
@@ -446,6 +458,16 @@ pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t ve
 /* Gives up a wait; changed() is not called any more. Threads: the handle's. Blocks: no. */
 void
 pawl_unwatch(struct pawl_handle *handle, struct pawl_watch *watch);
+
+/* Begins with the first time at or after from_ns (wall). Threads: any. Blocks: no. */
+void
+pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
+                    struct pawl_forecast *out_forecast);
+
+/* Gives the next time (wall), or PAWL_NO_TIME when no more can be told: it fires no more, or what
+ * comes then depends on when a run ends. Threads: any, one at a time. Blocks: no. */
+int64_t
+pawl_forecast_next(struct pawl_forecast *forecast);
 
 /* Shares a view: both are released. Threads: any. Blocks: no. */
 void
