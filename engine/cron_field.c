@@ -8,7 +8,10 @@
 #include <strings.h>
 #include <xxhash.h>
 
+#include "utf8.h"
+
 #define STEP_DIGITS 6
+#define QUOTED_CHARS 16         /* of what is refused */
 
 static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
 static const char weekdays[] = "sunmontuewedthufrisat";
@@ -77,6 +80,20 @@ pawl_cron_weekday_at(const struct pawl_cron_parse *parse, size_t at)
     return parse->end - at < 3 ? -1 : find_name(weekdays, parse->text + at);
 }
 
+/* How many bytes from an offset on a message may quote: so many characters of the field. */
+static int
+quote_len(const struct reader *in, size_t at, int nchars)
+{
+    size_t to = at, len;
+    unsigned point;
+
+    for (; nchars > 0 && to < in->end; nchars--) {
+        len = pawl_utf8_next(in->parse->text + to, in->end - to, &point);
+        to += len > 0 ? len : 1;
+    }
+    return (int) (to - at);
+}
+
 static int
 refuse_value(struct reader *in, size_t at)
 {
@@ -89,8 +106,8 @@ refuse_value(struct reader *in, size_t at)
         return pawl_cron_refuse(in->parse, at, "expected %s from %u to %u%s", rule->name,
             rule->min, rule->max, names);
     return pawl_cron_refuse(in->parse, at, "expected %s from %u to %u%s, not \"%.*s\"",
-        rule->name, rule->min, rule->max, names,
-        (int) (in->end - at < 16 ? in->end - at : 16), in->parse->text + at);
+        rule->name, rule->min, rule->max, names, quote_len(in, at, QUOTED_CHARS),
+        in->parse->text + at);
 }
 
 /* A number or a name. */
@@ -184,7 +201,11 @@ read_hash(struct reader *in)
             return code;
         if (!take(in, ')'))
             return pawl_cron_refuse(in->parse, in->parse->at, "expected \")\": H(0-29)");
-        if (first > last || last > top_of(in))
+        if (in->index == PAWL_FIELD_DOW && first == 7)
+            first = 0, last %= 7;
+        if (first == 0 && last > top_of(in))
+            last = top_of(in);      /* a week, from Sunday to Sunday */
+        if (first > last)
             return pawl_cron_refuse(
                 in->parse, at + 1, "expected a range that goes up behind H, such as H(0-29)");
     }
@@ -333,8 +354,8 @@ pawl_cron_read_field(struct pawl_cron_parse *parse, enum pawl_cron_field_index i
             return 0;
         if (!take(&in, ','))
             return pawl_cron_refuse(parse, parse->at,
-                "expected \",\", \"-\", \"/\" or the end of the field, not \"%.1s\"",
-                parse->text + parse->at);
+                "expected \",\", \"-\", \"/\" or the end of the field, not \"%.*s\"",
+                quote_len(&in, parse->at, 1), parse->text + parse->at);
         in.field->is_number = false;
     }
 }

@@ -150,16 +150,25 @@ step_of(uint64_t set, unsigned size)
     return step < size ? step : 0;
 }
 
+/* n if the set comes round every n, as "every n minutes" says; 0 otherwise. */
+static unsigned
+period_of(uint64_t set, unsigned size)
+{
+    unsigned step = step_of(set, size);
+
+    return step > 0 && size % step == 0 ? step : 0;
+}
+
 /* "every 5 minutes", or "at minute 5 and 35". */
 static void
 put_unit(struct out *out, uint64_t set, unsigned size, const char *unit)
 {
-    unsigned step = step_of(set, size);
+    unsigned period = period_of(set, size);
 
-    if (step == 1)
+    if (period == 1)
         put(out, "every %s", unit);
-    else if (step > 1 && size % step == 0)
-        put(out, "every %u %ss", step, unit);
+    else if (period > 1)
+        put(out, "every %u %ss", period, unit);
     else {
         put(out, "at %s ", unit);
         put_set(out, set, name_number);
@@ -190,22 +199,22 @@ put_times_of_day(struct out *out, const struct pawl_cron *cron)
         put_unit(out, cron->second, 60, "second");
         comma = ", ";
     }
-    if (step_of(cron->minute, 60) != 1 || cron->second == 1) {
+    if (period_of(cron->minute, 60) != 1 || cron->second == 1) {
         put(out, "%s", comma);
         put_unit(out, cron->minute, 60, "minute");
         comma = ", ";
-    } else if (step_of(cron->second, 60) == 0) {
+    } else if (period_of(cron->second, 60) == 0) {
         put(out, " of every minute");
     }
     if (nhours == 24) {
-        if (step_of(cron->minute, 60) == 0)
+        if (period_of(cron->minute, 60) == 0)
             put(out, " of every hour");
     } else {
-        unsigned step = step_of(cron->hour, 24);
+        unsigned period = period_of(cron->hour, 24);
 
         put(out, "%s", comma);
-        if (step > 1 && 24 % step == 0)
-            put(out, "every %u hours", step);
+        if (period > 1)
+            put(out, "every %u hours", period);
         else {
             put(out, nhours == 1 ? "in the hour " : "in the hours ");
             put_set(out, cron->hour, name_number);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "calendar.h"
+#include "utf8.h"
 
 #define NEVER PAWL_CRON_NEVER
 
@@ -92,6 +93,24 @@ test_cron_refusals_say_where_and_what_was_expected(void **state)
             notes.position != refused[i].position || !strstr(err.text, refused[i].says))
             fail_msg("[%s]: position %zu instead of %zu: %s", refused[i].text, notes.position,
                 refused[i].position, err.text);
+    }
+}
+
+static void
+test_cron_refusals_quote_whole_characters(void **state)
+{
+    static const char *const texts[] = {"1\xc3\xa9 * * * *", "\xe2\x82\xac * * * *",
+        "* * * * 123456789012345\xe2\x82\xac\xe2\x82\xac", "*\xf0\x9f\x95\x92/5 * * * *"};
+
+    (void) state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct pawl_cron cron;
+        struct pawl_err err;
+
+        assert_int_equal(
+            pawl_cron_parse(&cron, texts[i], strlen(texts[i]), NULL, NULL, &err), PAWL_EINVAL);
+        assert_non_null(strstr(err.text, ", not \""));
+        assert_true(pawl_utf8_valid(err.text, strlen(err.text)));
     }
 }
 
@@ -200,6 +219,9 @@ static const struct {
     {"*/5 * * * * *", "every 5 seconds, UTC"},
     {"30 0 0 1 1 * 2030-2032", "at 00:00:30 on day 1 of the month in January in 2030 to 2032, UTC"},
     {"5 * * * 1 1", "at second 5 of every minute on Monday in January, UTC"},
+    {"*/7 * * * *", "at minute 0, 7, 14, 21, 28, 35, 42, 49 and 56 of every hour, UTC"},
+    {"0,59 * * * *", "at minute 0 and 59 of every hour, UTC"},
+    {"*/59 * * * * *", "at second 0 and 59 of every minute, UTC"},
     {"@every 90s", "every 1m30s"}, {"@reboot", "at each start of the daemon"},
     {"daily 2 at 17:30,09:00", "every 2 days at 09:00 and 17:30, UTC"},
     {"daily 1 at 09:00,08:00,9:00", "every day at 08:00 and 09:00, UTC"},
@@ -367,6 +389,29 @@ test_cron_hash_is_the_same_for_an_id_and_spreads_over_ids(void **state)
 }
 
 static void
+test_cron_hash_range_takes_7_for_sunday(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned days;
+    } ranges[] = {{"0 0 * * H(5-7)", 0x61}, {"0 0 * * H(fri-7)", 0x61}, {"0 0 * * H(7-2)", 0x07},
+        {"0 0 * * H(0-7)", 0x7f}, {"0 0 * * H(7-7)", 0x01}, {"0 0 * * H(1-7)/3", 0x7f}};
+
+    (void) state;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        unsigned days = 0;
+
+        for (int n = 0; n < 200; n++) {
+            char id[16];
+            struct pawl_cron_options options = {.id = id, .id_len = (size_t) sprintf(id, "t%d", n)};
+
+            days |= parse(ranges[i].text, &options, NULL).dow;
+        }
+        assert_int_equal(days, ranges[i].days);
+    }
+}
+
+static void
 test_cron_times_outside_of_reason_are_none(void **state)
 {
     struct pawl_cron cron = parse("* * * * *", NULL, NULL);
@@ -385,6 +430,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cron_refusals_say_where_and_what_was_expected),
+        cmocka_unit_test(test_cron_refusals_quote_whole_characters),
         cmocka_unit_test(test_cron_refuses_what_is_too_long_and_takes_what_is_not),
         cmocka_unit_test(test_cron_takes_any_bytes),
         cmocka_unit_test(test_cron_warns_of_what_is_surely_not_meant),
@@ -393,6 +439,7 @@ main(void)
         cmocka_unit_test(test_cron_that_never_fires_is_found_at_once),
         cmocka_unit_test(test_cron_rare_times_are_found_at_once),
         cmocka_unit_test(test_cron_hash_is_the_same_for_an_id_and_spreads_over_ids),
+        cmocka_unit_test(test_cron_hash_range_takes_7_for_sunday),
         cmocka_unit_test(test_cron_times_outside_of_reason_are_none),
     };
 
