@@ -2,6 +2,8 @@
  * back whole, go with their task, and are there in a store that was made without them. */
 #include "store_fixture.h"
 
+#define LAST_MOMENT (INT64_C(7258118400) * SECOND - 1)      /* of the year 2199 */
+
 /* The tables as they were before there were schedules. Never to be changed: such files exist. */
 static const char format_1[] =
     "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
@@ -85,20 +87,20 @@ write_and_load(struct fixture *f, struct pawl_write *writes, size_t n)
 }
 
 static void
-test_schedule_comes_back_with_all_fields(void **state)
+test_schedule_comes_back_with_all_fields_at_their_extremes(void **state)
 {
     struct fixture f;
     const struct pawl_trigger triggers[] = {
         {.kind = PAWL_BY_SPAN, .time_ns = PAWL_INTERVAL_MIN_NS, .time_max_ns = INT64_MAX},
-        {.kind = PAWL_BY_AT, .at_ns = WALL + 7},
+        {.kind = PAWL_BY_AT, .at_ns = LAST_MOMENT},
         {.kind = PAWL_BY_CRON, .expr = "0 9 * * *", .expr_len = 9, .timezone = "Asia/Tokyo",
          .timezone_len = 10, .dst = PAWL_CRON_SHIFT, .day_match = PAWL_CRON_VIXIE},
         {.kind = PAWL_BY_CALENDAR, .expr = "daily 2 at 10:30", .expr_len = 16,
          .dst = PAWL_CRON_ONCE},
     };
     const struct pawl_when all = {
-        .triggers = triggers, .ntriggers = 4, .start_ns = WALL, .end_ns = INT64_MAX,
-        .max_runs = INT64_MAX, .jitter_ns = SECOND, .is_jitter_random = true};
+        .triggers = triggers, .ntriggers = 4, .start_ns = 0, .end_ns = LAST_MOMENT,
+        .max_runs = INT64_MAX, .jitter_ns = 86400 * SECOND, .is_jitter_random = true};
     const struct pawl_when one = {
         .triggers = triggers, .ntriggers = 1, .start_ns = PAWL_NO_TIME, .end_ns = PAWL_NO_TIME,
         .runs_on_start = true, .from_completion = true};
@@ -285,6 +287,8 @@ test_row_that_cannot_be_is_refused_and_named(void **state)
     assert_load_refuses("UPDATE due_by SET time_ns = -1", "a number of a trigger");
     assert_load_refuses("UPDATE due_by SET dst = 4", "a number of a trigger");
     assert_load_refuses("UPDATE due_by SET day_match = 2", "a number of a trigger");
+    assert_load_refuses("UPDATE due_by SET kind = 0", "table task, task 4: its schedule is none");
+    assert_load_refuses("UPDATE schedule SET start_ns = -1", "its schedule is none");
     assert_load_refuses("UPDATE due_by SET n = 1", "a trigger of its schedule is missing");
     assert_load_refuses("UPDATE due_by SET n = 32", "a trigger of its schedule is missing");
     assert_load_refuses("UPDATE due_by SET expr = hex(zeroblob(513))", "too long");
@@ -342,7 +346,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedule_comes_back_with_all_fields),
+        cmocka_unit_test(test_schedule_comes_back_with_all_fields_at_their_extremes),
         cmocka_unit_test(test_largest_schedule_comes_back),
         cmocka_unit_test(test_state_says_which_clock_the_due_time_follows),
         cmocka_unit_test(test_range_of_due_times_takes_wall_times_as_they_are),
