@@ -321,7 +321,7 @@ add_random(struct pawl_crontab_line *line, size_t field, struct slice item)
     static const char *const least[NFIELDS] = {"0", "0", "1", "1", "0"};
     static const char *const most[NFIELDS] = {"59", "23", "31", "12", "6"};
     const char *tilde = memchr(item.data, '~', item.len);
-    struct slice low = take(&item, (size_t) (tilde - item.data)), step;
+    struct slice low = take(&item, (size_t) (tilde - item.data));
     size_t n = 0;
 
     take(&item, 1);
@@ -331,26 +331,13 @@ add_random(struct pawl_crontab_line *line, size_t field, struct slice item)
     }
     while (n < item.len && item.data[n] != '/')
         n++;
-    struct slice high = take(&item, n);
-    step = item;
+    struct slice high = take(&item, n); /* what is left is a step */
     if (!low.len)
         low = (struct slice){least[field], strlen(least[field])};
     if (!high.len)
         high = (struct slice){most[field], strlen(most[field])};
-    if (field == 4 && is_word(high, "7")) { /* Sunday, which H knows as 0 only */
-        if (is_word(low, "7")) {
-            pawl_text_puts(&line->schedule, "0");
-            return true;
-        }
-        if (!is_word(low, "0") && !is_word(low, "1")) {
-            note(line, "a random day up to Sunday as 7 has no form here; choose a day");
-            return false;
-        }
-        low.data = "0";
-        high.data = "6";
-    }
     pawl_text_printf(&line->schedule, "H(%.*s-%.*s)%.*s", (int) low.len, low.data,
-        (int) high.len, high.data, (int) step.len, step.data);
+        (int) high.len, high.data, (int) item.len, item.data);
     return true;
 }
 

@@ -214,7 +214,8 @@ class WithPawld(Importing, Shared):
         self.assertRegex(self.rows(out)[1][3], r"^\d{4}-01-01 03:30:00")      # TZ is UTC here
 
     def test_random_ranges_are_expressions(self):
-        self.assertEqual(len(self.documents("~ ~ ~ ~ ~ x\n5~10/2 20~ ~9 * * x\n")), 2)
+        text = "~ ~ ~ ~ ~ x\n5~10/2 20~ ~9 * 5~7 x\n0 0 * * 0~7 x\n0 0 * * 7~7 x\n"
+        self.assertEqual(len(self.documents(text)), 4)
         self.load("10~5 * * * * x\n", "-dry-run", status=1)
 
     def test_an_import_is_accepted_as_it_is_shown(self):
