@@ -1,0 +1,192 @@
+/* test_wall.c: the wall clock is set, on the manual clock: times of day follow it, spans do not. */
+#include "wall.h"
+#include "when_fixture.h"
+
+static void
+test_times_of_day_follow_and_spans_do_not(void **state)
+{
+    static const int64_t steps[] = {HOUR, -HOUR, 26 * HOUR, -26 * HOUR, 400 * DAY, 7};
+
+    (void) state;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct pawl_view view;
+        struct fixture f;
+
+        fixture_open(&f);
+        submit(&f, "delay", PAWL_DELAY, 10 * HOUR, ":");
+        submit(&f, "interval", PAWL_CRON, 40 * HOUR, ":");
+        set_wall(&f, steps[i]);
+        assert_true(next_of(&f, "delay") == START_WALL + 10 * HOUR + steps[i]);
+        assert_true(next_of(&f, "interval") == START_WALL + 40 * HOUR + steps[i]);
+        submit_cron(&f, "cron", "17 */2 * * *", "UTC");
+        assert_true(next_of(&f, "cron") > wall_now(&f));
+        fixture_advance(&f, 10 * HOUR - 1);
+        assert_int_equal(version_of(&f, "delay"), 0);
+        fixture_advance(&f, 1);
+        view = await_version(&f, "delay", 2);
+        assert_true(view.results[0]->scheduled_ns == START_WALL + 10 * HOUR + steps[i]);
+        pawl_view_release(&view);
+        fixture_close(&f);
+    }
+}
+
+static void
+test_set_forward_runs_once_what_was_jumped_over(void **state)
+{
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "hourly", "30 * * * *", "UTC");
+    submit_cron(&f, "later", "0 23 * * *", "UTC");
+    set_wall(&f, 3 * HOUR);                     /* 11:00 */
+    view = await_version(&f, "hourly", 2);
+    assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.missed, 2);
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T10:30:00Z");
+    assert_time(view.next_ns, "2027-01-15T11:30:00Z");
+    pawl_view_release(&view);
+    assert_int_equal(version_of(&f, "later"), 0);
+    fixture_advance(&f, 12 * HOUR);             /* of 15: twelve have passed by the new clock */
+    view = await_version(&f, "later", 2);
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T23:00:00Z");
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+static void
+test_set_back_a_little_repeats_no_fixed_time(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "fixed", "30 8,9 * * *", "UTC");
+    submit_cron(&f, "wild", "*/20 * * * *", "UTC");
+    assert_time(run_next(&f, "wild"), "2027-01-15T08:20:00Z");
+    assert_time(run_next(&f, "fixed"), "2027-01-15T08:30:00Z");
+    assert_time(run_next(&f, "wild"), "2027-01-15T08:40:00Z");
+    advance_to(&f, "2027-01-15T08:50:00Z");
+    set_wall(&f, -HOUR);                        /* 07:50 */
+    assert_time(next_of(&f, "fixed"), "2027-01-15T09:30:00Z");      /* not 08:30 again */
+    assert_time(run_next(&f, "wild"), "2027-01-15T08:00:00Z");      /* at once by the new clock */
+    submit_cron(&f, "new", "30 8 * * *", "UTC");
+    assert_time(run_next(&f, "wild"), "2027-01-15T08:20:00Z");
+    assert_time(run_next(&f, "fixed"), "2027-01-15T09:30:00Z");
+    fixture_close(&f);
+}
+
+static void
+test_set_back_far_is_a_correction_that_all_follow(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "fixed", "30 8 * * *", "UTC");
+    assert_time(run_next(&f, "fixed"), "2027-01-15T08:30:00Z");
+    set_wall(&f, -48 * HOUR);
+    assert_time(run_next(&f, "fixed"), "2027-01-14T08:30:00Z");     /* not a wait of three days */
+    fixture_close(&f);
+}
+
+static void
+test_several_small_steps_back_become_a_correction(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    assert_true(pawl_wall_high(INT64_MIN, 100 * HOUR, 98 * HOUR) == 100 * HOUR);
+    assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 98 * HOUR + 5) == 100 * HOUR);
+    assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 97 * HOUR) == INT64_MIN);
+    assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 101 * HOUR) == INT64_MIN);
+    fixture_open(&f);
+    submit_cron(&f, "fixed", "0 7,8 * * *", "UTC");
+    set_wall(&f, -2 * HOUR);                    /* 06:00 */
+    assert_time(next_of(&f, "fixed"), "2027-01-16T07:00:00Z");
+    set_wall(&f, -2 * HOUR);                    /* 04:00 */
+    assert_time(next_of(&f, "fixed"), "2027-01-15T07:00:00Z");
+    fixture_close(&f);
+}
+
+static void
+test_at_and_start_follow_the_wall_clock(void **state)
+{
+    struct pawl_trigger once = BY_AT(START_WALL + 10 * HOUR), span = BY_SPAN(HOUR);
+    struct pawl_when at_ten = {.triggers = &once, .ntriggers = 1, ALWAYS};
+    struct pawl_when from_ten = {.triggers = &span, .ntriggers = 1,
+                                 .start_ns = START_WALL + 10 * HOUR, .end_ns = PAWL_NO_TIME};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "at", PAWL_DELAY, &at_ten);
+    submit_when(&f, "start", PAWL_CRON, &from_ten);
+    set_wall(&f, 6 * HOUR);
+    fixture_advance(&f, 4 * HOUR);
+    view = await_version(&f, "at", 2);
+    assert_true(view.results[0]->scheduled_ns == START_WALL + 10 * HOUR);
+    pawl_view_release(&view);
+    view = await_version(&f, "start", 2);
+    assert_true(view.results[0]->scheduled_ns == START_WALL + 10 * HOUR);
+    pawl_view_release(&view);
+    set_wall(&f, -6 * HOUR);                    /* now a span is under way */
+    assert_true(next_of(&f, "start") == START_WALL + 5 * HOUR);
+    fixture_close(&f);
+}
+
+static void
+test_a_mixed_schedule_keeps_the_phase_of_its_span(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("45 * * * *", "UTC"), BY_SPAN(30 * MINUTE)), ALWAYS};
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "m", PAWL_CRON, &when);
+    assert_time(next_of(&f, "m"), "2027-01-15T08:30:00Z");
+    set_wall(&f, 40 * MINUTE);                  /* 08:40 */
+    assert_time(run_next(&f, "m"), "2027-01-15T08:45:00Z");
+    assert_time(run_next(&f, "m"), "2027-01-15T09:10:00Z");     /* 30 minutes after the start */
+    assert_time(run_next(&f, "m"), "2027-01-15T09:40:00Z");
+    assert_time(run_next(&f, "m"), "2027-01-15T09:45:00Z");
+    fixture_close(&f);
+}
+
+static void
+test_what_is_over_or_stopped_stays_so(void **state)
+{
+    struct fixture f;
+    struct pawl_view view;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "c", "0 * * * *", "UTC");
+    assert_int_equal(stop(&f, "c"), PAWL_OK);
+    set_wall(&f, 5 * HOUR);
+    view = get(&f, "c");
+    assert_int_equal(view.version, 1);
+    assert_int_equal(view.run_count, 0);
+    assert_true(view.next_ns == PAWL_NO_TIME);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_times_of_day_follow_and_spans_do_not),
+        cmocka_unit_test(test_set_forward_runs_once_what_was_jumped_over),
+        cmocka_unit_test(test_set_back_a_little_repeats_no_fixed_time),
+        cmocka_unit_test(test_set_back_far_is_a_correction_that_all_follow),
+        cmocka_unit_test(test_several_small_steps_back_become_a_correction),
+        cmocka_unit_test(test_at_and_start_follow_the_wall_clock),
+        cmocka_unit_test(test_a_mixed_schedule_keeps_the_phase_of_its_span),
+        cmocka_unit_test(test_what_is_over_or_stopped_stays_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
