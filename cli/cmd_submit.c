@@ -11,14 +11,41 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "when.h"
 
 /* Far above what the daemon takes: it only keeps us from reading /dev/zero for ever. */
 #define MOST_SCRIPT_BYTES (64u << 20)
 
 const struct pawl_flag pawl_cmd_submit_flags[] = {
-    {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "runs once, or again and again"},
+    {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron",
+        "runs once, or again and again; follows from -at, -cron and -calendar"},
     {"time", NULL, PAWL_FLAG_DURATION, "DURATION",
         "the delay or the interval: 10s, 1m30s, 500ms"},
+    {"at", NULL, PAWL_FLAG_STRING, "TIME",
+        "once at a time: RFC 3339; by this machine 18:00, tomorrow 18:00, 2026-12-24 18:00"},
+    {"cron", NULL, PAWL_FLAG_STRING, "EXPR",
+        "a cron expression: '30 2 * * mon-fri', @daily; pawl next shows its times"},
+    {"calendar", NULL, PAWL_FLAG_STRING, "EXPR",
+        "a calendar interval: 'daily 2 at 09:00', 'monthly 1 on -1 at 00:00'"},
+    {"tz", "timezone", PAWL_FLAG_STRING, "ZONE",
+        "of -cron and -calendar, such as Europe/Berlin (the daemon's)"},
+    {"dst", NULL, PAWL_FLAG_CHOICE, "run-after|once|twice|shift",
+        "what becomes of times that a change of the clock leaves out or repeats"},
+    {"day-match", NULL, PAWL_FLAG_CHOICE, "or|vixie",
+        "when both day fields are restricted: either of them, or as Vixie cron"},
+    {"start", NULL, PAWL_FLAG_STRING, "TIME", "not before this time, written as for -at"},
+    {"end", NULL, PAWL_FLAG_STRING, "TIME", "not after this time"},
+    {"max-runs", NULL, PAWL_FLAG_COUNT, "N", "so many runs, and no more"},
+    {"run-on-start", NULL, PAWL_FLAG_BOOL, NULL, "once at submission, too"},
+    {"jitter", NULL, PAWL_FLAG_DURATION, "DURATION", "each time later by up to so much"},
+    {"jitter-mode", NULL, PAWL_FLAG_CHOICE, "hash|random",
+        "by an amount that depends on the ID, or another one each time"},
+    {"time-max", NULL, PAWL_FLAG_DURATION, "DURATION",
+        "with -time: each span is drawn anew, between that and this"},
+    {"interval-from", NULL, PAWL_FLAG_CHOICE, "schedule|completion",
+        "spans count from due time to due time, or from the end of a run"},
+    {"trigger", NULL, PAWL_FLAG_STRING, "JSON",
+        "one of several, as in `triggers` of a document; or repeat -time, -cron, -calendar"},
     {"script", NULL, PAWL_FLAG_STRING, "TEXT", "what bash runs"},
     {"script-file", NULL, PAWL_FLAG_STRING, "FILE",
         "the script from a file, - for stdin"},
@@ -70,42 +97,22 @@ take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
     return PAWL_EXIT_OK;
 }
 
-/* Adds value to object and takes it. A string that is not UTF-8 is NULL here. */
-static int
-add_member(json_t *object, const char *name, json_t *value, struct pawl_fail *fail)
-{
-    if (value && json_object_set_new(object, name, value) == 0)
-        return PAWL_EXIT_OK;
-    return pawl_client_fail(fail, PAWL_EXIT_USAGE, "%s is not valid UTF-8", name);
-}
-
 static int
 build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
-    const struct pawl_args *args = &cli->args;
-    const char *type = pawl_flags_value(args, "type");
-    int64_t keep = pawl_flags_number(args, "keep-results", -1);
+    int64_t keep = pawl_flags_number(&cli->args, "keep-results", -1);
     struct pawl_text script = {0};
+    int status = pawl_when_add(task, "id", json_string(cli->words[0]), fail);
 
-    if (!type)
-        return pawl_client_fail(
-            fail, PAWL_EXIT_USAGE, "-type=delay or -type=cron is missing");
-    if (!pawl_flags_value(args, "time"))
-        return pawl_client_fail(
-            fail, PAWL_EXIT_USAGE, "-time is missing, such as -time=10s");
-    int status = take_script(cli, &script, fail);
     if (!status)
-        status = add_member(task, "id", json_string(cli->words[0]), fail);
+        status = pawl_when_build(cli, task, fail);
     if (!status)
-        status = add_member(task, "taskType", json_string(type), fail);
+        status = take_script(cli, &script, fail);
     if (!status)
-        status = add_member(
-            task, "time", json_integer(pawl_flags_number(args, "time", 0)), fail);
-    if (!status)
-        status = add_member(
+        status = pawl_when_add(
             task, "script", json_stringn(pawl_text_string(&script), script.len), fail);
     if (!status && keep >= 0)
-        status = add_member(task, "keepResults", json_integer(keep), fail);
+        status = pawl_when_add(task, "keepResults", json_integer(keep), fail);
     pawl_text_fini(&script);
     return status;
 }

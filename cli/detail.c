@@ -107,6 +107,86 @@ add_point_line(struct pawl_text *out, const char *title, const json_t *task,
     pawl_text_puts(out, "\n");
 }
 
+/* What an expression depends on: its zone, and policies that are not as by default. */
+static void
+add_zone(struct pawl_text *out, const json_t *task)
+{
+    const char *dst = pawl_fields_string(task, "dst", NULL);
+    const char *match = pawl_fields_string(task, "dayMatch", NULL);
+
+    add_string(out, task, "timezone");
+    if (dst && strcmp(dst, "run-after") != 0) {
+        pawl_text_puts(out, ", dst ");
+        add_string(out, task, "dst");
+    }
+    if (match && strcmp(match, "or") != 0) {
+        pawl_text_puts(out, ", days as ");
+        add_string(out, task, "dayMatch");
+    }
+}
+
+static bool
+has_expression(const json_t *task)
+{
+    return json_is_string(json_object_get(task, "cron")) ||
+           json_is_string(json_object_get(task, "calendar"));
+}
+
+/* One trigger, or the task itself where it is the only one: a line, and the zone. */
+static void
+add_trigger(struct pawl_text *out, const char *title, const json_t *trigger,
+    const struct timespec *now)
+{
+    struct pawl_text when = {0};
+
+    pawl_fields_add_when(&when, trigger, now, PAWL_FIELDS_RELATIVE);
+    add_name(out, title);
+    pawl_glyph_escape(out, when.data, when.len, false);
+    pawl_text_fini(&when);
+    if (has_expression(trigger)) {
+        pawl_text_puts(out, " (");
+        add_zone(out, trigger);
+        pawl_text_puts(out, ")");
+    }
+    pawl_text_puts(out, "\n");
+}
+
+/* What bounds and spreads the times. */
+static void
+add_bounds(struct pawl_text *out, const json_t *task, const struct timespec *now)
+{
+    const char *mode = pawl_fields_string(task, "jitterMode", NULL);
+    const char *from = pawl_fields_string(task, "intervalFrom", NULL);
+
+    add_point_line(out, "START", task, "startAt", now);
+    add_point_line(out, "END", task, "endAt", now);
+    if (json_is_integer(json_object_get(task, "maxRuns")))
+        pawl_text_printf(out, "%-10s%" PRId64 " runs\n", "LIMIT",
+            pawl_fields_number(task, "maxRuns", 0));
+    if (json_is_integer(json_object_get(task, "jitter"))) {
+        pawl_text_printf(out, "%-10sup to ", "JITTER");
+        pawl_fields_add_duration(out, task, "jitter");
+        pawl_text_puts(
+            out, mode && strcmp(mode, "random") == 0 ? ", another each time\n" : "\n");
+    }
+    if (json_is_true(json_object_get(task, "runOnStart")))
+        pawl_text_printf(out, "%-10sonce at submission, too\n", "ON START");
+    if (from && strcmp(from, "completion") == 0)
+        pawl_text_printf(out, "%-10scounted from the end of a run\n", "SPANS");
+}
+
+static void
+add_when(struct pawl_text *out, const json_t *task, const struct timespec *now)
+{
+    const json_t *triggers = json_object_get(task, "triggers");
+
+    if (!json_array_size(triggers))
+        add_trigger(out, "TIME", task, now);
+    for (size_t i = 0; i < json_array_size(triggers); i++)
+        add_trigger(out, i == 0 ? "TIME" : "", json_array_get(triggers, i), now);
+    add_bounds(out, task, now);
+}
+
 static void
 add_script(struct pawl_text *out, const json_t *task)
 {
@@ -160,9 +240,7 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     add_name(out, "TYPE");
     add_string(out, task, "taskType");
     pawl_text_puts(out, "\n");
-    add_name(out, "TIME");
-    pawl_fields_add_duration(out, task, "time");
-    pawl_text_puts(out, "\n");
+    add_when(out, task, now);
     add_script(out, task);
     add_name(out, "STATUS");
     add_state(out, task, has_colour);

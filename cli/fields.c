@@ -108,3 +108,30 @@ pawl_fields_add_point(struct pawl_text *out, const json_t *task, const char *nam
         pawl_text_printf(out, " (%s)", text);
     }
 }
+
+void
+pawl_fields_add_when(struct pawl_text *out, const json_t *task, const struct timespec *now,
+    enum pawl_fields_style style)
+{
+    const json_t *triggers = json_object_get(task, "triggers");
+    size_t ntriggers = json_array_size(triggers), len;
+    const json_t *first = ntriggers ? json_array_get(triggers, 0) : task;
+    const char *expr = pawl_fields_string(first, "cron", &len);
+
+    if (!expr)
+        expr = pawl_fields_string(first, "calendar", &len);
+    if (expr) {
+        pawl_text_append(out, expr, len);
+    } else if (pawl_fields_string(first, "at", NULL)) {
+        pawl_text_puts(out, "at ");
+        pawl_fields_add_point(out, first, "at", now, style);
+    } else {
+        pawl_fields_add_duration(out, first, "time");
+        if (pawl_fields_number(first, "timeMax", 0) > 0) {
+            pawl_text_puts(out, " to ");
+            pawl_fields_add_duration(out, first, "timeMax");
+        }
+    }
+    if (ntriggers > 1)
+        pawl_text_printf(out, " and %zu more", ntriggers - 1);
+}

@@ -136,14 +136,32 @@ check_choice(struct pawl_args *args, const struct pawl_flag *flag, const char *v
     return fail(args, "-%s=%.60s: not one of %s", flag->name, value, flag->value);
 }
 
+/* Whether it was perhaps meant as one of cron: a name, or fields with blanks between. */
+static bool
+is_expression(const char *word)
+{
+    size_t nblanks = 0;
+
+    for (const char *c = word; *c; c++)
+        nblanks += *c == ' ';
+    return *word == '@' || nblanks >= 4;
+}
+
 static int
 check_duration(struct pawl_args *args, const struct pawl_flag *flag, const char *value)
 {
+    bool is_time = strcmp(flag->name, "time") == 0 && find_flag(args, "cron", 4);
     int64_t number;
     if (pawl_times_parse_duration(value, &number))
         return number >= 0
                    ? 0
                    : fail(args, "-%s=%.60s: must not be negative", flag->name, value);
+    if (is_time && is_expression(value))
+        return fail(args, "-%s=%.60s: that looks like a cron expression; use -cron='%.60s'",
+            flag->name, value, value);
+    if (is_time && strchr(value, ':'))
+        return fail(args, "-%s=%.60s: that looks like a time of day; use -at='%.60s'",
+            flag->name, value, value);
     if (read_count(value, &number))
         return fail(args, "-%s=%.60s: the unit is missing; did you mean %.60ss?",
             flag->name, value, value);

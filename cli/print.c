@@ -19,14 +19,14 @@
 /* Written before more is gathered. */
 #define FLUSH_BYTES (256 * 1024)
 
-enum kind { STRING, STATE, NUMBER, DURATION, POINT, POINT_RELATIVE };
+enum kind { STRING, STATE, NUMBER, WHEN, POINT, POINT_RELATIVE };
 
 /* The columns in order (the narrow table has the first ones), and which field of the
  * document fills each. */
 static const struct pawl_table_column columns[] = {
     {"ID", 12},
     {"TYPE", 0},
-    {"TIME", 0},
+    {"TIME", 12},
     {"SCRIPT", 8},
     {"STATUS", 0},
     {"UPDATED", 0},
@@ -49,7 +49,7 @@ static const struct {
 } sources[NCOLUMNS] = {
     {"id", STRING},
     {"taskType", STRING},
-    {"time", DURATION},
+    {"time", WHEN},
     {"script", STRING},
     {"state", STATE},
     {"lastStatusUpdated", POINT},
@@ -140,8 +140,9 @@ add_row(struct pawl_print *print, const json_t *task)
         case NUMBER:
             pawl_fields_add_number(&cell, task, field);
             break;
-        case DURATION:
-            pawl_fields_add_duration(&cell, task, field);
+        case WHEN:
+            pawl_fields_add_when(&cell, task, &print->now,
+                is_wide ? PAWL_FIELDS_FULL : PAWL_FIELDS_SHORT);
             break;
         case POINT:
         case POINT_RELATIVE:

@@ -238,6 +238,31 @@ test_suggest_takes_the_nearest_and_nothing_far(void **state)
     assert_true(pawl_suggest_is_closer("sub", "submit", &best));
 }
 
+static void
+test_flags_time_that_is_an_expression_is_told_where_it_belongs(void **state)
+{
+    (void)state;
+    static const struct pawl_flag submit[] = {
+        {"time", NULL, PAWL_FLAG_DURATION, "DURATION", "span"},
+        {"cron", NULL, PAWL_FLAG_STRING, "EXPR", "expression"},
+        {"jitter", NULL, PAWL_FLAG_DURATION, "DURATION", "spread"},
+        {0},
+    };
+    char *words[][2] = {{"-time=30 2 * * *", NULL}, {"-time=@daily", NULL},
+        {"-time=18:00", NULL}, {"-jitter=30 2 * * *", NULL}};
+    const char *const says[] = {"use -cron='30 2 * * *'", "use -cron='@daily'",
+        "use -at='18:00'", "not a duration"};
+    struct pawl_args args;
+
+    for (size_t i = 0; i < 4; i++) {
+        pawl_flags_init(&args, 1, global);
+        args.tables[1] = submit;
+        assert_int_equal(pawl_flags_parse(&args, 1, words[i], false), -1);
+        assert_non_null(strstr(args.error, says[i]));
+        pawl_flags_fini(&args);
+    }
+}
+
 int
 main(void)
 {
@@ -254,6 +279,7 @@ main(void)
         cmocka_unit_test(test_flags_errors_say_what_is_wrong),
         cmocka_unit_test(test_flags_an_endless_value_is_cut_in_errors),
         cmocka_unit_test(test_suggest_takes_the_nearest_and_nothing_far),
+        cmocka_unit_test(test_flags_time_that_is_an_expression_is_told_where_it_belongs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
