@@ -107,9 +107,10 @@ advance_to(struct fixture *f, const char *wall)
 static inline int64_t
 run_next(struct fixture *f, const char *id)
 {
-    struct pawl_view view = get(f, id);
-    int64_t version = view.version, scheduled_ns;
+    int64_t version = version_of(f, id), scheduled_ns;
+    struct pawl_view view = await_version(f, id, version + version % 2);    /* the end of a run */
 
+    version = view.version;
     assert_true(view.next_ns != PAWL_NO_TIME);
     if (view.next_ns > wall_now(f))
         fixture_advance(f, view.next_ns - wall_now(f));
