@@ -16,6 +16,8 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
         skipped += pawl_def_pass(def, &due, now);       /* as FINISH would now */
     fires_ns = pawl_def_fires_ns(def, due, offset_ns);
+    if (def->schedule && !pawl_due_is_set(due))     /* at the start of a daemon, which has no time */
+        fires_ns = PAWL_NO_TIME;
     while (snapshot->results && old < snapshot->results->n &&
            snapshot->results->items[old]->ended_ns < now->oldest_ns)
         old++;

@@ -193,13 +193,16 @@ test_run_on_start_comes_before_the_schedule(void **state)
 {
     struct pawl_trigger trigger = BY_CRON("0 12 * * *", "UTC");
     struct pawl_when when = {.triggers = &trigger, .ntriggers = 1, ALWAYS, .runs_on_start = true};
+    struct pawl_view view;
     struct fixture f;
 
     (void) state;
     fixture_open(&f);
     fixture_advance(&f, 5 * SECOND);
     submit_when(&f, "r", PAWL_CRON, &when);
-    assert_time(run_next(&f, "r"), "2027-01-15T08:00:05Z");
+    view = await_version(&f, "r", 2);
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T08:00:05Z");
+    pawl_view_release(&view);
     assert_time(run_next(&f, "r"), "2027-01-15T12:00:00Z");
     fixture_close(&f);
 }

@@ -102,7 +102,7 @@ test_reboot_fires_at_each_start_of_the_daemon(void **state)
     view = get(f, "r");
     assert_int_equal(view.run_count, 0);
     assert_int_equal(view.status, PAWL_TO_BE_EXECUTED);
-    assert_true(view.next_ns == INT64_MAX);
+    assert_true(view.next_ns == PAWL_NO_TIME);
     pawl_view_release(&view);
     for (int64_t runs = 1; runs <= 3; runs++) {
         house_pass(&house, HOUR);
