@@ -412,6 +412,26 @@ test_cron_hash_range_takes_7_for_sunday(void **state)
 }
 
 static void
+test_cron_policies_have_names(void **state)
+{
+    enum pawl_cron_dst dst = PAWL_CRON_ONCE;
+    enum pawl_cron_day_match day_match = PAWL_CRON_OR;
+
+    (void) state;
+    assert_true(pawl_cron_dst_named("run-after", 9, &dst) && dst == PAWL_CRON_RUN_AFTER);
+    assert_true(pawl_cron_dst_named("once", 4, &dst) && dst == PAWL_CRON_ONCE);
+    assert_true(pawl_cron_dst_named("twice", 5, &dst) && dst == PAWL_CRON_TWICE);
+    assert_true(pawl_cron_dst_named("shift", 5, &dst) && dst == PAWL_CRON_SHIFT);
+    assert_false(pawl_cron_dst_named("Shift", 5, &dst) || pawl_cron_dst_named("twice", 4, &dst) ||
+                 pawl_cron_dst_named("", 0, &dst));
+    assert_int_equal(dst, PAWL_CRON_SHIFT);
+    assert_true(pawl_cron_day_match_named("vixie", 5, &day_match) &&
+                day_match == PAWL_CRON_VIXIE);
+    assert_true(pawl_cron_day_match_named("or", 2, &day_match) && day_match == PAWL_CRON_OR);
+    assert_false(pawl_cron_day_match_named("and", 3, &day_match));
+}
+
+static void
 test_cron_times_outside_of_reason_are_none(void **state)
 {
     struct pawl_cron cron = parse("* * * * *", NULL, NULL);
@@ -440,6 +460,7 @@ main(void)
         cmocka_unit_test(test_cron_rare_times_are_found_at_once),
         cmocka_unit_test(test_cron_hash_is_the_same_for_an_id_and_spreads_over_ids),
         cmocka_unit_test(test_cron_hash_range_takes_7_for_sunday),
+        cmocka_unit_test(test_cron_policies_have_names),
         cmocka_unit_test(test_cron_times_outside_of_reason_are_none),
     };
 
