@@ -381,7 +381,8 @@ pawl_json::finish_when(task_read &read)
     return code;
 }
 
-/* Parses an expression again: whether it is refused, and where. */
+/* Parses an expression again: whether it is refused, and where. One of the other kind is
+ * refused as a whole. */
 static bool
 is_refused(const pawl_spec *spec, const pawl_trigger *trigger, size_t *out_position)
 {
@@ -399,7 +400,9 @@ is_refused(const pawl_spec *spec, const pawl_trigger *trigger, size_t *out_posit
         return true;
     if (pawl_cron_parse(&cron, trigger->expr, trigger->expr_len, &options, &notes,
                         nullptr) == 0)
-        return false;
+        return (trigger->kind == PAWL_BY_CALENDAR) !=
+               (cron.kind == PAWL_CRON_DAILY || cron.kind == PAWL_CRON_WEEKLY ||
+                cron.kind == PAWL_CRON_MONTHLY);
     *out_position = notes.position;
     return true;
 }

@@ -232,7 +232,7 @@ pawl_json::read_moment(task_read &read, int field, dom::element value,
                       quote_len(text), text.data());
     if (__builtin_mul_overflow(second, SECOND_NS, &wall_ns) ||
         __builtin_add_overflow(wall_ns, int64_t(ns), &wall_ns) || wall_ns == PAWL_NO_TIME)
-        return refuse(read, field, "%s must be in the years 1678 to 2261, not %.*s",
+        return refuse(read, field, "%s must be from the years 1970 to 2199, not %.*s",
                       place(read, field), quote_len(text), text.data());
     *out_wall_ns = wall_ns;
     return 0;

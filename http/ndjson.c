@@ -71,6 +71,10 @@ reject(struct pawl_ndjson *stream, uint64_t line, const char *id, size_t id_len,
         pawl_json_write_string(out, problem->field,
             pawl_problem_cut(problem->field, strlen(problem->field)));
     }
+    if (problem->position > 0) {
+        pawl_buffer_append_str(out, ",\"position\":");
+        pawl_json_write_int(out, problem->position);
+    }
     pawl_buffer_append_str(out, "}");
 }
 

@@ -200,8 +200,8 @@ static const struct {
     {CRON ",\"calendar\":[]", "calendar", "must be a string, not an array"},
     {DELAY ",\"at\":5", "at", "at must be a string with a time in RFC 3339, not a number"},
     {DELAY ",\"at\":\"tomorrow\"", "at", "such as 2026-03-29T01:30:00Z"},
-    {DELAY ",\"at\":\"9999-01-01T00:00:00Z\"", "at", "in the years 1678 to 2261"},
-    {DELAY ",\"at\":\"0000-01-01T00:00:00Z\"", "at", "in the years 1678 to 2261"},
+    {DELAY ",\"at\":\"9999-01-01T00:00:00Z\"", "at", "from the years 1970 to 2199"},
+    {DELAY ",\"at\":\"0000-01-01T00:00:00Z\"", "at", "from the years 1970 to 2199"},
     {CRON ",\"time\":5,\"startAt\":\"2026-02-30T00:00:00Z\"", "startAt", "startAt must be"},
     {CRON ",\"time\":5,\"endAt\":true", "endAt", "not true or false"},
     {CRON ",\"time\":5,\"maxRuns\":-1", "maxRuns", "maxRuns is negative: give 0 or more"},
@@ -334,6 +334,12 @@ test_json_when_an_expression_that_is_refused_has_its_position(void **state)
     assert_read(CRON ",\"triggers\":[{\"time\":5},{\"cron\":\"@daily\",\"timezone\":\"x\"}]");
     refuse_by_engine("timezone");
     assert_string_equal(problem.field, "triggers[1].timezone");
+    assert_int_equal(problem.position, 0);
+
+    assert_read(CRON ",\"triggers\":[{\"calendar\":\"daily 2 at 5:00\"},"
+                "{\"calendar\":\"@daily\"}]");
+    refuse_by_engine("calendar");
+    assert_string_equal(problem.field, "triggers[1].calendar");
     assert_int_equal(problem.position, 0);
 }
 
