@@ -424,9 +424,13 @@ pawl_json_locate_refusal(struct pawl_json_reader *reader, const struct pawl_spec
     if (i == spec->when->ntriggers)
         return;
     if (when.is_list) {
+        size_t len = strlen(refused.field);
+        bool is_named = strncmp(refused.detail, refused.field, len) == 0 &&
+                        refused.detail[len] == ':';
+
         snprintf(when.name, sizeof when.name, "triggers[%zu].%s", i, refused.field);
-        pawl_problem_set(problem, refused.status, when.name, "%s: %s", when.name,
-                         refused.detail);
+        pawl_problem_set(problem, refused.status, when.name, "%s%s%s", when.name,
+                         is_named ? "" : ": ", refused.detail + (is_named ? len : 0));
         problem->code = refused.code;
     }
     problem->position = int(position);

@@ -172,7 +172,7 @@ class When(Shared):
     def test_refusals_name_the_field_and_the_position(self):
         self.refused("cron", position=7, cron="* * * foo *")
         self.refused("calendar", position=12, calendar="daily 2 at 25:00")
-        self.refused("triggers[1].cron", "triggers[1].cron", position=1,
+        self.refused("triggers[1].cron", "triggers[1].cron: ", position=1,
                      triggers=[{"cron": "@daily"}, {"cron": "60 * * * *"}])
         self.refused("triggers[1].calendar", triggers=[{"time": "1s"}, {"calendar": "@daily"}],
                      position=None)
