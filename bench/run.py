@@ -43,7 +43,7 @@ GOOGLE = {
     "cron": {"counters": [], "lines": [], "repeat": 3},
 }
 # Programs that write figures themselves.
-OWN = ["memory", "restart", "churn", "stored", "lateness", "runs", "spawn"]
+OWN = ["memory", "restart", "churn", "stored", "lateness", "crons", "runs", "spawn"]
 NAMES = list(GOOGLE) + OWN + ["submit"]
 
 
