@@ -1,4 +1,5 @@
 /* forecast.c: when a task will fire, by what fires it: the due times of its definition, from a view. */
+#include "schedule_pace.h"
 #include "shared.h"
 
 static struct pawl_now
@@ -20,16 +21,31 @@ due_of(const struct pawl_forecast *forecast)
     return (struct pawl_due) {forecast->due_ns, forecast->is_due_wall};
 }
 
-/* A moment at which all that was to be fired before from_ns has been. */
+/* The moment at which the wall clock shows wall_ns, if nobody sets it. */
 static struct pawl_now
-just_before(const struct pawl_forecast *forecast, int64_t from_ns)
+moment_at(const struct pawl_forecast *forecast, int64_t wall_ns)
 {
     struct pawl_now now = now_of(forecast);
-    int64_t by_ns = from_ns - 1 - now.wall_ns;
 
-    now.wall_ns += by_ns;
-    now.elapsed_ns += by_ns;
+    now.elapsed_ns = pawl_due_elapsed((struct pawl_due) {wall_ns, true}, now.wall_ns - now.elapsed_ns);
+    now.wall_ns = wall_ns;
     return now;
+}
+
+static bool
+is_open(const struct pawl_def *def, const struct pawl_view *view, int64_t from_ns)
+{
+    const struct pawl_schedule *schedule = def->schedule;
+
+    if (!schedule || !schedule->when.from_completion || schedule->is_delay ||
+        view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED ||
+        (schedule->when.end_ns != PAWL_NO_TIME && schedule->when.end_ns < from_ns))
+        return false;
+    for (size_t i = 0; i < schedule->when.ntriggers; i++) {
+        if (schedule->paces[i].kind == PAWL_PACE_SPAN)
+            return true;
+    }
+    return false;
 }
 
 void
@@ -47,30 +63,45 @@ pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t f
                : max_runs > view->run_count ? max_runs - view->run_count : 0,
     };
     if (from_ns > now.wall_ns && view->next_ns != PAWL_NO_TIME && view->next_ns < from_ns) {
-        before = just_before(out_forecast, from_ns);
+        before = moment_at(out_forecast, from_ns - 1);
         if (view->type == PAWL_CRON)
             passed = pawl_def_pass(def, &due, &before);
         else
             due.ns = PAWL_NO_TIME;
     }
     out_forecast->nleft -= passed < out_forecast->nleft ? passed : out_forecast->nleft;
+    out_forecast->is_open = out_forecast->nleft > 0 && is_open(def, view, from_ns);
     set_due(out_forecast, due);
+}
+
+/* What follows once due was fired at fires_ns and its run has ended. Due times that are put off at random
+ * may come in another order: those that have come by then are passed over, as after any run. */
+static struct pawl_due
+next_due(const struct pawl_forecast *forecast, struct pawl_due due, int64_t fires_ns)
+{
+    const struct pawl_def *def = forecast->view->private_def;
+    struct pawl_now now = now_of(forecast);
+
+    if (!def->schedule || !def->schedule->when.is_jitter_random)
+        return pawl_def_next(def, due, &now, false);
+    now = moment_at(forecast, fires_ns);
+    pawl_def_pass(def, &due, &now);
+    return due;
 }
 
 int64_t
 pawl_forecast_next(struct pawl_forecast *forecast)
 {
     const struct pawl_def *def = forecast->view->private_def;
+    int64_t offset_ns = forecast->wall_ns - forecast->elapsed_ns, fires_ns;
     struct pawl_due due = due_of(forecast);
-    struct pawl_now now = now_of(forecast);
-    int64_t fires_ns;
 
     if (!pawl_due_is_set(due) || forecast->nleft == 0)
         return PAWL_NO_TIME;
-    fires_ns = pawl_due_wall(
-        (struct pawl_due) {pawl_def_fires_ns(def, due, now.wall_ns - now.elapsed_ns), false},
-        now.wall_ns - now.elapsed_ns);
+    fires_ns = pawl_due_wall((struct pawl_due) {pawl_def_fires_ns(def, due, offset_ns), false},
+                             offset_ns);
+    forecast->jitter_ns = def->schedule ? pawl_schedule_jitter(def->schedule, due) : 0;
     forecast->nleft--;
-    set_due(forecast, pawl_def_next(def, due, &now, false));
+    set_due(forecast, next_due(forecast, due, fires_ns));
     return fires_ns;
 }

@@ -211,10 +211,13 @@ struct pawl_view {
 struct pawl_forecast {
     const struct pawl_view *view;
     uint64_t nleft;                /* runs that the task may still have */
+    bool is_open;                  /* others will depend on when a run ends, and are not told */
+    int64_t jitter_ns;             /* by how much the time given last is put off */
     int64_t due_ns;                /* the engine's from here */
     int64_t elapsed_ns, wall_ns, high_ns;
     bool is_due_wall;
 };
+
 /* A queue link inside the objects below; the engine's. */
 struct pawl_link {
     void *entry;
