@@ -62,23 +62,6 @@ read_statuses(struct pawl_request *request, unsigned *mask)
     return true;
 }
 
-static bool
-read_type(struct pawl_request *request, unsigned *mask)
-{
-    const struct pawl_text *text = pawl_uri_param(&request->uri, "type");
-
-    if (text == NULL)
-        return true;
-    if (pawl_text_is(text, pawl_type_name(PAWL_DELAY)))
-        *mask = 1u << PAWL_DELAY;
-    else if (pawl_text_is(text, pawl_type_name(PAWL_CRON)))
-        *mask = 1u << PAWL_CRON;
-    else
-        pawl_request_fail(request, 400, "type", "type must be delay or cron, not '%.*s'",
-            (int) (text->len < 64 ? text->len : 64), text->text);
-    return *mask != 0;
-}
-
 /* A cursor from a Link of ours, or the id of a task. */
 static bool
 read_after(struct pawl_request *request, struct pawl_cursor *cursor)
@@ -219,7 +202,7 @@ pawl_tasks_list(struct pawl_request *request)
     int64_t limit = 0, newest = -1;
 
     if (!read_statuses(request, &listing.filter.status_mask) ||
-        !read_type(request, &listing.filter.type_mask) ||
+        !pawl_param_type(request, &listing.filter.type_mask) ||
         !pawl_param_int(request, "limit", 1, LIMIT_MAX, &limit) ||
         !pawl_param_int(request, "results", 0, PAWL_KEEP_MAX, &newest) ||
         !read_after(request, &listing.cursor))

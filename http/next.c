@@ -25,19 +25,6 @@ struct question {
 };
 
 static bool
-read_time(struct pawl_request *request, const char *name, int64_t *out_s, uint32_t *out_ns)
-{
-    const struct pawl_text *text = pawl_uri_param(&request->uri, name);
-
-    if (text == NULL || pawl_calendar_parse(text->text, text->len, out_s, out_ns))
-        return true;
-    pawl_request_fail(request, 400, name,
-        "%s must be a time such as 2026-03-29T01:30:00Z or 2026-03-29T03:30:00+02:00 (with %%2B "
-        "for + in a query), not '%.*s'", name, SHOWN(text));
-    return false;
-}
-
-static bool
 read_policies(struct pawl_request *request, struct pawl_cron_options *options)
 {
     const struct pawl_text *dst = pawl_uri_param(&request->uri, "dst");
@@ -73,7 +60,6 @@ static bool
 read_question(struct pawl_request *request, int64_t start_s, struct question *question)
 {
     const struct pawl_text *expr = pawl_uri_param(&request->uri, "expr");
-    const struct pawl_text *zone = pawl_uri_param(&request->uri, "timezone");
     const struct pawl_text *id = pawl_uri_param(&request->uri, "id");
     struct pawl_cron_options *options = &question->options;
     struct pawl_err err;
@@ -87,15 +73,12 @@ read_question(struct pawl_request *request, int64_t start_s, struct question *qu
         return false;
     }
     if (!read_policies(request, options) ||
-        !read_time(request, "start", &options->start_s, &ns))
+        !pawl_param_time(request, "start", &options->start_s, &ns) ||
+        !pawl_param_zone(request, &options->zone))
         return false;
     if (id != NULL) {
         options->id = id->text;
         options->id_len = id->len;
-    }
-    if (zone != NULL && pawl_zone_load(zone->text, zone->len, &options->zone, &err) != PAWL_OK) {
-        refuse(request, &err, 0);
-        return false;
     }
     if (pawl_cron_parse(&question->cron, expr->text, expr->len, options, &question->notes, &err) !=
         PAWL_OK) {
@@ -177,7 +160,7 @@ pawl_tasks_next(struct pawl_request *request)
     clock_gettime(CLOCK_REALTIME, &now);
     from_s = now.tv_sec;
     from_ns = (uint32_t) now.tv_nsec;
-    if (!read_time(request, "from", &from_s, &from_ns) ||
+    if (!pawl_param_time(request, "from", &from_s, &from_ns) ||
         !pawl_param_int(request, "n", -TIMES_MAX, TIMES_MAX, &n) ||
         !read_question(request, from_s, &question))
         return;
@@ -209,7 +192,7 @@ pawl_tasks_match(struct pawl_request *request)
             "at is missing: the time that is asked about, such as at=2026-03-29T01:30:00Z");
         return;
     }
-    if (!read_time(request, "at", &at_s, &at_ns) || !read_question(request, at_s, &question))
+    if (!pawl_param_time(request, "at", &at_s, &at_ns) || !read_question(request, at_s, &question))
         return;
     if (!question.has_start && needs_start(&question.cron)) {
         pawl_request_fail(request, 400, "start",

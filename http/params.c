@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../engine/calendar.h"
 #include "../engine/duration.h"
 
 #define SHOWN(text) (int) ((text)->len < 64 ? (text)->len : 64), (text)->text
@@ -86,4 +87,46 @@ pawl_param_span(struct pawl_request *request, const char *name, int64_t *out_ns)
     }
     *out_ns = ns;
     return true;
+}
+
+bool
+pawl_param_time(struct pawl_request *request, const char *name, int64_t *out_s, uint32_t *out_ns)
+{
+    const struct pawl_text *text = pawl_uri_param(&request->uri, name);
+
+    if (text == NULL || pawl_calendar_parse(text->text, text->len, out_s, out_ns))
+        return true;
+    pawl_request_fail(request, 400, name,
+        "%s must be a time such as 2026-03-29T01:30:00Z or 2026-03-29T03:30:00+02:00 (with %%2B "
+        "for + in a query), not '%.*s'", name, SHOWN(text));
+    return false;
+}
+
+bool
+pawl_param_zone(struct pawl_request *request, const struct pawl_zone **out_zone)
+{
+    const struct pawl_text *name = pawl_uri_param(&request->uri, "timezone");
+    struct pawl_err err;
+
+    if (name == NULL || pawl_zone_load(name->text, name->len, out_zone, &err) == PAWL_OK)
+        return true;
+    pawl_request_fail_err(request, &err);
+    return false;
+}
+
+bool
+pawl_param_type(struct pawl_request *request, unsigned *out_mask)
+{
+    const struct pawl_text *text = pawl_uri_param(&request->uri, "type");
+
+    if (text == NULL)
+        return true;
+    for (int type = PAWL_DELAY; type <= PAWL_CRON; type++)
+        if (pawl_text_is(text, pawl_type_name((enum pawl_type) type))) {
+            *out_mask = 1u << type;
+            return true;
+        }
+    pawl_request_fail(
+        request, 400, "type", "type must be delay or cron, not '%.*s'", SHOWN(text));
+    return false;
 }

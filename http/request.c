@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "copy.h"
+#include "forecast.h"
 #include "ndjson.h"
 #include "stream.h"
 
@@ -89,6 +90,7 @@ pawl_request_release(struct pawl_request *request)
     if (request->nops > 0)
         return;
     pawl_stream_free(request);
+    pawl_outlook_free(request);
     pawl_ndjson_free(request);
     pawl_copy_free(request);
     if (request->has_file)

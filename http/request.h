@@ -32,6 +32,7 @@
 
 struct MHD_Connection;
 struct pawl_ndjson;
+struct pawl_outlook;
 struct pawl_stream;
 
 enum pawl_method {
@@ -145,6 +146,7 @@ struct pawl_request {
     void (*wait_over)(struct pawl_request *request);
     struct pawl_ndjson *ndjson;
     struct pawl_stream *stream;
+    struct pawl_outlook *outlook;
     char *copy_path;                      /* of the copy that is being written */
 };
 

@@ -31,6 +31,10 @@ void
 pawl_tasks_next(struct pawl_request *request);          /* next.c */
 void
 pawl_tasks_match(struct pawl_request *request);         /* next.c */
+void
+pawl_tasks_forecast(struct pawl_request *request);      /* forecast.c */
+void
+pawl_tasks_explain(struct pawl_request *request);       /* explain.c */
 
 /* The id in the path. */
 static inline const struct pawl_text *

@@ -6,8 +6,11 @@
  * window, which is exact, since no zone changes twice within four hours. */
 #include "timefmt.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "../engine/calendar.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_S INT64_C(86400)
@@ -129,4 +132,21 @@ pawl_time_format(int64_t wall_ns, char out[PAWL_TIME_MAX])
     at = put_2(at, size % 60);
     *at = '\0';
     return (size_t) (at - out);
+}
+
+size_t
+pawl_time_format_in(const struct pawl_zone *zone, int64_t wall_ns, char out[PAWL_TIME_MAX])
+{
+    int64_t second = floor_div(wall_ns, SECOND_NS);
+    unsigned rest = (unsigned) (wall_ns - second * SECOND_NS);
+    struct pawl_zone_span span;
+    char text[PAWL_RFC3339_MAX];
+    size_t len, whole = strlen("2027-03-28T03:00:00");
+
+    pawl_zone_at(zone, second, &span);
+    len = pawl_calendar_format(second, span.offset_s, text);
+    if (rest == 0)
+        return (size_t) snprintf(out, PAWL_TIME_MAX, "%.*s", PAWL_TIME_MAX - 1, text);
+    return (size_t) snprintf(out, PAWL_TIME_MAX, "%.*s.%09u%.*s", (int) whole, text, rest,
+        (int) (len - whole), text + whole);
 }

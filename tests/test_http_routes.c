@@ -36,6 +36,8 @@ test_http_routes_find_handlers(void **state)
     assert_ptr_equal(find(PAWL_DELETE, "/api/tasks/x", false)->run, pawl_tasks_delete);
     assert_ptr_equal(find(PAWL_GET, "/api/health", false)->run, pawl_tasks_health);
     assert_ptr_equal(find(PAWL_GET, "/api/backup", false)->run, pawl_tasks_backup);
+    assert_ptr_equal(find(PAWL_GET, "/api/forecast", false)->run, pawl_tasks_forecast);
+    assert_ptr_equal(find(PAWL_GET, "/api/tasks/a%2Fexplain/explain", false)->run, pawl_tasks_explain);
     assert_ptr_equal(find(PAWL_GET, "/api/tasks/a%2Fruns/runs/", false)->run, pawl_tasks_runs);
     assert_ptr_equal(find(PAWL_GET, "/api/tasks/runs/runs/7", false)->run, pawl_tasks_run);
     assert_ptr_equal(find(PAWL_GET, "/api/tasks/x/runs/7/output", false)->run, pawl_tasks_output);

@@ -1,0 +1,317 @@
+/* why.c: why a task's next run is when it is, in sentences: its triggers, its state, its bounds, what
+ * puts it off. Pure but for the zones' cache; any thread. */
+#include "why.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../engine/calendar.h"
+#include "../engine/duration.h"
+#include "json_write.h"
+
+#define SECOND_NS INT64_C(1000000000)
+#define SENTENCE_MAX (PAWL_WHY_DESCRIPTION_MAX + 256)
+
+void
+pawl_why_say(struct pawl_buffer *out, const char *format, ...)
+{
+    char text[SENTENCE_MAX];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    if (!out->failed && out->len > 0 && out->data[out->len - 1] != '[')
+        pawl_buffer_append_char(out, ',');
+    pawl_json_write_string(out, text, strlen(text));
+}
+
+const char *
+pawl_why_time(const struct pawl_zone *zone, int64_t wall_ns, char out[PAWL_WHY_TIME_MAX])
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    int64_t second = pawl_calendar_floor(wall_ns, SECOND_NS);
+    struct pawl_zone_span span;
+    char text[PAWL_RFC3339_MAX], *t;
+
+    pawl_zone_at(zone, second, &span);
+    pawl_calendar_format(second, span.offset_s, text);
+    t = strchr(text, 'T');
+    if (t != NULL)
+        *t = ' ';
+    snprintf(out, PAWL_WHY_TIME_MAX, "%s %.40s",
+        days[pawl_calendar_weekday(
+            pawl_calendar_floor(second + span.offset_s, PAWL_DAY_S))], text);
+    return out;
+}
+
+/* --- Triggers --- */
+
+static const char *
+span_text(int64_t ns, char out[32])
+{
+    pawl_duration_format(ns, out);
+    return out;
+}
+
+/* What a span is counted from, of a task that fires again and again. */
+static const char *
+origin_of(const struct pawl_when *when)
+{
+    return when->from_completion          ? "the end of the run before"
+         : when->start_ns != PAWL_NO_TIME ? "its start (startAt)"
+                                          : "its submission";
+}
+
+static void
+describe_span(const struct pawl_view *view, const struct pawl_when *when,
+              const struct pawl_trigger *trigger, char *out)
+{
+    char least[32], most[32];
+
+    span_text(trigger->time_ns, least);
+    span_text(trigger->time_max_ns, most);
+    if (view->type == PAWL_DELAY && trigger->time_max_ns > 0)
+        snprintf(out, PAWL_WHY_DESCRIPTION_MAX, "once, between %s and %s after it was submitted",
+            least, most);
+    else if (view->type == PAWL_DELAY)
+        snprintf(out, PAWL_WHY_DESCRIPTION_MAX, "once, %s after it was submitted", least);
+    else if (trigger->time_max_ns > 0)
+        snprintf(out, PAWL_WHY_DESCRIPTION_MAX, "every %s to %s, drawn anew each time, from %s",
+            least, most, when->from_completion ? origin_of(when) : "the time before");
+    else
+        snprintf(out, PAWL_WHY_DESCRIPTION_MAX, "every %s, counted from %s", least,
+            origin_of(when));
+}
+
+static bool
+read_expression(const struct pawl_view *view, const struct pawl_when *when,
+                const struct pawl_trigger *trigger, struct pawl_why_trigger *out)
+{
+    struct pawl_cron_options options = {
+        .zone = pawl_zone_local(), .dst = trigger->dst, .day_match = trigger->day_match,
+        .id = view->id, .id_len = view->id_len,
+        .start_s = pawl_calendar_floor(
+            when->start_ns != PAWL_NO_TIME ? when->start_ns : view->created_ns, SECOND_NS),
+    };
+    size_t len;
+
+    if (trigger->timezone_len > 0 &&
+        pawl_zone_load(trigger->timezone, trigger->timezone_len, &options.zone, NULL) != PAWL_OK)
+        return false;
+    if (pawl_cron_parse(&out->cron, trigger->expr, trigger->expr_len, &options, &out->notes, NULL) !=
+        PAWL_OK)
+        return false;
+    len = pawl_cron_describe(&out->cron, out->description, sizeof out->description);
+    if (out->cron.kind == PAWL_CRON_EVERY)
+        snprintf(out->description + len, sizeof out->description - len, ", counted from %s",
+            origin_of(when));
+    return true;
+}
+
+bool
+pawl_why_read(const struct pawl_view *view, const struct pawl_when *when,
+              const struct pawl_trigger *trigger, struct pawl_why_trigger *out)
+{
+    char time[PAWL_WHY_TIME_MAX];
+
+    out->trigger = trigger;
+    switch (trigger->kind) {
+    case PAWL_BY_SPAN:
+        describe_span(view, when, trigger, out->description);
+        return true;
+    case PAWL_BY_AT:
+        snprintf(out->description, sizeof out->description, "once, at %s",
+            pawl_why_time(pawl_zone_local(), trigger->at_ns, time));
+        return true;
+    default:
+        return read_expression(view, when, trigger, out);
+    }
+}
+
+/* --- Sentences --- */
+
+static bool
+is_pending(const struct pawl_view *view)
+{
+    return view->status != PAWL_STOPPED && view->status != PAWL_EXECUTED;
+}
+
+static bool
+has_reboot(const struct pawl_why *why)
+{
+    for (size_t i = 0; i < why->when->ntriggers; i++) {
+        const struct pawl_why_trigger *read = &why->triggers[i];
+
+        if (read->trigger->kind == PAWL_BY_CRON && read->cron.kind == PAWL_CRON_REBOOT)
+            return true;
+    }
+    return false;
+}
+
+/* Why there is no next run that could be told. */
+static void
+say_none(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    const struct pawl_view *view = why->view;
+    const struct pawl_when *when = why->when;
+    char time[PAWL_WHY_TIME_MAX];
+
+    if (view->status == PAWL_STOPPED)
+        pawl_why_say(out, "there is no next run: the task was stopped");
+    else if (view->type == PAWL_DELAY)
+        pawl_why_say(out, view->status == PAWL_EXECUTED
+            ? "there is no next run: a delay task runs once, and it has"
+            : "there is no next run: a delay task runs once, and it is running");
+    else if (when->max_runs > 0 && view->run_count >= when->max_runs)
+        pawl_why_say(out, "there is no next run: the task has had all of its %llu (maxRuns)",
+            (unsigned long long) when->max_runs);
+    else if (view->status == PAWL_EXECUTED && when->end_ns != PAWL_NO_TIME)
+        pawl_why_say(out, "there is no next run: no time is left before %s (endAt)",
+            pawl_why_time(why->zone, when->end_ns, time));
+    else if (view->status == PAWL_EXECUTED)
+        pawl_why_say(out, "there is no next run: no time is left");
+    else if (view->status == PAWL_EXECUTING && when->from_completion)
+        pawl_why_say(out, "when the next run is cannot be told: it is counted from the end of the "
+                          "one in progress");
+    else if (has_reboot(why))
+        pawl_why_say(out, "when the next run is cannot be told: it fires at each start of the daemon");
+    else
+        pawl_why_say(out, "there is no next run: no time is left");
+}
+
+static void
+say_next(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    int64_t left_ns = why->next_ns - why->now_ns;
+    char time[PAWL_WHY_TIME_MAX], span[32];
+
+    pawl_why_time(why->zone, why->next_ns, time);
+    if (left_ns >= SECOND_NS)
+        left_ns -= left_ns % SECOND_NS;
+    if (left_ns > 0)
+        pawl_why_say(out, "the next run is at %s, in %s", time, span_text(left_ns, span));
+    else
+        pawl_why_say(out, "the next run is due since %s: it waits for its turn", time);
+}
+
+/* Whether the next run is one of this trigger's, as far as the clock on the wall tells. */
+static bool
+is_its_time(const struct pawl_why *why, const struct pawl_why_trigger *read)
+{
+    int64_t due_ns = why->next_ns - why->jitter_ns;
+
+    if (read->trigger->kind == PAWL_BY_AT)
+        return read->trigger->at_ns == due_ns;
+    return read->trigger->kind != PAWL_BY_SPAN && read->cron.kind != PAWL_CRON_EVERY &&
+        due_ns % SECOND_NS == 0 && pawl_cron_match(&read->cron, due_ns / SECOND_NS);
+}
+
+static bool
+is_span(const struct pawl_why_trigger *read)
+{
+    return read->trigger->kind == PAWL_BY_SPAN ||
+        (read->trigger->kind == PAWL_BY_CRON && read->cron.kind == PAWL_CRON_EVERY);
+}
+
+/* Which of several triggers comes next. What no other one explains is a span's. */
+static void
+say_which(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    bool is_found = false;
+
+    if (why->view->run_count == 0 && why->when->runs_on_start) {
+        pawl_why_say(out, "the next run is the one at its submission");
+        return;
+    }
+    for (int spans = 0; spans < 2 && !is_found; spans++)
+        for (size_t i = 0; i < why->when->ntriggers; i++) {
+            const struct pawl_why_trigger *read = &why->triggers[i];
+
+            if (spans ? !is_span(read) : !is_its_time(why, read))
+                continue;
+            pawl_why_say(out, "%s %s", is_found ? "or" : "the next run is of:",
+                read->description);
+            is_found = true;
+        }
+}
+
+static void
+say_triggers(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    const struct pawl_view *view = why->view;
+
+    for (size_t i = 0; i < why->when->ntriggers; i++)
+        pawl_why_say(out, "%s %s", i == 0 ? "it fires" : "and", why->triggers[i].description);
+    if (why->when->runs_on_start)
+        pawl_why_say(out, "and once at its submission (runOnStart)");
+    if (why->next_ns != PAWL_NO_TIME && (why->when->ntriggers > 1 || why->when->runs_on_start))
+        say_which(out, why);
+    if (view->status == PAWL_EXECUTING && view->type == PAWL_CRON && !why->when->from_completion)
+        pawl_why_say(out, "run %llu is in progress: what falls due before its end is skipped",
+            (unsigned long long) view->run_count);
+    else if (view->status == PAWL_STOPPED && view->running > 0)
+        pawl_why_say(out, "run %llu is left to end", (unsigned long long) view->run_count);
+}
+
+static void
+say_bounds(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    const struct pawl_when *when = why->when;
+    uint64_t nruns = why->view->run_count;
+    char time[PAWL_WHY_TIME_MAX];
+
+    if (when->start_ns > why->now_ns)
+        pawl_why_say(out, "nothing before %s (startAt)",
+            pawl_why_time(why->zone, when->start_ns, time));
+    if (when->end_ns != PAWL_NO_TIME)
+        pawl_why_say(out, "nothing after %s (endAt)",
+            pawl_why_time(why->zone, when->end_ns, time));
+    if (when->max_runs > nruns)
+        pawl_why_say(out, "%llu of %llu runs are left (maxRuns)",
+            (unsigned long long) (when->max_runs - nruns), (unsigned long long) when->max_runs);
+}
+
+static void
+say_jitter(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    char time[PAWL_WHY_TIME_MAX], applied[32], most[32];
+
+    if (why->when->jitter_ns == 0 || why->next_ns == PAWL_NO_TIME)
+        return;
+    pawl_why_say(out, "its time is %s; it is put off by %s of up to %s (jitter), %s",
+        pawl_why_time(why->zone, why->next_ns - why->jitter_ns, time),
+        span_text(why->jitter_ns, applied), span_text(why->when->jitter_ns, most),
+        why->when->is_jitter_random ? "drawn anew for each time" : "which the id decides");
+}
+
+static void
+say_counters(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    if (why->view->skipped_overlap > 0)
+        pawl_why_say(out, "%llu due times passed during a run and were skipped",
+            (unsigned long long) why->view->skipped_overlap);
+    if (why->view->missed > 0)
+        pawl_why_say(out, "%llu due times passed while nothing could start",
+            (unsigned long long) why->view->missed);
+}
+
+void
+pawl_why_write(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    if (why->next_ns == PAWL_NO_TIME)
+        say_none(out, why);
+    else
+        say_next(out, why);
+    say_triggers(out, why);
+    if (is_pending(why->view)) {
+        say_bounds(out, why);
+        say_jitter(out, why);
+        pawl_why_write_changes(out, why);
+    }
+    say_counters(out, why);
+}
