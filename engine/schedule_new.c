@@ -35,18 +35,17 @@ start_of(const struct draft *draft)
     return ns / NS_PER_S - (ns % NS_PER_S < 0);
 }
 
-/* What the parser said, for a field of a task, with the place. */
+/* What the parser said, for a field of a task. */
 static int
-refuse_expression(const char *field, const struct pawl_cron_notes *notes,
-                  const struct pawl_err *said, struct pawl_err *err)
+refuse_expression(const char *field, const struct pawl_err *said, struct pawl_err *err)
 {
     if (said->code != PAWL_EINVAL || !said->field || strcmp(said->field, "expr") != 0) {
         if (err)
             *err = *said;
         return said->code;
     }
-    return pawl_err_set(err, PAWL_EINVAL, field, "%s: %.*s (at position %zu)", field,
-                        (int) sizeof said->text - 64, said->text, notes->position);
+    return pawl_err_set(err, PAWL_EINVAL, field, "%s: %.*s", field, (int) sizeof said->text - 32,
+                        said->text);        /* which begins with the position */
 }
 
 static int
@@ -59,7 +58,6 @@ compile_expression(struct draft *draft, const struct pawl_trigger *trigger,
         .zone = pawl_zone_local(), .dst = trigger->dst, .day_match = trigger->day_match,
         .id = draft->basis->id, .id_len = draft->basis->id_len, .start_s = start_of(draft),
     };
-    struct pawl_cron_notes notes = {0};
     struct pawl_err said;
     bool is_calendar;
     int code = PAWL_OK;
@@ -68,8 +66,8 @@ compile_expression(struct draft *draft, const struct pawl_trigger *trigger,
         code = pawl_zone_load(trigger->timezone, trigger->timezone_len, &options.zone, err);
     if (code != PAWL_OK)
         return code;
-    if (pawl_cron_parse(cron, trigger->expr, trigger->expr_len, &options, &notes, &said) != PAWL_OK)
-        return refuse_expression(field, &notes, &said, err);
+    if (pawl_cron_parse(cron, trigger->expr, trigger->expr_len, &options, NULL, &said) != PAWL_OK)
+        return refuse_expression(field, &said, err);
     is_calendar = cron->kind == PAWL_CRON_DAILY || cron->kind == PAWL_CRON_WEEKLY ||
                   cron->kind == PAWL_CRON_MONTHLY;
     if (is_calendar != (trigger->kind == PAWL_BY_CALENDAR))

@@ -4,6 +4,7 @@
 #include "err.h"
 #include "utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define WALL_END_NS (INT64_C(7258118400) * 1000000000)     /* the year 2200 */
@@ -117,8 +118,14 @@ check_when(enum pawl_type type, const struct pawl_when *when, struct pawl_err *e
     if (when->ntriggers < 1 || when->ntriggers > PAWL_TRIGGERS_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "triggers", "%zu triggers are given: give 1 to %d",
                             when->ntriggers, PAWL_TRIGGERS_MAX);
-    for (size_t i = 0; i < when->ntriggers && code == PAWL_OK; i++)
+    for (size_t i = 0; i < when->ntriggers && code == PAWL_OK; i++) {
         code = check_trigger(type, &when->triggers[i], err);
+        if (code != PAWL_OK && err && when->ntriggers > 1) {
+            size_t len = strlen(err->text);
+
+            snprintf(err->text + len, sizeof err->text - len, " (triggers[%zu])", i);
+        }
+    }
     if (code == PAWL_OK && type == PAWL_DELAY)
         code = check_delay(when, err);
     if (code == PAWL_OK)

@@ -415,7 +415,7 @@ test_what_cannot_be_is_refused_and_says_why(void **state)
     when.triggers = &bad[0];
     refused(&f, PAWL_CRON, &when, "cron", "never fires");
     when.triggers = &bad[1];
-    refused(&f, PAWL_CRON, &when, "cron", "position 1");
+    refused(&f, PAWL_CRON, &when, "cron", "position 1: ");
     when.triggers = &bad[2];
     refused(&f, PAWL_CRON, &when, "timezone", "Mars/Base");
     when.triggers = &bad[3];
