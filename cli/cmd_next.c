@@ -11,8 +11,6 @@
 #include "fields.h"
 #include "times.h"
 
-#define TIME_SIZE 96
-
 const struct pawl_flag pawl_cmd_next_flags[] = {
     {"tz", NULL, PAWL_FLAG_STRING, "ZONE", "time zone, such as Europe/Berlin (the daemon's)"},
     {"n", NULL, PAWL_FLAG_STRING, "N", "so many times (5); -N: the last ones before"},
@@ -52,24 +50,10 @@ build_path(const struct pawl_cli *cli, struct pawl_text *path)
     }
 }
 
-/* The zone's own time: as it was sent, with the day of the week. */
-static void
-format_zone(const char *text, char out[TIME_SIZE])
-{
-    struct tm tm = {0};
-
-    if (strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) == NULL ||
-        strftime(out, TIME_SIZE, "%a %Y-%m-%d %H:%M:%S ", &tm) == 0)
-        out[0] = '\0';
-    if (strlen(text) > 19)
-        snprintf(out + strlen(out), TIME_SIZE - strlen(out), "%.40s",
-            strcmp(text + 19, "Z") == 0 ? "+00:00" : text + 19);
-}
-
 static void
 add_row(struct pawl_table *table, const char *text)
 {
-    char cell[TIME_SIZE];
+    char cell[PAWL_TIMES_SIZE];
     struct timespec point;
     struct tm tm;
 
@@ -78,7 +62,7 @@ add_row(struct pawl_table *table, const char *text)
             pawl_table_add(table, text, strlen(text), NULL);
         return;
     }
-    format_zone(text, cell);
+    pawl_times_format_sent(text, cell);
     pawl_table_add(table, cell, strlen(cell), NULL);
     gmtime_r(&point.tv_sec, &tm);
     strftime(cell, sizeof cell, "%a %Y-%m-%d %H:%M:%S", &tm);

@@ -75,6 +75,8 @@ int pawl_cmd_delete(struct pawl_cli *cli);
 int pawl_cmd_runs(struct pawl_cli *cli);
 int pawl_cmd_logs(struct pawl_cli *cli);
 int pawl_cmd_next(struct pawl_cli *cli);
+int pawl_cmd_forecast(struct pawl_cli *cli);
+int pawl_cmd_explain(struct pawl_cli *cli);
 int pawl_cmd_import(struct pawl_cli *cli);
 int pawl_cmd_backup(struct pawl_cli *cli);
 int pawl_cmd_help(struct pawl_cli *cli);
@@ -86,6 +88,7 @@ extern const struct pawl_flag pawl_cmd_delete_flags[];
 extern const struct pawl_flag pawl_cmd_runs_flags[];
 extern const struct pawl_flag pawl_cmd_logs_flags[];
 extern const struct pawl_flag pawl_cmd_next_flags[];
+extern const struct pawl_flag pawl_cmd_forecast_flags[];
 extern const struct pawl_flag pawl_cmd_import_flags[];
 extern const struct pawl_flag pawl_cmd_backup_flags[];
 

@@ -235,6 +235,34 @@ pawl_times_format_full(const struct timespec *t, char out[PAWL_TIMES_SIZE])
 }
 
 void
+pawl_times_format_sent(const char *s, char out[PAWL_TIMES_SIZE])
+{
+    struct tm tm = {0};
+    const char *offset = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+    size_t len = offset ? strftime(out, PAWL_TIMES_SIZE, "%a %Y-%m-%d %H:%M:%S ", &tm) : 0;
+
+    if (offset && *offset == '.')
+        offset += 1 + strspn(offset + 1, "0123456789");
+    if (!len)
+        offset = s;
+    else if (strcmp(offset, "Z") == 0)
+        offset = "+00:00";
+    snprintf(out + len, PAWL_TIMES_SIZE - len, "%s", offset);
+}
+
+void
+pawl_times_format_utc(const struct timespec *t, char out[PAWL_TIMES_SIZE])
+{
+    struct tm tm;
+    size_t len = gmtime_r(&t->tv_sec, &tm)
+                     ? strftime(out, PAWL_TIMES_SIZE, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+
+    if (t->tv_nsec)
+        len += (size_t)snprintf(out + len, PAWL_TIMES_SIZE - len, ".%09ld", t->tv_nsec);
+    snprintf(out + len, PAWL_TIMES_SIZE - len, "Z");
+}
+
+void
 pawl_times_format_relative(
     const struct timespec *t, const struct timespec *now, char out[PAWL_TIMES_SIZE])
 {

@@ -28,6 +28,13 @@ void pawl_times_format_short(
 /* Local time in full: 2026-11-20 15:04:05. */
 void pawl_times_format_full(const struct timespec *t, char out[PAWL_TIMES_SIZE]);
 
+/* The time of another zone, RFC 3339, as its clock shows it: Sun 2027-03-28 03:00:00 +02:00.
+ * What is none is given as it is. */
+void pawl_times_format_sent(const char *s, char out[PAWL_TIMES_SIZE]);
+
+/* A time as RFC 3339 in UTC, with nanoseconds where there are some. */
+void pawl_times_format_utc(const struct timespec *t, char out[PAWL_TIMES_SIZE]);
+
 /* Distance from now in at most two units: "in 9s", "3m20s ago", "now". */
 void pawl_times_format_relative(
     const struct timespec *t, const struct timespec *now, char out[PAWL_TIMES_SIZE]);

@@ -1,0 +1,227 @@
+/* cmd_forecast.c: pawl forecast: what fires in a window of time, over all tasks. The daemon answers;
+ * what is not in the answer is said on stderr. One thread. */
+#define _GNU_SOURCE 1
+#include "command.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "answer.h"
+#include "fields.h"
+#include "times.h"
+
+#define SECOND_NS INT64_C(1000000000)
+
+const struct pawl_flag pawl_cmd_forecast_flags[] = {
+    {"from", NULL, PAWL_FLAG_STRING, "TIME", "RFC 3339, or a duration from now (now)"},
+    {"until", NULL, PAWL_FLAG_STRING, "TIME", "RFC 3339, or a duration after -from (24h)"},
+    {"limit", NULL, PAWL_FLAG_COUNT, "N", "at most so many, the earliest (100)"},
+    {"tz", NULL, PAWL_FLAG_STRING, "ZONE", "time zone to show times in (the daemon's)"},
+    {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
+    {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
+    {0},
+};
+
+/* Flags and the parameters that they become as they are. */
+static const char *const parameters[][2] = {
+    {"limit", "limit"},
+    {"tz", "timezone"},
+    {"type", "type"},
+    {"prefix", "prefix"},
+};
+
+/* --- The question --- */
+
+static void
+add_parameter(struct pawl_text *path, const char *name, const char *value)
+{
+    pawl_text_printf(path, "%s%s=", strchr(path->data, '?') ? "&" : "?", name);
+    pawl_text_percent(path, value, strlen(value));
+}
+
+/* Adds a time that a flag gives: as it is, or a duration after base, which becomes it. False: the
+ * duration is out of range. */
+static bool
+add_time(const struct pawl_cli *cli, struct pawl_text *path, const char *name,
+    struct timespec *base)
+{
+    const char *value = pawl_flags_value(&cli->args, name);
+    char text[PAWL_TIMES_SIZE];
+    int64_t span_ns, ns;
+
+    if (!value)
+        return true;
+    if (!pawl_times_parse_duration(value, &span_ns)) {
+        pawl_times_parse_point(value, base);
+        add_parameter(path, name, value);
+        return true;
+    }
+    if (__builtin_mul_overflow((int64_t)base->tv_sec, SECOND_NS, &ns) ||
+        __builtin_add_overflow(ns, base->tv_nsec, &ns) ||
+        __builtin_add_overflow(ns, span_ns, &ns) || ns < 0)
+        return false;
+    *base = (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
+    pawl_times_format_utc(base, text);
+    add_parameter(path, name, text);
+    return true;
+}
+
+static int
+build_path(const struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
+{
+    struct timespec base = cli->print.now;
+
+    pawl_text_puts(path, "/api/forecast");
+    if (!add_time(cli, path, "from", &base) || !add_time(cli, path, "until", &base))
+        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-from and -until lie too far away");
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+        const char *value = pawl_flags_value(&cli->args, parameters[i][0]);
+
+        if (value)
+            add_parameter(path, parameters[i][1], value);
+    }
+    return PAWL_EXIT_OK;
+}
+
+/* --- The answer --- */
+
+static void
+format_local(const char *text, char out[PAWL_TIMES_SIZE])
+{
+    struct timespec point;
+    struct tm tm;
+
+    if (!pawl_times_parse_point(text, &point) || !localtime_r(&point.tv_sec, &tm) ||
+        !strftime(out, PAWL_TIMES_SIZE, "%a %Y-%m-%d %H:%M:%S %z", &tm)) {
+        strcpy(out, "?");
+        return;
+    }
+    size_t len = strlen(out); /* +0200 as +02:00 */
+    memmove(out + len - 1, out + len - 2, 3);
+    out[len - 2] = ':';
+}
+
+/* Whether the clock on this machine's wall shows other times. */
+static bool
+is_elsewhere(const json_t *fires)
+{
+    const json_t *fire;
+    size_t i;
+
+    json_array_foreach (fires, i, fire) {
+        const char *at = pawl_fields_string(fire, "at", NULL);
+        char theirs[PAWL_TIMES_SIZE], ours[PAWL_TIMES_SIZE];
+
+        if (!at)
+            continue;
+        pawl_times_format_sent(at, theirs);
+        format_local(at, ours);
+        if (strcmp(theirs, ours) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void
+add_string(struct pawl_table *table, const json_t *object, const char *name)
+{
+    size_t len;
+    const char *s = pawl_fields_string(object, name, &len);
+
+    pawl_table_add(table, s ? s : "-", s ? len : 1, NULL);
+}
+
+static void
+print_table(struct pawl_cli *cli, const json_t *answer)
+{
+    const json_t *fires = json_object_get(answer, "fires"), *fire;
+    bool has_local = is_elsewhere(fires), is_wide = cli->print.format == PAWL_FORMAT_WIDE;
+    const char *zone = pawl_fields_string(answer, "timezone", NULL);
+    struct pawl_table_column columns[] = {{zone ? zone : "AT", 0}, {"LOCAL", 0}, {"ID", 12},
+        {"TYPE", 0}};
+    size_t skipped = has_local ? 0 : 1, i;
+    struct pawl_table table;
+
+    columns[skipped] = columns[0];
+    pawl_table_init(&table, columns + skipped, 3 - skipped + is_wide, cli->print.table.width,
+        cli->print.has_colour);
+    table.keeps_all = is_wide;
+    json_array_foreach (fires, i, fire) {
+        const char *at = pawl_fields_string(fire, "at", NULL);
+        char cell[PAWL_TIMES_SIZE];
+
+        pawl_times_format_sent(at ? at : "-", cell);
+        pawl_table_add(&table, cell, strlen(cell), NULL);
+        if (has_local) {
+            format_local(at ? at : "-", cell);
+            pawl_table_add(&table, cell, strlen(cell), NULL);
+        }
+        add_string(&table, fire, "id");
+        if (is_wide)
+            add_string(&table, fire, "taskType");
+    }
+    pawl_table_flush(&table, &cli->print.out);
+    pawl_table_fini(&table);
+    if (json_array_size(fires) == 0)
+        pawl_text_puts(&cli->print.out, "nothing fires\n");
+}
+
+/* What the table has not. */
+static void
+print_words(const json_t *answer)
+{
+    int64_t nopen = pawl_fields_number(answer, "unpredictable", 0);
+
+    if (json_is_true(json_object_get(answer, "truncated")))
+        pawl_print_message("there is more: these are the first %zu (-limit)",
+            json_array_size(json_object_get(answer, "fires")));
+    if (nopen > 0)
+        pawl_print_message("of %" PRId64 " task%s not all times can be told: they depend on when "
+                           "runs end", nopen, nopen > 1 ? "s" : "");
+}
+
+static void
+print_answer(struct pawl_cli *cli, const json_t *answer)
+{
+    enum pawl_format format = cli->print.format;
+    const json_t *fire;
+    size_t i;
+
+    if (format == PAWL_FORMAT_TABLE || format == PAWL_FORMAT_WIDE) {
+        print_table(cli, answer);
+        print_words(answer);
+        return;
+    }
+    pawl_print_begin(&cli->print, false);
+    if (format == PAWL_FORMAT_JSON)
+        pawl_print_task(&cli->print, answer);
+    else
+        json_array_foreach (json_object_get(answer, "fires"), i, fire)
+            pawl_print_task(&cli->print, fire);
+    pawl_print_end(&cli->print, NULL);
+}
+
+int
+pawl_cmd_forecast(struct pawl_cli *cli)
+{
+    struct pawl_response response = {0};
+    struct pawl_text path = {0};
+    struct pawl_fail fail;
+    json_t *answer = NULL;
+    int status = build_path(cli, &path, &fail);
+
+    struct pawl_request request = {.method = "GET", .path = path.data};
+    if (!status)
+        status = pawl_client_call(cli->client, &request, &response, &fail);
+    if (!status)
+        status = pawl_answer_document(&response, &answer, &fail);
+    if (status)
+        pawl_command_report(&fail);
+    else
+        print_answer(cli, answer);
+    json_decref(answer);
+    pawl_client_response_fini(&response);
+    pawl_text_fini(&path);
+    return status;
+}
