@@ -70,7 +70,8 @@ pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t f
             due.ns = PAWL_NO_TIME;
     }
     out_forecast->nleft -= passed < out_forecast->nleft ? passed : out_forecast->nleft;
-    out_forecast->is_open = out_forecast->nleft > 0 && is_open(def, view, from_ns);
+    out_forecast->is_open =
+        out_forecast->nleft > pawl_due_is_set(due) && is_open(def, view, from_ns);
     set_due(out_forecast, due);
 }
 
