@@ -143,7 +143,7 @@ print_table(struct pawl_cli *cli, const json_t *answer)
     size_t skipped = has_local ? 0 : 1, i;
     struct pawl_table table;
 
-    columns[skipped] = columns[0];
+    columns[skipped] = columns[0]; /* without LOCAL the zone takes its place */
     pawl_table_init(&table, columns + skipped, 3 - skipped + is_wide, cli->print.table.width,
         cli->print.has_colour);
     table.keeps_all = is_wide;
@@ -190,6 +190,7 @@ print_answer(struct pawl_cli *cli, const json_t *answer)
 
     if (format == PAWL_FORMAT_TABLE || format == PAWL_FORMAT_WIDE) {
         print_table(cli, answer);
+        pawl_print_flush(&cli->print);
         print_words(answer);
         return;
     }
