@@ -62,7 +62,10 @@ submit(struct pawl_handle *handle, const char *id, const char *zone)
                                    .timezone = zone, .timezone_len = strlen(zone)};
     struct pawl_when when = {.triggers = &trigger, .ntriggers = 1, .start_ns = PAWL_NO_TIME,
                              .end_ns = PAWL_NO_TIME};
-    struct pawl_spec spec = {id, strlen(id), PAWL_CRON, 0, ":", 1, 1, &when};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = PAWL_CRON, .time_ns = 0, .script = ":",
+        .script_len = 1, .keep_results = 1, .when = &when,
+    };
     struct pawl_op op = {0};
     struct pawl_err err;
 
@@ -74,7 +77,10 @@ submit(struct pawl_handle *handle, const char *id, const char *zone)
 static void
 begin_blocker(struct pawl *engine, struct pawl_handle *handle)
 {
-    struct pawl_spec spec = {"blocker", 7, PAWL_DELAY, 0, "exec sleep 1000", 15, 0, NULL};
+    struct pawl_spec spec = {
+        .id = "blocker", .id_len = 7, .type = PAWL_DELAY, .time_ns = 0,
+        .script = "exec sleep 1000", .script_len = 15, .keep_results = 0,
+    };
     struct pawl_op op = {0};
 
     if (pawl_submit(handle, &spec, &op, NULL) != PAWL_OK)

@@ -35,7 +35,10 @@
 static int64_t
 submit(struct pawl_bench_client *client, const char *id, int64_t delay_ns, const char *script)
 {
-    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, delay_ns, script, strlen(script), -1, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = PAWL_DELAY, .time_ns = delay_ns,
+        .script = script, .script_len = strlen(script), .keep_results = -1,
+    };
     struct pawl_op op = {0};
     struct pawl_err err;
     int64_t due_ns;

@@ -36,7 +36,10 @@ static void
 submit(struct pawl_bench_client *client, size_t i)
 {
     char id[32];
-    struct pawl_spec spec = {id, make_id(i, id), PAWL_DELAY, 0, "true", 4, -1, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = make_id(i, id), .type = PAWL_DELAY, .time_ns = 0, .script = "true",
+        .script_len = 4, .keep_results = -1,
+    };
     struct pawl_op op = {0};
     struct pawl_err err;
 

@@ -67,8 +67,11 @@ start_intervals(struct pawl *engine, struct pawl_handle *handle)
 
     for (int i = 0; i < NINTERVALS; i++) {
         char id[32];
-        struct pawl_spec spec = {id, (size_t) snprintf(id, sizeof id, "beat-%d", i), PAWL_CRON,
-                                 (97 + 7 * i) * MS, ":", 1, 1, NULL};
+        struct pawl_spec spec = {
+            .id = id, .id_len = (size_t) snprintf(id, sizeof id, "beat-%d", i),
+            .type = PAWL_CRON, .time_ns = (97 + 7 * i) * MS, .script = ":", .script_len = 1,
+            .keep_results = 1,
+        };
         struct pawl_err err;
 
         ops[i] = (struct pawl_op) {.done = ignore_done};

@@ -22,7 +22,10 @@ struct pawl_snapshot_cover {
 struct pawl_snapshot_cover *
 pawl_snapshot_cover_new(void)
 {
-    struct pawl_spec spec = {ID, strlen(ID), PAWL_CRON, INTERVAL_NS, "true", 4, -1, NULL};
+    struct pawl_spec spec = {
+        .id = ID, .id_len = strlen(ID), .type = PAWL_CRON, .time_ns = INTERVAL_NS,
+        .script = "true", .script_len = 4, .keep_results = -1,
+    };
     struct pawl_snapshot_cover *cover = calloc(1, sizeof *cover);
     struct pawl_epoch_thread *thread;
     struct pawl_snapshot *first;

@@ -73,7 +73,7 @@ undo_submit(struct pawl_handle *handle, struct pawl_op *op)
 static void
 publish(struct pawl_handle *handle, struct pawl_task *task, struct pawl_snapshot *first)
 {
-    const struct pawl_schedule *schedule = first->def->schedule;
+    const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     int64_t offset_ns = schedule ? schedule->offset_ns : 0;     /* readers may free first at once */
     int64_t fires_ns = pawl_snapshot_fires_ns(first, offset_ns);
     bool is_wall = pawl_def_follows_wall(first->def);

@@ -19,18 +19,32 @@ span_of(const struct pawl_when *when)
     return 0;
 }
 
+static void
+terms_free(struct pawl_terms *terms)
+{
+    if (!terms)
+        return;
+    free(terms->schedule);
+    free(terms);
+}
+
 struct pawl_def *
 pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule)
 {
     struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
+    struct pawl_terms *terms = schedule ? calloc(1, sizeof *terms) : NULL;
 
-    if (!def) {
+    if (!def || (schedule && !terms)) {
+        free(def);
+        free(terms);
         free(schedule);
         return NULL;
     }
+    if (terms)
+        terms->schedule = schedule;
     atomic_init(&def->refs, 1);
     def->time_ns = schedule ? span_of(&schedule->when) : spec->time_ns;
-    def->schedule = schedule;
+    def->terms = terms;
     def->type = spec->type;
     def->keep_results = (uint16_t) (spec->keep_results >= 0 ? spec->keep_results : keep_results);
     def->script_len = (uint32_t) spec->script_len;
@@ -44,15 +58,15 @@ pawl_def_unref(struct pawl_def *def)
 {
     if (!def || !pawl_count_down(&def->refs))
         return;
-    free(def->schedule);
+    terms_free(def->terms);
     free(def);
 }
 
 struct pawl_due
 pawl_def_first(const struct pawl_def *def, const struct pawl_now *now)
 {
-    if (def->schedule)
-        return pawl_schedule_first(def->schedule, now);
+    if (pawl_def_schedule(def))
+        return pawl_schedule_first(pawl_def_schedule(def), now);
     return (struct pawl_due) {pawl_schedule_after(now->elapsed_ns, def->time_ns), false};
 }
 
@@ -60,8 +74,8 @@ struct pawl_due
 pawl_def_next(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now,
               bool is_end)
 {
-    if (def->schedule)
-        return pawl_schedule_next(def->schedule, due, now, is_end);
+    if (pawl_def_schedule(def))
+        return pawl_schedule_next(pawl_def_schedule(def), due, now, is_end);
     if (def->type == PAWL_DELAY)
         return none;
     return (struct pawl_due) {pawl_schedule_after(due.ns, def->time_ns), false};
@@ -70,10 +84,10 @@ pawl_def_next(const struct pawl_def *def, struct pawl_due due, const struct pawl
 int64_t
 pawl_def_fires_ns(const struct pawl_def *def, struct pawl_due due, int64_t offset_ns)
 {
-    if (!def->schedule || !pawl_due_is_set(due))
+    if (!pawl_def_schedule(def) || !pawl_due_is_set(due))
         return due.ns;
     return pawl_schedule_after(pawl_due_elapsed(due, offset_ns),
-                               pawl_schedule_jitter(def->schedule, due));
+                               pawl_schedule_jitter(pawl_def_schedule(def), due));
 }
 
 uint64_t
@@ -82,8 +96,8 @@ pawl_def_newest(const struct pawl_def *def, struct pawl_due *due, const struct p
     int64_t next_ns = due->ns;
     uint64_t passed;
 
-    if (def->schedule)
-        return pawl_schedule_newest(def->schedule, due, now);
+    if (pawl_def_schedule(def))
+        return pawl_schedule_newest(pawl_def_schedule(def), due, now);
     if (def->type == PAWL_DELAY || !pawl_due_is_set(*due))
         return 0;
     passed = pawl_schedule_skip(&next_ns, def->time_ns, now->elapsed_ns);
@@ -98,7 +112,7 @@ pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct paw
 {
     uint64_t passed = 0;
 
-    if (!def->schedule)
+    if (!pawl_def_schedule(def))
         return def->type == PAWL_DELAY || !pawl_due_is_set(*due)
             ? 0 : pawl_schedule_skip(&due->ns, def->time_ns, now->elapsed_ns);
     while (pawl_due_is_set(*due) &&
@@ -112,5 +126,5 @@ pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct paw
 bool
 pawl_def_follows_wall(const struct pawl_def *def)
 {
-    return def->schedule && def->schedule->has_wall;
+    return pawl_def_schedule(def) && pawl_def_schedule(def)->has_wall;
 }

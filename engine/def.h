@@ -8,14 +8,32 @@
 #include <pawl.h>
 #include <stdatomic.h>
 
+/* What most tasks do without. */
+struct pawl_terms {
+    struct pawl_schedule *schedule;     /* NULL: time_ns says when */
+    struct pawl_action *action;         /* NULL: bash, without limits; one block */
+};
+
 struct pawl_def {
     int64_t time_ns;                    /* the delay, or the interval; of a schedule the first, or 0 */
-    struct pawl_schedule *schedule;     /* NULL: time_ns says it all */
+    struct pawl_terms *terms;           /* NULL: all NULL */
     _Atomic uint32_t refs;
     uint32_t script_len : 24, type : 8;
     uint16_t keep_results;
     char script[];                      /* and a NUL, for exec */
 };
+
+static inline const struct pawl_schedule *
+pawl_def_schedule(const struct pawl_def *def)
+{
+    return def->terms ? def->terms->schedule : NULL;
+}
+
+static inline const struct pawl_action *
+pawl_def_action(const struct pawl_def *def)
+{
+    return def->terms ? def->terms->action : NULL;
+}
 
 /* Makes a definition with one reference. Owns: takes schedule, also on failure; gives.
  * NULL: out of memory. */

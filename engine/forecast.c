@@ -35,7 +35,7 @@ moment_at(const struct pawl_forecast *forecast, int64_t wall_ns)
 static bool
 is_open(const struct pawl_def *def, const struct pawl_view *view, int64_t from_ns)
 {
-    const struct pawl_schedule *schedule = def->schedule;
+    const struct pawl_schedule *schedule = pawl_def_schedule(def);
 
     if (!schedule || !schedule->when.from_completion || schedule->is_delay ||
         view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED ||
@@ -83,7 +83,7 @@ next_due(const struct pawl_forecast *forecast, struct pawl_due due, int64_t fire
     const struct pawl_def *def = forecast->view->private_def;
     struct pawl_now now = now_of(forecast);
 
-    if (!def->schedule || !def->schedule->when.is_jitter_random)
+    if (!pawl_def_schedule(def) || !pawl_def_schedule(def)->when.is_jitter_random)
         return pawl_def_next(def, due, &now, false);
     now = moment_at(forecast, fires_ns);
     pawl_def_pass(def, &due, &now);
@@ -101,7 +101,7 @@ pawl_forecast_next(struct pawl_forecast *forecast)
         return PAWL_NO_TIME;
     fires_ns = pawl_due_wall((struct pawl_due) {pawl_def_fires_ns(def, due, offset_ns), false},
                              offset_ns);
-    forecast->jitter_ns = def->schedule ? pawl_schedule_jitter(def->schedule, due) : 0;
+    forecast->jitter_ns = pawl_def_schedule(def) ? pawl_schedule_jitter(pawl_def_schedule(def), due) : 0;
     forecast->nleft--;
     set_due(forecast, next_due(forecast, due, fires_ns));
     return fires_ns;

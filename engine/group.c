@@ -50,8 +50,8 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
         due_ns = pawl_schedule_after(due_ns, engine->scale.anchor_ns);
     *record = (struct pawl_record) {
         .seq = task->seq, .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
-        .time_ns = def->time_ns, .when = def->schedule ? &def->schedule->when : NULL,
-        .origin_ns = def->schedule ? def->schedule->origin_ns + engine->scale.anchor_ns : 0,
+        .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
+        .origin_ns = pawl_def_schedule(def) ? pawl_def_schedule(def)->origin_ns + engine->scale.anchor_ns : 0,
         .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .created_ns = task->created_ns,
         .version = snapshot->version, .status = snapshot->status,

@@ -245,7 +245,7 @@ static int64_t
 due_of_newest(const struct pawl_restorer *restorer, const struct pawl_record *record,
               const struct pawl_snapshot *first)
 {
-    if (first->def->schedule)
+    if (pawl_def_schedule(first->def))
         return first->previous_ns;
     if (first->def->type == PAWL_DELAY)
         return pawl_schedule_after(record->created_ns, first->def->time_ns);
@@ -271,7 +271,7 @@ claim(struct pawl_lost_run *runs, size_t n, uint64_t number)
 static void
 end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
-    const struct pawl_schedule *schedule = first->def->schedule;
+    const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_now now = now_of(restorer);
 
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
@@ -335,7 +335,7 @@ has_ended(const struct pawl_schedule *schedule, const struct pawl_now *now)
 static bool
 catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
-    const struct pawl_schedule *schedule = first->def->schedule;
+    const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_due due = pawl_snapshot_due(first), before = due;
     struct pawl_now now = now_of(restorer);
     uint64_t missed;
@@ -430,8 +430,11 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
              struct pawl_err *err)
 {
     struct pawl *engine = restorer->engine;
-    struct pawl_spec spec = {record->id, record->id_len, record->type, record->time_ns,
-                             record->script, record->script_len, record->keep_results, record->when};
+    struct pawl_spec spec = {
+        .id = record->id, .id_len = record->id_len, .type = record->type,
+        .time_ns = record->time_ns, .script = record->script, .script_len = record->script_len,
+        .keep_results = record->keep_results, .when = record->when,
+    };
     struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;
     struct pawl_lost_run *runs;

@@ -16,7 +16,7 @@ pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
 bool
 pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot)
 {
-    const struct pawl_schedule *schedule = snapshot->def->schedule;
+    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
 
     return schedule && schedule->when.max_runs > 0 &&
            snapshot->run_count >= schedule->when.max_runs;
@@ -88,7 +88,7 @@ static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         struct pawl_snapshot *next)
 {
-    const struct pawl_schedule *schedule = old->def->schedule;
+    const struct pawl_schedule *schedule = pawl_def_schedule(old->def);
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
 
@@ -113,7 +113,7 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
 
     if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
         return PAWL_ESTATE;
-    due = pawl_schedule_retime(old->def->schedule, pawl_snapshot_due(old), &now,
+    due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now,
                                event->old_wall_ns);
     if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
         return PAWL_ESTATE;

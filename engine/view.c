@@ -16,7 +16,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
         skipped += pawl_def_pass(def, &due, now);       /* as FINISH would now */
     fires_ns = pawl_def_fires_ns(def, due, offset_ns);
-    if (def->schedule && !pawl_due_is_set(due))     /* at the start of a daemon, which has no time */
+    if (pawl_def_schedule(def) && !pawl_due_is_set(due))     /* at the start of a daemon, which has no time */
         fires_ns = PAWL_NO_TIME;
     while (snapshot->results && old < snapshot->results->n &&
            snapshot->results->items[old]->ended_ns < now->oldest_ns)
@@ -27,7 +27,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         pawl_count_up(&snapshot->results->refs);
     *out_view = (struct pawl_view) {
         .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
-        .time_ns = def->time_ns, .when = def->schedule ? &def->schedule->when : NULL,
+        .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
         .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .status = snapshot->status,
         .version = snapshot->version, .running = (int) snapshot->running,

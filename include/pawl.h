@@ -106,6 +106,19 @@ struct pawl_result {
     const char *error;             /* why it could not be started, or NULL */
 };
 
+/* --- What a task runs, and how --- */
+
+/* All that is not the script. Strings are NUL-terminated. */
+struct pawl_action {
+    const char *interpreter;       /* by name, one that the engine was opened with; NULL: bash */
+    const char *const *args;       /* behind the script: $1, $2, ...; NULL-terminated; NULL: none */
+    const char *const *env;        /* "NAME=value", over those of the daemon; NULL-terminated; NULL */
+    const char *cwd;               /* an absolute path; NULL: the daemon's */
+    int umask;                     /* negative: the daemon's */
+    int64_t timeout_ns;            /* then SIGTERM; 0: none */
+    int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
+};
+
 /* --- When a task fires --- */
 
 /* What becomes of wall times in a gap, and in a fold (the hour that comes twice). A schedule is
@@ -175,6 +188,7 @@ struct pawl_spec {
     size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL */
     int keep_results;              /* 0 to PAWL_KEEP_MAX; negative: the engine's default */
     const struct pawl_when *when;  /* NULL: after time_ns; else time_ns counts for nothing */
+    const struct pawl_action *action;   /* NULL: bash, without limits */
 };
 
 /* One state of one task. Immutable; pointers live until pawl_view_release(). */
@@ -184,6 +198,7 @@ struct pawl_view {
     enum pawl_type type;
     int64_t time_ns;               /* of its first span; 0: it has none */
     const struct pawl_when *when;  /* NULL: time_ns says it all */
+    const struct pawl_action *action;   /* NULL: bash, without limits */
     const char *script;
     size_t script_len;
     int keep_results;

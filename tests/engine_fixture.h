@@ -125,7 +125,10 @@ static inline int
 ask_submit(struct fixture *f, struct asked *asked, const char *id, enum pawl_type type,
            int64_t time_ns, const char *script)
 {
-    struct pawl_spec spec = {id, strlen(id), type, time_ns, script, strlen(script), -1, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = type, .time_ns = time_ns, .script = script,
+        .script_len = strlen(script), .keep_results = -1,
+    };
 
     *asked = (struct asked) {.op.done = asked_cb};
     return handed_over(f, pawl_submit(f->handle, &spec, &asked->op, NULL));
@@ -174,7 +177,10 @@ static inline int
 try_submit(struct fixture *f, const char *id, enum pawl_type type, int64_t time_ns,
            const char *script, struct pawl_err *err)
 {
-    struct pawl_spec spec = {id, strlen(id), type, time_ns, script, strlen(script), -1, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = type, .time_ns = time_ns, .script = script,
+        .script_len = strlen(script), .keep_results = -1,
+    };
     struct asked asked = {.op.done = asked_cb};
 
     return end_of(f, &asked, pawl_submit(f->handle, &spec, &asked.op, err));

@@ -288,7 +288,10 @@ static int
 submit(struct worker *worker, const char *id, size_t len, enum pawl_type type, int64_t time_ns,
        const char *script)
 {
-    struct pawl_spec spec = {id, len, type, time_ns, script, strlen(script), KEEP, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = len, .type = type, .time_ns = time_ns, .script = script,
+        .script_len = strlen(script), .keep_results = KEEP,
+    };
     struct asked asked = {.op.done = done_cb};
     struct pawl_op *op = &asked.op;
     struct pawl_err err = {0};

@@ -239,7 +239,10 @@ static void
 test_results_keep_the_newest_and_no_more(void **state)
 {
     struct fixture f;
-    struct pawl_spec spec = {"k", 1, PAWL_CRON, SECOND, "echo run", 8, 2, NULL};
+    struct pawl_spec spec = {
+        .id = "k", .id_len = 1, .type = PAWL_CRON, .time_ns = SECOND, .script = "echo run",
+        .script_len = 8, .keep_results = 2,
+    };
     struct pawl_op op;
     struct pawl_view view;
 

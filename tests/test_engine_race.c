@@ -90,7 +90,10 @@ give_head_start(const struct arena *arena)
 static void
 do_submit(struct side *side, int64_t time_ns)
 {
-    struct pawl_spec spec = {"id", 2, PAWL_DELAY, time_ns, ":", 1, -1, NULL};
+    struct pawl_spec spec = {
+        .id = "id", .id_len = 2, .type = PAWL_DELAY, .time_ns = time_ns, .script = ":",
+        .script_len = 1, .keep_results = -1,
+    };
     struct pawl_op op = {0};
 
     side->code = pawl_submit(side->handle, &spec, &op, NULL);

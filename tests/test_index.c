@@ -46,7 +46,10 @@ tear_down(void **state)
 static struct pawl_task *
 task_new(const char *id)
 {
-    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, "x", 1, 0, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = PAWL_DELAY, .time_ns = 0, .script = "x",
+        .script_len = 1, .keep_results = 0,
+    };
     struct pawl_snapshot *first;
     struct pawl_task *task = pawl_task_new(ids, &spec, 0, NULL, &(struct pawl_now) {0}, &first);
 

@@ -17,8 +17,10 @@ test_everything_comes_back_as_it_was(void **state)
 {
     struct house house;
     struct fixture *f = &house.f;
-    struct pawl_spec spec = {"k", 1, PAWL_CRON, 7 * SECOND, "echo out; echo err >&2; exit 3", 30,
-                             2, NULL};
+    struct pawl_spec spec = {
+        .id = "k", .id_len = 1, .type = PAWL_CRON, .time_ns = 7 * SECOND,
+        .script = "echo out; echo err >&2; exit 3", .script_len = 30, .keep_results = 2,
+    };
     struct asked asked = {.op.done = asked_cb};
     struct pawl_stats before, after;
     struct pawl_view view;

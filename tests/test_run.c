@@ -14,7 +14,10 @@
 static struct pawl_view
 run_script(struct fixture *f, const char *id, const char *script, size_t len)
 {
-    struct pawl_spec spec = {id, strlen(id), PAWL_DELAY, 0, script, len, -1, NULL};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = PAWL_DELAY, .time_ns = 0, .script = script,
+        .script_len = len, .keep_results = -1,
+    };
     struct pawl_op op = {0};
     struct pawl_err err = {0};
 

@@ -120,7 +120,10 @@ new_box(void)
 static void
 prepare(struct arena *arena, bool has_slot)
 {
-    struct pawl_spec spec = {"id", 2, PAWL_CRON, PAWL_INTERVAL_MIN_NS, "true", 4, 3, NULL};
+    struct pawl_spec spec = {
+        .id = "id", .id_len = 2, .type = PAWL_CRON, .time_ns = PAWL_INTERVAL_MIN_NS,
+        .script = "true", .script_len = 4, .keep_results = 3,
+    };
     struct pawl_event started = event_of(PAWL_EVENT_START, PAWL_INTERVAL_MIN_NS);
     struct pawl_event finished = event_of(PAWL_EVENT_FINISH, PAWL_INTERVAL_MIN_NS);
     struct pawl_snapshot *first;

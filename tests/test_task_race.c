@@ -77,7 +77,10 @@ apply(struct arena *arena, enum pawl_event_kind kind, struct pawl_result_box *bo
 static void
 prepare(struct arena *arena, enum pawl_type type, bool is_started)
 {
-    struct pawl_spec spec = {"id", 2, type, PAWL_INTERVAL_MIN_NS, "true", 4, 3, NULL};
+    struct pawl_spec spec = {
+        .id = "id", .id_len = 2, .type = type, .time_ns = PAWL_INTERVAL_MIN_NS, .script = "true",
+        .script_len = 4, .keep_results = 3,
+    };
     struct pawl_snapshot *first;
 
     arena->now_ns = 10 * PAWL_INTERVAL_MIN_NS;

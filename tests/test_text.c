@@ -155,7 +155,10 @@ assert_refused(struct pawl_spec spec, const char *field)
 static void
 test_spec_names_the_field_that_is_wrong(void **state)
 {
-    const struct pawl_spec good = {"id", 2, PAWL_CRON, PAWL_INTERVAL_MIN_NS, "true", 4, 10, NULL};
+    const struct pawl_spec good = {
+        .id = "id", .id_len = 2, .type = PAWL_CRON, .time_ns = PAWL_INTERVAL_MIN_NS,
+        .script = "true", .script_len = 4, .keep_results = 10,
+    };
     struct pawl_spec spec;
     static char big[PAWL_SCRIPT_MAX + 1];
 

@@ -36,7 +36,10 @@ change_tasks(void *arg)
         struct pawl_op op = {0};
         char id[16];
         int len = snprintf(id, sizeof id, "%c%d", side->letter, rand_r(&side->seed) % NTASKS);
-        struct pawl_spec spec = {id, (size_t) len, PAWL_CRON, 0, ":", 1, 0, &when};
+        struct pawl_spec spec = {
+            .id = id, .id_len = (size_t) len, .type = PAWL_CRON, .time_ns = 0, .script = ":",
+            .script_len = 1, .keep_results = 0, .when = &when,
+        };
 
         if (rand_r(&side->seed) % 4 == 0)
             pawl_delete(handle, id, (size_t) len, false, &op, NULL);

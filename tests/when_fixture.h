@@ -30,7 +30,10 @@ static inline int
 try_submit_when(struct fixture *f, const char *id, enum pawl_type type, const char *script,
                 const struct pawl_when *when, struct pawl_err *err)
 {
-    struct pawl_spec spec = {id, strlen(id), type, 0, script, strlen(script), -1, when};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = type, .time_ns = 0, .script = script,
+        .script_len = strlen(script), .keep_results = -1, .when = when,
+    };
     struct asked asked = {.op.done = asked_cb};
 
     return end_of(f, &asked, pawl_submit(f->handle, &spec, &asked.op, err));

@@ -30,7 +30,10 @@ submit(void)
                                    .timezone = "UTC", .timezone_len = 3};
     struct pawl_when when = {.triggers = &trigger, .ntriggers = 1, .start_ns = PAWL_NO_TIME,
                              .end_ns = PAWL_NO_TIME};
-    struct pawl_spec spec = {"w", 1, PAWL_CRON, 0, ":", 1, 0, &when};
+    struct pawl_spec spec = {
+        .id = "w", .id_len = 1, .type = PAWL_CRON, .time_ns = 0, .script = ":", .script_len = 1,
+        .keep_results = 0, .when = &when,
+    };
     struct pawl_op op = {0};
 
     must(pawl_submit(handles[0], &spec, &op, NULL));
