@@ -2,6 +2,8 @@
 #include "schedule_pace.h"
 #include "shared.h"
 
+#define STEPS_MAX 1000          /* times that are passed one by one */
+
 static struct pawl_now
 now_of(const struct pawl_forecast *forecast)
 {
@@ -32,11 +34,20 @@ moment_at(const struct pawl_forecast *forecast, int64_t wall_ns)
     return now;
 }
 
+/* Whether spans are drawn anew, each from the time before it: what comes is known only step by step. */
 static bool
-is_open(const struct pawl_def *def, const struct pawl_view *view, int64_t from_ns)
+is_drawn(const struct pawl_schedule *schedule)
 {
-    const struct pawl_schedule *schedule = pawl_def_schedule(def);
+    for (size_t i = 0; schedule && i < schedule->when.ntriggers; i++) {
+        if (schedule->paces[i].span_max_ns > 0)
+            return true;
+    }
+    return false;
+}
 
+static bool
+is_open(const struct pawl_schedule *schedule, const struct pawl_view *view, int64_t from_ns)
+{
     if (!schedule || !schedule->when.from_completion || schedule->is_delay ||
         view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED ||
         (schedule->when.end_ns != PAWL_NO_TIME && schedule->when.end_ns < from_ns))
@@ -48,35 +59,8 @@ is_open(const struct pawl_def *def, const struct pawl_view *view, int64_t from_n
     return false;
 }
 
-void
-pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
-                    struct pawl_forecast *out_forecast)
-{
-    const struct pawl_def *def = view->private_def;
-    uint64_t max_runs = view->when ? view->when->max_runs : 0, passed = 0;
-    struct pawl_due due = {view->private_due_ns, view->private_is_due_wall};
-    struct pawl_now now = pawl_now(engine), before;
-
-    *out_forecast = (struct pawl_forecast) {
-        .view = view, .elapsed_ns = now.elapsed_ns, .wall_ns = now.wall_ns, .high_ns = now.high_ns,
-        .nleft = max_runs == 0 ? UINT64_MAX
-               : max_runs > view->run_count ? max_runs - view->run_count : 0,
-    };
-    if (from_ns > now.wall_ns && view->next_ns != PAWL_NO_TIME && view->next_ns < from_ns) {
-        before = moment_at(out_forecast, from_ns - 1);
-        if (view->type == PAWL_CRON)
-            passed = pawl_def_pass(def, &due, &before);
-        else
-            due.ns = PAWL_NO_TIME;
-    }
-    out_forecast->nleft -= passed < out_forecast->nleft ? passed : out_forecast->nleft;
-    out_forecast->is_open =
-        out_forecast->nleft > pawl_due_is_set(due) && is_open(def, view, from_ns);
-    set_due(out_forecast, due);
-}
-
-/* What follows once due was fired at fires_ns and its run has ended. Due times that are put off at random
- * may come in another order: those that have come by then are passed over, as after any run. */
+/* What follows once due was fired at fires_ns and its run has ended. Due times that are put off at
+ * random may come in another order: those that have come by then are passed over, as after any run. */
 static struct pawl_due
 next_due(const struct pawl_forecast *forecast, struct pawl_due due, int64_t fires_ns)
 {
@@ -90,10 +74,65 @@ next_due(const struct pawl_forecast *forecast, struct pawl_due due, int64_t fire
     return due;
 }
 
+/* All that is to be fired before from_ns has been; of what can only be told step by step, and takes
+ * too many steps, nothing is told. */
+static void
+skip_to(struct pawl_forecast *forecast, int64_t from_ns)
+{
+    const struct pawl_def *def = forecast->view->private_def;
+    const struct pawl_schedule *schedule = pawl_def_schedule(def);
+    struct pawl_now before = moment_at(forecast, from_ns - 1);
+    struct pawl_due due = due_of(forecast);
+    uint64_t passed = 0;
+
+    if (is_drawn(schedule) || (schedule && schedule->when.is_jitter_random)) {
+        for (int steps = 0; steps < STEPS_MAX && forecast->nleft > 0; steps++) {
+            struct pawl_forecast next = *forecast;
+            int64_t fires_ns = pawl_forecast_next(&next);
+
+            if (fires_ns == PAWL_NO_TIME || fires_ns >= from_ns)
+                return;
+            *forecast = next;
+        }
+        due = due_of(forecast);
+    }
+    if (is_drawn(schedule)) {
+        forecast->is_open |= pawl_due_is_set(due);
+        due.ns = PAWL_NO_TIME;
+    } else if (forecast->view->type == PAWL_CRON) {
+        passed = pawl_def_pass(def, &due, &before);
+    } else {
+        due.ns = PAWL_NO_TIME;
+    }
+    forecast->nleft -= passed < forecast->nleft ? passed : forecast->nleft;
+    set_due(forecast, due);
+}
+
+void
+pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
+                    struct pawl_forecast *out_forecast)
+{
+    const struct pawl_schedule *schedule = pawl_def_schedule(view->private_def);
+    uint64_t max_runs = view->when ? view->when->max_runs : 0;
+    struct pawl_now now = pawl_now(engine);
+
+    *out_forecast = (struct pawl_forecast) {
+        .view = view, .elapsed_ns = now.elapsed_ns, .wall_ns = now.wall_ns, .high_ns = now.high_ns,
+        .nleft = max_runs == 0 ? UINT64_MAX
+               : max_runs > view->run_count ? max_runs - view->run_count : 0,
+        .due_ns = view->private_due_ns, .is_due_wall = view->private_is_due_wall,
+    };
+    if (from_ns > now.wall_ns && view->next_ns != PAWL_NO_TIME && view->next_ns < from_ns)
+        skip_to(out_forecast, from_ns);
+    out_forecast->is_open |= out_forecast->nleft > pawl_due_is_set(due_of(out_forecast)) &&
+                             is_open(schedule, view, from_ns);
+}
+
 int64_t
 pawl_forecast_next(struct pawl_forecast *forecast)
 {
     const struct pawl_def *def = forecast->view->private_def;
+    const struct pawl_schedule *schedule = pawl_def_schedule(def);
     int64_t offset_ns = forecast->wall_ns - forecast->elapsed_ns, fires_ns;
     struct pawl_due due = due_of(forecast);
 
@@ -101,7 +140,7 @@ pawl_forecast_next(struct pawl_forecast *forecast)
         return PAWL_NO_TIME;
     fires_ns = pawl_due_wall((struct pawl_due) {pawl_def_fires_ns(def, due, offset_ns), false},
                              offset_ns);
-    forecast->jitter_ns = pawl_def_schedule(def) ? pawl_schedule_jitter(pawl_def_schedule(def), due) : 0;
+    forecast->jitter_ns = schedule ? pawl_schedule_jitter(schedule, due) : 0;
     forecast->nleft--;
     set_due(forecast, next_due(forecast, due, fires_ns));
     return fires_ns;
