@@ -177,8 +177,8 @@ print_words(const json_t *answer)
         pawl_print_message("there is more: these are the first %zu (-limit)",
             json_array_size(json_object_get(answer, "fires")));
     if (nopen > 0)
-        pawl_print_message("of %" PRId64 " task%s not all times can be told: they depend on when "
-                           "runs end", nopen, nopen > 1 ? "s" : "");
+        pawl_print_message("of %" PRId64 " task%s not all times can be told beforehand", nopen,
+            nopen > 1 ? "s" : "");
 }
 
 static void

@@ -1,5 +1,6 @@
 /* params.h: query parameters as values. Each call refuses a bad one by name and returns
- * false; a parameter that is not there leaves *out as it is. Threads: the request's. Blocks: no, unless stated. */
+ * false; a parameter that is not there leaves *out as it is. Threads: the request's. Blocks: no,
+ * unless stated. */
 #ifndef PAWL_PARAMS_H
 #define PAWL_PARAMS_H
 
