@@ -138,15 +138,16 @@ size_t
 pawl_time_format_in(const struct pawl_zone *zone, int64_t wall_ns, char out[PAWL_TIME_MAX])
 {
     int64_t second = floor_div(wall_ns, SECOND_NS);
-    unsigned rest = (unsigned) (wall_ns - second * SECOND_NS);
+    int64_t rest = wall_ns % SECOND_NS;
+    unsigned nanosecond = (unsigned) (rest < 0 ? rest + SECOND_NS : rest);
     struct pawl_zone_span span;
     char text[PAWL_RFC3339_MAX];
     size_t len, whole = strlen("2027-03-28T03:00:00");
 
     pawl_zone_at(zone, second, &span);
     len = pawl_calendar_format(second, span.offset_s, text);
-    if (rest == 0)
+    if (nanosecond == 0)
         return (size_t) snprintf(out, PAWL_TIME_MAX, "%.*s", PAWL_TIME_MAX - 1, text);
-    return (size_t) snprintf(out, PAWL_TIME_MAX, "%.*s.%09u%.*s", (int) whole, text, rest,
+    return (size_t) snprintf(out, PAWL_TIME_MAX, "%.*s.%09u%.*s", (int) whole, text, nanosecond,
         (int) (len - whole), text + whole);
 }

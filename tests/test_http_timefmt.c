@@ -162,6 +162,31 @@ test_timefmt_of_an_offset_with_seconds_keeps_the_instant(void **state)
     assert_string_equal(text, "1969-12-31T23:16:00.000000000-00:44");
 }
 
+static void
+test_timefmt_of_another_zone_has_a_fraction_only_where_there_is_one(void **state)
+{
+    const struct pawl_zone *zone;
+    char text[PAWL_TIME_MAX];
+
+    (void) state;
+    assert_int_equal(pawl_time_format_in(pawl_zone_utc(), 1500000000, text), 30);
+    assert_string_equal(text, "1970-01-01T00:00:01.500000000Z");
+    assert_int_equal(pawl_time_format_in(pawl_zone_utc(), -1, text), 30);
+    assert_string_equal(text, "1969-12-31T23:59:59.999999999Z");
+    pawl_time_format_in(pawl_zone_utc(), 0, text);
+    assert_string_equal(text, "1970-01-01T00:00:00Z");
+    pawl_time_format_in(pawl_zone_utc(), INT64_MAX, text);
+    assert_string_equal(text, "2262-04-11T23:47:16.854775807Z");
+    pawl_time_format_in(pawl_zone_utc(), INT64_MIN, text);
+    assert_string_equal(text, "1677-09-21T00:12:43.145224192Z");
+    if (pawl_zone_load("Europe/Berlin", strlen("Europe/Berlin"), &zone, NULL) != PAWL_OK)
+        skip();
+    pawl_time_format_in(zone, INT64_C(1774745999999999999), text);
+    assert_string_equal(text, "2026-03-29T01:59:59.999999999+01:00");
+    pawl_time_format_in(zone, INT64_C(1774746000000000000), text);
+    assert_string_equal(text, "2026-03-29T03:00:00+02:00");
+}
+
 int
 main(void)
 {
@@ -169,6 +194,7 @@ main(void)
         cmocka_unit_test(test_timefmt_agrees_with_strftime_in_every_zone),
         cmocka_unit_test(test_timefmt_follows_a_change_of_summer_time_to_the_ns),
         cmocka_unit_test(test_timefmt_of_an_offset_with_seconds_keeps_the_instant),
+        cmocka_unit_test(test_timefmt_of_another_zone_has_a_fraction_only_where_there_is_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
