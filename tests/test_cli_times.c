@@ -203,6 +203,41 @@ test_times_short_form_drops_what_is_clear(void **state)
 }
 
 static void
+test_times_sent_keep_their_own_clock(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"2027-03-28T03:00:00+02:00", "Sun 2027-03-28 03:00:00 +02:00"},
+        {"2027-03-28T01:00:00Z", "Sun 2027-03-28 01:00:00 +00:00"},
+        {"2027-03-28T03:00:00.123456789-04:30", "Sun 2027-03-28 03:00:00 -04:30"},
+        {"never", "never"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[PAWL_TIMES_SIZE];
+        pawl_times_format_sent(cases[i][0], text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
+static void
+test_times_in_UTC_are_read_back(void **state)
+{
+    (void)state;
+    static const struct timespec cases[] = {{0, 0}, {1767323045, 0}, {1767323045, 7}};
+    static const char *const texts[] = {
+        "1970-01-01T00:00:00Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000000007Z"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[PAWL_TIMES_SIZE];
+        struct timespec back;
+        pawl_times_format_utc(&cases[i], text);
+        assert_string_equal(text, texts[i]);
+        assert_true(pawl_times_parse_point(text, &back));
+        assert_true(back.tv_sec == cases[i].tv_sec && back.tv_nsec == cases[i].tv_nsec);
+    }
+}
+
+static void
 test_times_relative_form_has_two_units(void **state)
 {
     (void)state;
@@ -244,6 +279,8 @@ main(void)
         cmocka_unit_test(test_times_a_written_duration_is_read_back),
         cmocka_unit_test(test_times_points_are_read_with_fraction_and_offset),
         cmocka_unit_test(test_times_short_form_drops_what_is_clear),
+        cmocka_unit_test(test_times_sent_keep_their_own_clock),
+        cmocka_unit_test(test_times_in_UTC_are_read_back),
         cmocka_unit_test(test_times_relative_form_has_two_units),
     };
     setenv("TZ", "UTC", 1);

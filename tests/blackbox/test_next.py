@@ -139,6 +139,16 @@ class Previews(Shared):
                          "-tz=UTC", "-o=name")
         self.assertEqual(done.stdout, "2024-01-01T00:00:00Z\n")
 
+    def test_pawl_next_takes_all_kinds_of_expressions_and_goes_back(self):
+        start = ("-tz=UTC", "-from=2026-01-01T12:00:00Z", "-o=name")
+        for expr, n, times in (
+                ("weekly 2 on mon at 08:00", "-n=2", ["2026-01-12T08:00:00Z", "2026-01-26T08:00:00Z"]),
+                ("@every 90m", "-n=2", ["2026-01-01T13:30:00Z", "2026-01-01T15:00:00Z"]),
+                ("monthly 1 on -1 at 23:59:59", "-n=1", ["2026-01-31T23:59:59Z"]),
+                ("@weekly", "-n=-2", ["2025-12-28T00:00:00Z", "2025-12-21T00:00:00Z"])):
+            done = self.pawl(expr, n, *start)
+            self.assertEqual((done.returncode, done.stdout.split()), (0, times), done.stderr)
+
     def test_pawl_next_says_what_is_wrong_with_an_expression(self):
         done = self.pawl("* * * foo *")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
