@@ -117,6 +117,11 @@ reason(const struct pawl_op *op, int code)
                          "is room would forget it"
                        : "the task is stopped, but the store could not keep that: a restart before "
                          "it can would forget it";
+    case PAWL_OP_CHANGE:
+        return is_full ? "the change is in force, but the store's disk is full: a restart before there "
+                         "is room would forget it"
+                       : "the change is in force, but the store could not keep it: a restart before it "
+                         "can would forget it";
     default:
         return is_full ? "the task is deleted, but the store's disk is full: a restart before there "
                          "is room would bring it back"
@@ -304,28 +309,64 @@ refuse_absent(const char *id, size_t id_len, struct pawl_err *err)
                         id_len > SHOWN_MAX ? " (cut)" : "");
 }
 
-int
-pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
-          struct pawl_err *err)
+/* Applies an event that somebody asks for; why: a refusal, in general. */
+static int
+change(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_event *event,
+       struct pawl_op *op, const char *why, struct pawl_err *err)
 {
     struct pawl_task *task = pawl_handle_find(handle, id, id_len);
-    struct pawl_event event = {.kind = PAWL_EVENT_STOP, .view = &op->view};
     int code;
 
     if (!task)
         return refuse_absent(id, id_len, err);
-    pawl_op_init(op, handle, PAWL_OP_STOP);
-    code = pawl_change(handle, task, &event, err);
-    pawl_snapshot_free_unused(event.spare);
+    pawl_op_init(op, handle, event->kind == PAWL_EVENT_STOP ? PAWL_OP_STOP : PAWL_OP_CHANGE);
+    event->view = &op->view;
+    code = pawl_change(handle, task, event, err);
+    pawl_snapshot_free_unused(event->spare);
     if (code == PAWL_ENOENT)
         refuse_absent(id, id_len, err);
     if (code != PAWL_OK)
-        return refuse(handle, op, task, event.is_unsettled, code,
-                      code == PAWL_ENOENT ? "the task was deleted"
-                                          : "the task is stopped or has run already");
+        return refuse(handle, op, task, event->is_unsettled, code,
+                      code == PAWL_ENOENT ? "the task was deleted" : why);
     op->has_view = true;
     op->task = task;
     return commit(handle, op);
+}
+
+int
+pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+          struct pawl_err *err)
+{
+    struct pawl_event event = {.kind = PAWL_EVENT_STOP};
+
+    return change(handle, id, id_len, &event, op, "the task is stopped or has run already", err);
+}
+
+int
+pawl_run(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+         struct pawl_err *err)
+{
+    struct pawl_event event = {.kind = PAWL_EVENT_RUN};
+
+    return change(handle, id, id_len, &event, op, "the task is running or stopped", err);
+}
+
+int
+pawl_pause(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+           struct pawl_err *err)
+{
+    struct pawl_event event = {.kind = PAWL_EVENT_PAUSE};
+
+    return change(handle, id, id_len, &event, op, "the task is paused, stopped or over", err);
+}
+
+int
+pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+            struct pawl_err *err)
+{
+    struct pawl_event event = {.kind = PAWL_EVENT_RESUME};
+
+    return change(handle, id, id_len, &event, op, "the task is not paused", err);
 }
 
 /* Requests to end a run, one for each worker, made before anything is changed. */

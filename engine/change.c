@@ -39,8 +39,15 @@ pawl_shown(struct pawl_handle *handle, struct pawl_task *task, bool is_gone)
     pawl_watch_wake(task);
 }
 
-/* What the store has to know of the change. A stop and a deletion are told by those who wait for
- * them to be durable. */
+/* Whether somebody asks for the change, and waits for it to be durable. */
+static bool
+is_asked_for(enum pawl_event_kind kind)
+{
+    return kind == PAWL_EVENT_STOP || kind == PAWL_EVENT_RUN || kind == PAWL_EVENT_PAUSE ||
+           kind == PAWL_EVENT_RESUME || kind == PAWL_EVENT_DELETE;
+}
+
+/* What the store has to know of the change. Of what is asked for it is told by who waits for it. */
 static void
 tell_committer(struct pawl *engine, struct pawl_task *task, const struct pawl_event *event)
 {
@@ -49,9 +56,15 @@ tell_committer(struct pawl *engine, struct pawl_task *task, const struct pawl_ev
                               event->slot == PAWL_SLOT_NONE || !event->was_running
                                   ? event->slot : event->slot | PAWL_SLOT_RUNNING,
                               memory_order_release);
-    if (event->kind != PAWL_EVENT_STOP && event->kind != PAWL_EVENT_DELETE &&
+    if (!is_asked_for(event->kind) &&
         !(event->kind == PAWL_EVENT_TRIM && event->is_shown))
         pawl_committer_mark(engine->committer, task);
+}
+
+static bool
+brings_nearer(enum pawl_event_kind kind)
+{
+    return kind == PAWL_EVENT_RETIME || kind == PAWL_EVENT_RUN || kind == PAWL_EVENT_RESUME;
 }
 
 int
@@ -83,7 +96,7 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
                                  event->kind == PAWL_EVENT_EXPIRE);
     if (engine->committer)
         tell_committer(engine, task, event);
-    if (event->rearm && event->kind == PAWL_EVENT_RETIME)
+    if (event->rearm && brings_nearer(event->kind))
         pawl_ticker_arm_sooner(engine->ticker, task);
     else if (event->rearm)
         pawl_ticker_arm(engine->ticker, task, event->next_due_ns);

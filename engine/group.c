@@ -60,6 +60,8 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
         .failure_count = snapshot->failure_count, .skipped_overlap = snapshot->skipped_overlap,
         .missed = snapshot->missed, .running = snapshot->running,
+        .asked_count = snapshot->asked_count, .is_paused = snapshot->is_paused,
+        .is_asked = snapshot->is_asked,
     };
 }
 

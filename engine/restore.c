@@ -4,6 +4,7 @@
 #include "committer.h"
 #include "err.h"
 #include "shared.h"
+#include "state.h"
 #include "ticker.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #define CLOCK_EACH 256          /* tasks that one reading of the clock serves */
+#define FAILURES_MAX ((UINT64_C(1) << 40) - 1)
+#define ASKED_MAX ((UINT64_C(1) << 24) - 1)
 #define GONE_MAX 1000           /* tasks removed in one group */
 
 /* --- Runs that were cut --- */
@@ -42,7 +45,8 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             continue;
         lost->runs[lost->n++] = (struct pawl_lost_run) {
             .seq = slot->seq, .run = slot->run, .version = slot->version,
-            .scheduled = {slot->scheduled_ns, slot->is_scheduled_wall != 0},
+            .scheduled = {slot->scheduled_ns, (slot->flags & PAWL_SLOT_WALL) != 0},
+            .is_asked = (slot->flags & PAWL_SLOT_ASKED) != 0,
             .started_ns = slot->started_ns,
             .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,
             .pid = atomic_load_explicit(&slot->pid, memory_order_relaxed),
@@ -161,10 +165,13 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
     first->updated_ns = record->updated_ns;
     first->previous_ns = record->previous_ns;
     first->run_count = record->run_count;
-    first->failure_count = record->failure_count;
+    first->failure_count = record->failure_count & FAILURES_MAX;
+    first->asked_count = record->asked_count & ASKED_MAX;
+    first->is_paused = record->is_paused;
+    first->is_asked = record->is_asked;
     first->skipped_overlap = record->skipped_overlap;
     first->missed = record->missed;
-    first->running = record->running & 0xFFFFFF;
+    first->running = record->running & 0xFFFFF;
     pawl_snapshot_set_due(first, from_store(engine, (struct pawl_due) {record->due_ns,
                                                                       record->is_due_wall}));
 }
@@ -202,16 +209,21 @@ catch_up_with_slot(struct pawl_restorer *restorer, struct pawl_snapshot *first,
     struct pawl_due scheduled = from_store(restorer->engine, run->scheduled);
     struct pawl_now now = now_of(restorer);
 
-    if (first->def->type == PAWL_CRON)
+    if (first->def->type == PAWL_CRON && !first->is_paused)
         first->skipped_overlap += count_skipped(restorer, first, scheduled,
                                                 run->run - first->run_count);
     first->run_count = run->run;
     first->version = run->version;
     first->previous_ns = run->started_ns;
     first->running = 1;
-    pawl_snapshot_set_due(first, first->status == PAWL_STOPPED || pawl_snapshot_is_used_up(first)
-                                     ? (struct pawl_due) {PAWL_NO_TIME, false}
-                                     : pawl_def_next(first->def, scheduled, &now, false));
+    first->is_asked = false;
+    if (run->is_asked)
+        first->asked_count++;
+    if (first->status == PAWL_STOPPED || pawl_snapshot_is_used_up(first) ||
+        first->def->type == PAWL_DELAY)
+        pawl_snapshot_set_due(first, (struct pawl_due) {PAWL_NO_TIME, false});
+    else if (!run->is_asked)
+        pawl_snapshot_set_due(first, pawl_def_next(first->def, scheduled, &now, false));
     if (first->status != PAWL_STOPPED)
         first->status = PAWL_EXECUTING;
 }
@@ -340,7 +352,7 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     struct pawl_now now = now_of(restorer);
     uint64_t missed;
 
-    if (first->status == PAWL_STOPPED)
+    if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
     if (schedule && restorer->engine->behind_ns > 0)
         due = pawl_schedule_retime(schedule, due, &now, now.wall_ns + restorer->engine->behind_ns);
@@ -395,7 +407,7 @@ place(struct pawl_restorer *restorer, struct pawl_handle *handle, struct pawl_ta
     if (code != PAWL_OK)
         return pawl_err_set(err, code, NULL, "out of memory while the store is loaded");
     restorer->ntasks++;
-    restorer->npending += first->status != PAWL_EXECUTED && first->status != PAWL_STOPPED;
+    restorer->npending += pawl_snapshot_is_pending(first);
     restorer->memory += first->def->script_len + output;
     restorer->output += output;
     pawl_task_publish(task, handle->epoch, first);

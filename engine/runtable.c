@@ -308,7 +308,7 @@ pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slo
     filled->run = values->run;
     filled->version = values->version;
     filled->scheduled_ns = values->scheduled_ns;
-    filled->is_scheduled_wall = values->is_scheduled_wall;
+    filled->flags = values->flags;
     filled->started_ns = values->started_ns;
     filled->started_elapsed_ns = values->started_elapsed_ns;
     filled->previous = values->previous;

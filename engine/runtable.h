@@ -26,6 +26,10 @@
 #define PAWL_SLOT_ENDED 2u              /* the run of a task that was deleted has ended */
 #define PAWL_SLOT_FORGOTTEN 4u          /* the deletion of its task is durable */
 
+/* Bits of its flags. */
+#define PAWL_SLOT_WALL 1u               /* the due time is a wall time */
+#define PAWL_SLOT_ASKED 2u              /* the run was asked for: the schedule knows nothing of it */
+
 /* One slot: 64 bytes, a cache line. The same layout in every version of the file's format. */
 struct pawl_slot {
     _Atomic uint32_t state;             /* A: written last when filled, first when cleared */
@@ -38,7 +42,7 @@ struct pawl_slot {
     int64_t started_elapsed_ns;         /* CLOCK_BOOTTIME, just before the clone */
     uint32_t previous;                  /* + 1: the slot of the task's run before, if that is not durable
                                          * either; 0: none. Whoever clears a slot clears the chain */
-    uint32_t is_scheduled_wall;         /* 0 or 1 */
+    uint32_t flags;                     /* PAWL_SLOT_WALL, PAWL_SLOT_ASKED */
 };
 
 struct pawl_runtable {

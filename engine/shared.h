@@ -126,6 +126,7 @@ pawl_expire(struct pawl_handle *handle, struct pawl_task *task);
 /* What an operation asks of the committer. */
 enum pawl_op_kind {
     PAWL_OP_SUBMIT, PAWL_OP_STOP, PAWL_OP_DELETE,
+    PAWL_OP_CHANGE,             /* run, pause, resume */
     PAWL_OP_REFUSED,            /* nothing; but what it was refused for is to be durable first */
     PAWL_OP_READ,               /* one result */
     PAWL_OP_BACKUP,

@@ -6,10 +6,12 @@
 
 #include <assert.h>
 
+#define AT_ONCE 1               /* elapsed ns: has come whenever it is looked at */
+
 bool
 pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
 {
-    return snapshot->status == PAWL_EXECUTED ||
+    return (snapshot->status == PAWL_EXECUTED && !snapshot->is_asked) ||
            (snapshot->status == PAWL_STOPPED && snapshot->def->type == PAWL_DELAY);
 }
 
@@ -19,20 +21,25 @@ pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot)
     const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
 
     return schedule && schedule->when.max_runs > 0 &&
-           snapshot->run_count >= schedule->when.max_runs;
+           snapshot->run_count - snapshot->asked_count >= schedule->when.max_runs;
 }
 
 bool
 pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
 {
-    return snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED;
+    return (snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED) ||
+           snapshot->is_asked;
 }
 
 int64_t
 pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
 {
+    if (snapshot->is_asked)
+        return AT_ONCE;
     if (pawl_snapshot_is_over(snapshot))
         return snapshot->due_ns;
+    if (snapshot->is_paused)
+        return PAWL_NO_TIME;
     return pawl_def_fires_ns(snapshot->def, pawl_snapshot_due(snapshot), offset_ns);
 }
 
@@ -62,25 +69,50 @@ pawl_event_now(const struct pawl_event *event)
 bool
 pawl_snapshot_has_come(const struct pawl_snapshot *old, const struct pawl_event *event)
 {
-    return pawl_due_is_set(pawl_snapshot_due(old)) &&
-           pawl_snapshot_fires_ns(old, event->wall_ns - event->now_ns) <= event->now_ns;
+    int64_t fires_ns = pawl_snapshot_fires_ns(old, event->wall_ns - event->now_ns);
+
+    return fires_ns != PAWL_NO_TIME && fires_ns <= event->now_ns;
+}
+
+/* A run that was asked for leaves the schedule as it is; for a delay task it is its run. */
+static void
+begin_asked(const struct pawl_snapshot *old, struct pawl_event *event,
+            struct pawl_snapshot *next)
+{
+    event->due = (struct pawl_due) {event->now_ns, false};
+    event->is_asked = true;
+    next->is_asked = false;
+    if (next->asked_count < (1u << 24) - 1)
+        next->asked_count++;
+    if (old->def->type == PAWL_DELAY)
+        pawl_snapshot_set_due(next, (struct pawl_due) {PAWL_NO_TIME, false});
 }
 
 /* The newest of the due times that have come is run, the others were missed. */
 static void
-begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
+begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
     struct pawl_now now = pawl_event_now(event);
 
     event->due = pawl_snapshot_due(old);
+    event->is_asked = false;
     next->missed += pawl_def_newest(old->def, &event->due, &now);
+    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next)
+                                    ? (struct pawl_due) {PAWL_NO_TIME, false}
+                                    : pawl_def_next(old->def, event->due, &now, false));
+}
+
+static void
+begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
+{
     next->status = PAWL_EXECUTING;
     next->running++;
     next->run_count++;
     next->previous_ns = event->wall_ns;
-    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next)
-                                    ? (struct pawl_due) {PAWL_NO_TIME, false}
-                                    : pawl_def_next(old->def, event->due, &now, false));
+    if (old->is_asked)
+        begin_asked(old, event, next);
+    else
+        begin_due(old, event, next);
 }
 
 /* What comes after a run: of a cron task the next due time that has not passed meanwhile. */
@@ -92,7 +124,8 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
 
-    next->skipped_overlap += pawl_def_pass(old->def, &due, &now);
+    if (!old->is_paused)        /* else they are missed, and counted when it is resumed */
+        next->skipped_overlap += pawl_def_pass(old->def, &due, &now);
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(old))
         due = pawl_def_next(old->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true);
     next->status = PAWL_WAIT_FOR_NEXT;
@@ -121,25 +154,77 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
     return PAWL_OK;
 }
 
+static int
+ask(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct pawl_err *err)
+{
+    if (old->status == PAWL_STOPPED)
+        return pawl_err_set(err, PAWL_ESTATE, NULL,
+                            "the task is stopped: delete it and submit it again");
+    if (old->status == PAWL_EXECUTING)
+        return pawl_err_set(err, PAWL_ESTATE, NULL,
+                            "the task is running already, and does not overlap itself");
+    if (old->is_asked)
+        return pawl_err_set(err, PAWL_ESTATE, NULL, "a run was asked for already: it is about to begin");
+    next->is_asked = true;
+    if (pawl_snapshot_is_over(old))
+        pawl_snapshot_set_due(next, (struct pawl_due) {PAWL_NO_TIME, false});
+    return PAWL_OK;
+}
+
+static int
+pause_it(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct pawl_err *err)
+{
+    if (old->is_paused)
+        return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is paused already");
+    if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED)
+        return pawl_err_set(err, PAWL_ESTATE, NULL, old->status == PAWL_STOPPED
+                            ? "the task is stopped: nothing to pause"
+                            : "the task has run already: nothing to pause");
+    if (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY)
+        return pawl_err_set(err, PAWL_ESTATE, NULL,
+                            "the task is in its only run: nothing to pause");
+    next->is_paused = true;
+    return PAWL_OK;
+}
+
+/* Of the due times that passed meanwhile the newest one is run. */
+static int
+resume(const struct pawl_snapshot *old, const struct pawl_event *event,
+       struct pawl_snapshot *next, struct pawl_err *err)
+{
+    struct pawl_due due = pawl_snapshot_due(old);
+    struct pawl_now now = pawl_event_now(event);
+
+    if (!old->is_paused)
+        return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is not paused");
+    next->is_paused = false;
+    next->missed += pawl_def_newest(old->def, &due, &now);
+    pawl_snapshot_set_due(next, due);
+    return PAWL_OK;
+}
+
 /* The state table: what an event makes of a state. *next is a copy of *old, to be edited, and
  * results that it gets are counted for it. A refusal changes nothing.
  *
- *   state                  START            FINISH             STOP     DELETE  EXPIRE        TRIM, RETIME
- *   0 ToBeExecuted         2 if due         -                  4        gone    refused       same
- *   1 Executed             refused          -                  refused  gone    gone if due   same
- *   2 Executing, delay     refused          1                  refused  gone    refused       same
- *   2 Executing, cron      refused          3, or 1: the last  4        gone    refused       same
- *   3 WaitForNextExecution 2 if due         -                  4        gone    refused       same
- *   4 Stopped              refused          4 (it was running) refused  gone    delay: if due same */
+ *   state                  START            FINISH             STOP     RUN      PAUSE, RESUME  EXPIRE
+ *   0 ToBeExecuted         2 if due, asked  -                  4        asked    same           refused
+ *   1 Executed             2 if asked       -                  refused  asked    refused        gone if due
+ *   2 Executing, delay     refused          1                  refused  refused  refused        refused
+ *   2 Executing, cron      refused          3, or 1: the last  4        refused  same           refused
+ *   3 WaitForNextExecution 2 if due, asked  -                  4        asked    same           refused
+ *   4 Stopped              refused          4 (it was running) refused  refused  refused        delay: if due
+ *
+ * DELETE: gone. TRIM, RETIME: same. "Due" is never while the task is paused. */
 int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
        struct pawl_err *err)
 {
     bool is_cron = old->def->type == PAWL_CRON, failed = false;
+    int code = PAWL_OK;
 
     switch (event->kind) {
     case PAWL_EVENT_START:
-        if ((old->status != PAWL_TO_BE_EXECUTED && old->status != PAWL_WAIT_FOR_NEXT) ||
+        if (!pawl_snapshot_is_pending(old) || old->status == PAWL_EXECUTING ||
             !pawl_snapshot_has_come(old, event))
             return PAWL_ESTATE;
         begin_run(old, event, next);
@@ -162,7 +247,15 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             return refuse_stop(old, err);
         next->status = PAWL_STOPPED;
         next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
-        next->is_due_wall = false;
+        next->is_due_wall = next->is_asked = next->is_paused = false;
+        break;
+    case PAWL_EVENT_RUN:
+        return ask(old, next, err);                     /* the version grows when it begins */
+    case PAWL_EVENT_PAUSE:
+        code = pause_it(old, next, err);
+        break;
+    case PAWL_EVENT_RESUME:
+        code = resume(old, event, next, err);
         break;
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;
@@ -179,5 +272,5 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
     }
     next->version++;
     next->updated_ns = event->wall_ns;
-    return PAWL_OK;
+    return code;
 }

@@ -43,6 +43,9 @@ struct pawl_record {
     bool is_due_wall;               /* it is a wall time instead */
     int64_t previous_ns;            /* wall; PAWL_NO_TIME: none */
     uint64_t run_count, failure_count, skipped_overlap, missed;
+    uint64_t asked_count;           /* of run_count: runs that were asked for */
+    bool is_paused;
+    bool is_asked;                  /* a run was asked for, and has not begun */
     unsigned running;               /* runs in progress: the newest ones of run_count */
 };
 

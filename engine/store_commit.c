@@ -37,14 +37,16 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_ID_OF] = "SELECT id FROM task WHERE seq = ?",
     [PAWL_SQL_STATE] =
         "INSERT INTO state (" PAWL_STATE_COLUMNS ")"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+        " ?15"
         " WHERE EXISTS (SELECT 1 FROM task WHERE seq = ?1)"
         " ON CONFLICT (seq) DO UPDATE SET version = excluded.version, status = excluded.status,"
         " updated_ns = excluded.updated_ns, due_ns = excluded.due_ns,"
         " previous_ns = excluded.previous_ns, run_count = excluded.run_count,"
         " failure_count = excluded.failure_count, skipped_overlap = excluded.skipped_overlap,"
         " missed = excluded.missed, running = excluded.running,"
-        " is_due_wall = excluded.is_due_wall"
+        " is_due_wall = excluded.is_due_wall, is_paused = excluded.is_paused,"
+        " is_asked = excluded.is_asked, asked_count = excluded.asked_count"
         " WHERE excluded.version >= state.version",
     [PAWL_SQL_SCHEDULE] = "INSERT OR IGNORE INTO schedule (" PAWL_SCHEDULE_COLUMNS ")"
                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -18,7 +18,7 @@ enum { TASK_SEQ, TASK_ID, TASK_TYPE, TASK_TIME, TASK_KEEP, TASK_CREATED, TASK_DU
 enum {
     STATE_SEQ, STATE_VERSION, STATE_STATUS, STATE_UPDATED, STATE_DUE, STATE_PREVIOUS,
     STATE_RUN_COUNT, STATE_FAILURE_COUNT, STATE_SKIPPED, STATE_MISSED, STATE_RUNNING,
-    STATE_IS_DUE_WALL
+    STATE_IS_DUE_WALL, STATE_IS_PAUSED, STATE_IS_ASKED, STATE_ASKED_COUNT
 };
 
 enum {
@@ -109,6 +109,9 @@ pawl_row_bind_state(sqlite3_stmt *statement, const struct pawl_record *record)
     bind_count(&binder, STATE_MISSED, record->missed);
     bind_number(&binder, STATE_RUNNING, record->running);
     bind_number(&binder, STATE_IS_DUE_WALL, record->is_due_wall);
+    bind_number(&binder, STATE_IS_PAUSED, record->is_paused);
+    bind_number(&binder, STATE_IS_ASKED, record->is_asked);
+    bind_count(&binder, STATE_ASKED_COUNT, record->asked_count);
     return binder.rc;
 }
 
@@ -192,7 +195,7 @@ pawl_row_is_new(const struct pawl_record *record)
     return record->version == 0 && record->status == PAWL_TO_BE_EXECUTED &&
            record->updated_ns == record->created_ns && record->previous_ns == PAWL_NO_TIME &&
            record->run_count == 0 && record->failure_count == 0 && record->skipped_overlap == 0 &&
-           record->missed == 0 && record->running == 0;
+           record->missed == 0 && record->running == 0 && !record->is_paused && !record->is_asked;
 }
 
 /* Reads numbers one after the other; is_wrong once one is none or out of its range. */
@@ -375,8 +378,13 @@ pawl_row_state(sqlite3_stmt *row, struct pawl_record *record)
     record->missed = read_count(&reader, STATE_MISSED);
     record->running = (unsigned) read_number(&reader, STATE_RUNNING, 0, UINT_MAX);
     record->is_due_wall = read_bool(&reader, STATE_IS_DUE_WALL);
+    record->is_paused = read_bool(&reader, STATE_IS_PAUSED);
+    record->is_asked = read_bool(&reader, STATE_IS_ASKED);
+    record->asked_count = read_count(&reader, STATE_ASKED_COUNT);
     if (reader.is_wrong)
         return "a number is out of its range";
+    if (record->asked_count > record->run_count)
+        return "more runs were asked for than were started";
     return record->running > record->run_count ? "more runs are in progress than were started"
                                                : NULL;
 }

@@ -99,7 +99,10 @@ static const char *const steps[] = {
     " PRIMARY KEY (seq, n)"
     ") STRICT, WITHOUT ROWID;"
     "ALTER TABLE state ADD COLUMN"
-    " is_due_wall INTEGER NOT NULL DEFAULT 0;",     /* due_ns is a wall time instead */
+    " is_due_wall INTEGER NOT NULL DEFAULT 0;"      /* due_ns is a wall time instead */
+    "ALTER TABLE state ADD COLUMN is_paused INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN is_asked INTEGER NOT NULL DEFAULT 0;"  /* a run is to begin at once */
+    "ALTER TABLE state ADD COLUMN asked_count INTEGER NOT NULL DEFAULT 0;",     /* of run_count */
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -150,6 +153,7 @@ static const char views[] =
     "   AS is_due_wall"
     "  FROM task LEFT JOIN state USING (seq) LEFT JOIN schedule USING (seq))"
     " SELECT t.seq, t.id, " TYPE " AS type, " STATUS " AS status,"
+    " coalesce(s.is_paused, 0) AS paused,"
     " " SPAN_SECONDS " AS seconds,"
     " " CRON " AS cron, " TIMEZONE " AS timezone, " AT " AS at,"
     " " DUE " AS next_run,"

@@ -101,6 +101,14 @@ output_of(const struct pawl_snapshot *snapshot)
     return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
 }
 
+/* Whether it is to be fired at another time. */
+static bool
+has_moved(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
+{
+    return next->due_ns != old->due_ns || next->is_due_wall != old->is_due_wall ||
+           next->is_asked != old->is_asked || next->is_paused != old->is_paused;
+}
+
 /* Tells the caller what the change from old to next (NULL: gone) means outside of the task. */
 static void
 report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
@@ -118,10 +126,10 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
         event->next_due_ns = pawl_snapshot_fires_ns(next, offset_ns);
     event->rearm = event->kind != PAWL_EVENT_START && event->kind != PAWL_EVENT_TRIM &&
                    (old->status == PAWL_EXECUTING ? event->next_due_ns != PAWL_NO_TIME
-                                                  : !next || next->due_ns != old->due_ns ||
-                                                    next->is_due_wall != old->is_due_wall);
+                                                  : !next || has_moved(old, next));
     if (event->kind == PAWL_EVENT_START) {
-        event->due_ns = pawl_def_fires_ns(old->def, event->due, offset_ns);
+        event->due_ns = event->is_asked ? event->now_ns
+                                        : pawl_def_fires_ns(old->def, event->due, offset_ns);
         event->run = next->run_count;
         event->def = next->def;
         pawl_count_up(&next->def->refs);
@@ -149,7 +157,8 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
 {
     struct pawl_slot values = {
         .seq = task->seq, .run = next->run_count, .version = next->version,
-        .scheduled_ns = event->due.ns, .is_scheduled_wall = event->due.is_wall,
+        .scheduled_ns = event->due.ns,
+        .flags = (event->due.is_wall ? PAWL_SLOT_WALL : 0) | (event->is_asked ? PAWL_SLOT_ASKED : 0),
         .started_ns = event->wall_ns, .started_elapsed_ns = event->now_ns,
     };
 

@@ -39,12 +39,15 @@ struct pawl_snapshot {
                                          * forgotten; PAWL_NO_TIME: none; INT64_MAX: never */
     int64_t previous_ns;                /* wall; PAWL_NO_TIME: none */
     uint64_t run_count;
-    uint64_t failure_count;
+    uint64_t failure_count : 40;
+    uint64_t asked_count : 24;          /* of the runs, those that were asked for; no more than that */
     uint64_t skipped_overlap;
     uint64_t missed;
     uint32_t slot;                      /* of its newest run that is not durable, or PAWL_SLOT_NONE */
-    uint32_t running : 24, status : 7;
+    uint32_t running : 20, status : 3;
     uint32_t is_due_wall : 1;           /* the due time's scale: see schedule.h */
+    uint32_t is_paused : 1;
+    uint32_t is_asked : 1;              /* a run was asked for, and is to begin at once */
     uint32_t serial : 24;               /* grows by one with each change, whatever version does */
     uint32_t depth : 8;                 /* slots before slot in its chain */
     _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
@@ -77,6 +80,9 @@ enum pawl_event_kind {
     PAWL_EVENT_START,       /* a worker is about to spawn */
     PAWL_EVENT_FINISH,      /* a run has ended */
     PAWL_EVENT_STOP,
+    PAWL_EVENT_RUN,         /* a run is asked for */
+    PAWL_EVENT_PAUSE,
+    PAWL_EVENT_RESUME,
     PAWL_EVENT_DELETE,
     PAWL_EVENT_EXPIRE,      /* a task that is over was kept for long enough */
     PAWL_EVENT_RETIME,      /* the wall clock was set */
@@ -109,6 +115,7 @@ struct pawl_event {
     int64_t due_ns;                     /* START: when it was to be fired (elapsed) */
     uint64_t run;                       /* START: the number of the run */
     struct pawl_def *def;               /* START: given, counted */
+    bool is_asked;                      /* START: of a run that was asked for */
     bool is_expired;                    /* START, refused: time for EXPIRE */
     bool is_shown;                      /* readers see it already */
     bool is_unsettled;                  /* refused because of a change that is not shown yet */

@@ -13,10 +13,12 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     uint64_t skipped = snapshot->skipped_overlap;
     uint32_t old = 0;
 
-    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON)
+    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused)
         skipped += pawl_def_pass(def, &due, now);       /* as FINISH would now */
     fires_ns = pawl_def_fires_ns(def, due, offset_ns);
     if (pawl_def_schedule(def) && !pawl_due_is_set(due))     /* at the start of a daemon, which has no time */
+        fires_ns = PAWL_NO_TIME;
+    if (snapshot->is_paused)
         fires_ns = PAWL_NO_TIME;
     while (snapshot->results && old < snapshot->results->n &&
            snapshot->results->items[old]->ended_ns < now->oldest_ns)
@@ -30,6 +32,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
         .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .status = snapshot->status,
+        .is_paused = snapshot->is_paused, .asked_count = snapshot->asked_count,
         .version = snapshot->version, .running = (int) snapshot->running,
         .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
         .next_ns = pawl_due_wall((struct pawl_due) {fires_ns, false}, offset_ns),

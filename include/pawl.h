@@ -203,6 +203,7 @@ struct pawl_view {
     size_t script_len;
     int keep_results;
     enum pawl_status status;
+    bool is_paused;                /* nothing of its schedule runs */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
@@ -210,6 +211,7 @@ struct pawl_view {
     int64_t next_ns;               /* next due time; PAWL_NO_TIME: none */
     int64_t previous_ns;           /* start of the newest run; PAWL_NO_TIME: none */
     uint64_t run_count;            /* runs started */
+    uint64_t asked_count;          /* of them, those that pawl_run() asked for */
     uint64_t failure_count;        /* runs that ended in anything but success */
     uint64_t skipped_overlap;      /* due times that passed during a run */
     uint64_t missed;               /* due times that passed while nothing could start, but one */
@@ -428,6 +430,24 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
 int
 pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
           struct pawl_err *err);
+
+/* Asks for a run now, beside the schedule, which stays as it is; the delay task that waits or has run
+ * runs now. op->view is the task before that run. Threads: the handle's. Blocks: no.
+ * Errors: PAWL_ENOENT, PAWL_ESTATE (it is running or stopped), PAWL_ENOMEM; PAWL_PENDING as above. */
+int
+pawl_run(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+         struct pawl_err *err);
+
+/* Pauses a task: its due times pass, and are counted, until it is resumed; a run in progress ends
+ * as it would, and pawl_run() works. Resumed, it runs once at once for what it missed. op->view is
+ * the task as this left it. Threads: the handle's. Blocks: no.
+ * Errors: PAWL_ENOENT, PAWL_ESTATE (err->text says why), PAWL_ENOMEM; PAWL_PENDING as above. */
+int
+pawl_pause(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+           struct pawl_err *err);
+int
+pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
+            struct pawl_err *err);
 
 /* Deletes a task at once, in whatever state; its id is free. A run in progress is left to end, its
  * result is dropped; with kill its process group gets SIGTERM, and SIGKILL when the script has

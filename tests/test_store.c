@@ -32,6 +32,9 @@ assert_same_state(const struct pawl_record *a, const struct pawl_record *b)
     assert_true(a->skipped_overlap == b->skipped_overlap);
     assert_true(a->missed == b->missed);
     assert_true(a->running == b->running);
+    assert_int_equal(a->is_paused, b->is_paused);
+    assert_int_equal(a->is_asked, b->is_asked);
+    assert_true(a->asked_count == b->asked_count);
 }
 
 static void
@@ -113,7 +116,7 @@ test_state_comes_back_with_all_fields_at_their_extremes(void **state)
         .seq = 2, .version = INT64_MAX, .status = PAWL_STOPPED, .updated_ns = INT64_MAX,
         .due_ns = INT64_MAX, .previous_ns = INT64_MAX, .run_count = INT64_MAX,
         .failure_count = INT64_MAX, .skipped_overlap = INT64_MAX, .missed = INT64_MAX,
-        .running = UINT_MAX};
+        .running = UINT_MAX, .is_paused = true, .is_asked = true, .asked_count = INT64_MAX};
     assert_int_equal(commit(&f, writes, 4), PAWL_OK);
     fixture_reopen(&f);
     load(&f);

@@ -243,7 +243,8 @@ class Damage(Stores):
         data = self.filled()
         db = sqlite3.connect(data + "/pawl.db")
         db.execute("INSERT INTO state SELECT 99999, version, status, updated_ns, due_ns, previous_ns,"
-                   " run_count, failure_count, skipped_overlap, missed, running, is_due_wall"
+                   " run_count, failure_count, skipped_overlap, missed, running, is_due_wall,"
+                   " is_paused, is_asked, asked_count"
                    " FROM state LIMIT 1")
         db.commit()
         db.close()
