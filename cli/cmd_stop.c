@@ -1,19 +1,64 @@
-/* cmd_stop.c: pawl stop: no further runs. Prints the stopped tasks. One thread. */
+/* cmd_stop.c: pawl stop, run, pause, resume: one change of each task that is named. Prints the tasks
+ * as the change left them. One thread. */
 #include "command.h"
 
 static int
-stop_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
+change_one(struct pawl_cli *cli, const char *method, const char *id, const char *what,
+           struct pawl_fail *fail)
 {
     json_t *task = NULL;
-    int status = pawl_command_call(cli, "PUT", id, "", NULL, &task, fail);
+    int status = pawl_command_call(cli, method, id, what, NULL, &task, fail);
+
     if (!status)
         pawl_print_task(&cli->print, task);
     json_decref(task);
     return status;
 }
 
+static int
+stop_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
+{
+    return change_one(cli, "PUT", id, "", fail);
+}
+
+static int
+run_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
+{
+    return change_one(cli, "POST", id, "/run", fail);
+}
+
+static int
+pause_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
+{
+    return change_one(cli, "POST", id, "/pause", fail);
+}
+
+static int
+resume_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
+{
+    return change_one(cli, "POST", id, "/resume", fail);
+}
+
 int
 pawl_cmd_stop(struct pawl_cli *cli)
 {
     return pawl_command_each(cli, stop_one);
+}
+
+int
+pawl_cmd_run(struct pawl_cli *cli)
+{
+    return pawl_command_each(cli, run_one);
+}
+
+int
+pawl_cmd_pause(struct pawl_cli *cli)
+{
+    return pawl_command_each(cli, pause_one);
+}
+
+int
+pawl_cmd_resume(struct pawl_cli *cli)
+{
+    return pawl_command_each(cli, resume_one);
 }

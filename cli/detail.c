@@ -87,6 +87,8 @@ add_state(struct pawl_text *out, const json_t *task, bool has_colour)
     pawl_glyph_escape(out, state, strlen(state), false);
     if (colour)
         pawl_text_puts(out, "\033[0m");
+    if (json_is_true(json_object_get(task, "paused")))
+        pawl_text_puts(out, " (paused)");
 }
 
 /* "NAME       " before a field's text. */

@@ -42,7 +42,8 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .results = snapshot->results ? snapshot->results->items + old : NULL,
         .nresults = snapshot->results ? snapshot->results->n - old : 0, .seq = task->seq,
         .private_task = task, .private_def = def, .private_results = snapshot->results,
-        .private_due_ns = due.ns, .private_is_due_wall = due.is_wall,
+        .private_due_ns = snapshot->is_paused ? PAWL_NO_TIME : due.ns,
+        .private_is_due_wall = due.is_wall,
     };
 }
 

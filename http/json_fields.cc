@@ -48,6 +48,7 @@ constexpr struct {
     {"running", "running"},
     {"skipped", "skipped"},
     {"missed", "missed"},
+    {"paused", "paused"},
 };
 constexpr int NFIELDS = sizeof fields / sizeof *fields;
 

@@ -257,7 +257,8 @@ put_state(char *at, const struct pawl_view *view)
     at = put_int(put(at, ",\"keepResults\":"), view->keep_results);
     at = put_int(put(at, ",\"status\":"), (int64_t) view->status);
     at = put(put(at, ",\"state\":\""), pawl_status_name(view->status));
-    at = put_int(put(at, "\",\"version\":"), view->version);
+    at = put(at, view->is_paused ? "\",\"paused\":true" : "\",\"paused\":false");
+    at = put_int(put(at, ",\"version\":"), view->version);
     at = put_time(put(at, ",\"lastStatusUpdated\":"), view->updated_ns);
     at = put_time(put(at, ",\"createdAt\":"), view->created_ns);
     at = put_time(put(at, ",\"nextRun\":"), view->next_ns);

@@ -139,6 +139,7 @@ struct pawl_request {
 
     /* The handler's. */
     struct pawl_op op;
+    const char *done;                       /* what op does, in the log's words */
     size_t nops;                            /* changes under way: it outlives them */
     struct pawl_watch watch;
     bool watching;

@@ -1,4 +1,4 @@
-/* tasks.c: submit, stop and delete one task, each one change of the engine. */
+/* tasks.c: submit, stop, run, pause, resume and delete one task, each one change of the engine. */
 #include "tasks.h"
 
 #include "json_write.h"
@@ -12,11 +12,9 @@ answer_op(struct pawl_request *request)
     struct pawl_op *op = &request->op;
 
     if (op->code == PAWL_OK && op->has_view)
-        pawl_request_log(request,
-            op->view.status == PAWL_STOPPED ? "stopped" : "submitted", op->view.id,
-            op->view.id_len);
+        pawl_request_log(request, request->done, op->view.id, op->view.id_len);
     else if (op->code == PAWL_OK)
-        pawl_request_log(request, "deleted", pawl_tasks_id(request)->text,
+        pawl_request_log(request, request->done, pawl_tasks_id(request)->text,
             pawl_tasks_id(request)->len);
     if (op->code != PAWL_OK) {
         struct pawl_problem problem;
@@ -70,9 +68,11 @@ answer_call(struct pawl_request *request, int code, const struct pawl_err *err)
     }
 }
 
+/* done: what the log says when it is. */
 static void
-begin_op(struct pawl_request *request)
+begin_op(struct pawl_request *request, const char *done)
 {
+    request->done = done;
     request->op.done = op_done;
     request->op.has_view = false;
 }
@@ -103,7 +103,7 @@ pawl_tasks_submit(struct pawl_request *request)
     }
     if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap,
             &spec, &problem) == PAWL_OK) {
-        begin_op(request);
+        begin_op(request, "submitted");
         code = pawl_submit(request->http->handle, &spec, &request->op, &err);
         if (code == PAWL_EINVAL)
             refuse_spec(request, &spec, &err);
@@ -116,15 +116,40 @@ pawl_tasks_submit(struct pawl_request *request)
         pawl_json_reader_trim(request->http->reader);
 }
 
-void
-pawl_tasks_stop(struct pawl_request *request)
+/* A change of the task that the path names. */
+static void
+change(struct pawl_request *request, const char *done,
+       int (*call)(struct pawl_handle *, const char *, size_t, struct pawl_op *, struct pawl_err *))
 {
     const struct pawl_text *id = pawl_tasks_id(request);
     struct pawl_err err;
 
-    begin_op(request);
-    answer_call(request,
-        pawl_stop(request->http->handle, id->text, id->len, &request->op, &err), &err);
+    begin_op(request, done);
+    answer_call(request, call(request->http->handle, id->text, id->len, &request->op, &err), &err);
+}
+
+void
+pawl_tasks_stop(struct pawl_request *request)
+{
+    change(request, "stopped", pawl_stop);
+}
+
+void
+pawl_tasks_ask(struct pawl_request *request)
+{
+    change(request, "asked to run", pawl_run);
+}
+
+void
+pawl_tasks_pause(struct pawl_request *request)
+{
+    change(request, "paused", pawl_pause);
+}
+
+void
+pawl_tasks_resume(struct pawl_request *request)
+{
+    change(request, "resumed", pawl_resume);
 }
 
 void
@@ -136,7 +161,7 @@ pawl_tasks_delete(struct pawl_request *request)
 
     if (!pawl_param_bool(request, "kill", &kill))
         return;
-    begin_op(request);
+    begin_op(request, "deleted");
     answer_call(request,
         pawl_delete(request->http->handle, id->text, id->len, kill, &request->op, &err),
         &err);

@@ -16,6 +16,12 @@ pawl_tasks_get(struct pawl_request *request);           /* watch.c */
 void
 pawl_tasks_stop(struct pawl_request *request);          /* tasks.c */
 void
+pawl_tasks_ask(struct pawl_request *request);           /* tasks.c */
+void
+pawl_tasks_pause(struct pawl_request *request);         /* tasks.c */
+void
+pawl_tasks_resume(struct pawl_request *request);        /* tasks.c */
+void
 pawl_tasks_delete(struct pawl_request *request);        /* tasks.c */
 void
 pawl_tasks_runs(struct pawl_request *request);          /* runs.c */

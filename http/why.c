@@ -163,11 +163,14 @@ say_none(struct pawl_buffer *out, const struct pawl_why *why)
 
     if (view->status == PAWL_STOPPED)
         pawl_why_say(out, "there is no next run: the task was stopped");
+    else if (view->is_paused)
+        pawl_why_say(out, "there is no next run while the task is paused; resumed, it runs once for all "
+                          "that it missed");
     else if (view->type == PAWL_DELAY)
         pawl_why_say(out, view->status == PAWL_EXECUTED
             ? "there is no next run: a delay task runs once, and it has"
             : "there is no next run: a delay task runs once, and it is running");
-    else if (when->max_runs > 0 && view->run_count >= when->max_runs)
+    else if (when->max_runs > 0 && view->run_count - view->asked_count >= when->max_runs)
         pawl_why_say(out, "there is no next run: the task has had all of its %llu (maxRuns)",
             (unsigned long long) when->max_runs);
     else if (view->status == PAWL_EXECUTED && when->end_ns != PAWL_NO_TIME)
@@ -262,7 +265,7 @@ static void
 say_bounds(struct pawl_buffer *out, const struct pawl_why *why)
 {
     const struct pawl_when *when = why->when;
-    uint64_t nruns = why->view->run_count;
+    uint64_t nruns = why->view->run_count - why->view->asked_count;
     char time[PAWL_WHY_TIME_MAX];
 
     if (when->start_ns > why->now_ns)

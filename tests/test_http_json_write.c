@@ -151,7 +151,7 @@ static const char HEAD[] =
     "{\"id\":\"a/b\",\"taskType\":\"cron\",\"time\":1000000000,"
     "\"timezone\":\"UTC\",\"script\":\"echo "
     "\\\"hi\\\"\","
-    "\"keepResults\":10,\"status\":3,\"state\":\"WaitForNextExecution\",\"version\":8,"
+    "\"keepResults\":10,\"status\":3,\"state\":\"WaitForNextExecution\",\"paused\":false,\"version\":8,"
     "\"lastStatusUpdated\":\"1970-01-01T00:00:06.000000000+00:00\","
     "\"createdAt\":\"1970-01-01T00:00:00.000000000+00:00\","
     "\"nextRun\":\"1970-01-01T00:00:07.000000000+00:00\",\"previousRun\":null,"

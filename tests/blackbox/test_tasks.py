@@ -8,7 +8,7 @@ from daemon import DELAY, Shared, quote, request, wait_for
 
 FIELDS = {"id", "taskType", "time", "script", "keepResults", "results", "status", "state",
           "lastStatusUpdated", "version", "createdAt", "nextRun", "previousRun", "runCount",
-          "failureCount", "skipped", "missed", "running", "timezone"}
+          "failureCount", "skipped", "missed", "running", "timezone", "paused"}
 RESULT_FIELDS = {"timestamp", "result", "stderr", "exitCode", "signal", "outcome", "scheduledFor",
                  "startedAt", "durationNs", "run", "attempt", "truncated"}
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from daemon import HERE, LIMIT, Shared, wait_for
 
 PAWL = os.environ.get("PAWL") or os.path.join(HERE, "../../build/release/pawl")
-OUT = ("results", "status", "state", "lastStatusUpdated", "version", "createdAt", "nextRun",
+OUT = ("paused", "results", "status", "state", "lastStatusUpdated", "version", "createdAt", "nextRun",
        "previousRun", "runCount", "failureCount", "running", "skipped", "missed")
 PLAIN = ("id", "taskType", "script", "keepResults", "time", "timezone")
 S = 1_000_000_000
