@@ -1,7 +1,7 @@
 /* stress_engine.c: everything at once on a real engine, through its public header only.
  *
  * Usage: stress_engine [SECONDS [SEED [process|sync]]], with a store of that durability in a directory
- * of its own, or in memory. Threads submit, stop, delete, get, list and watch tasks of
+ * of its own, or in memory. Threads submit, stop, delete, run, pause, resume, get, list and watch tasks of
  * a few ids while real scripts run, attach and detach their handles, and keep views and pass them
  * on. What must hold meanwhile and at the end is checked; a violation is printed and ends the
  * program with status 1; with a store also that the next engine on it has the same tasks. A
@@ -120,15 +120,16 @@ check_view(const struct pawl_view *view)
         violated("a view of nothing");
     if (view->nresults > (size_t) view->keep_results)
         violated("%zu results kept, %d wanted", view->nresults, view->keep_results);
-    if (is_delay && view->run_count > 1)
+    if (is_delay && view->run_count - view->asked_count > 1)
         violated("a delay task ran %llu times", (unsigned long long) view->run_count);
     if (view->running > 1 || view->running < 0)
         violated("%d runs of one task", view->running);
-    if (view->status == PAWL_EXECUTED && (!is_delay || view->running || view->version != 2 ||
-                                          view->nresults != (view->keep_results > 0)))
+    if (view->status == PAWL_EXECUTED &&
+        (!is_delay || view->running || view->version < 2 * (int64_t) view->run_count ||
+         (view->run_count == 1 && view->nresults != (view->keep_results > 0))))
         violated("executed: version %lld, %d running, %zu results", (long long) view->version,
                  view->running, view->nresults);
-    if ((view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED) !=
+    if ((view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED || view->is_paused) !=
         (view->next_ns == PAWL_NO_TIME) && !(is_delay && view->status == PAWL_EXECUTING))
         violated("status %d with next %lld", view->status, (long long) view->next_ns);
     if (view->status == PAWL_EXECUTING && view->running != 1)
@@ -285,17 +286,12 @@ end_of(struct worker *worker, struct asked *asked, int code)
 }
 
 static int
-submit(struct worker *worker, const char *id, size_t len, enum pawl_type type, int64_t time_ns,
-       const char *script)
+submit_spec(struct worker *worker, const struct pawl_spec *spec)
 {
-    struct pawl_spec spec = {
-        .id = id, .id_len = len, .type = type, .time_ns = time_ns, .script = script,
-        .script_len = strlen(script), .keep_results = KEEP,
-    };
     struct asked asked = {.op.done = done_cb};
     struct pawl_op *op = &asked.op;
     struct pawl_err err = {0};
-    int code = end_of(worker, &asked, pawl_submit(worker->handle, &spec, op, &err));
+    int code = end_of(worker, &asked, pawl_submit(worker->handle, spec, op, &err));
 
     if (code != PAWL_OK && code != PAWL_EEXIST && code != PAWL_EBUDGET)
         violated("submit: %d: %s", code, err.text);
@@ -303,12 +299,45 @@ submit(struct worker *worker, const char *id, size_t len, enum pawl_type type, i
         violated("submit: %d with or without a view", code);
     if (op->has_view) {
         check_view(&op->view);
-        if (op->view.version != 0 || op->view.id_len != len || memcmp(op->view.id, id, len) != 0)
+        if (op->view.version != 0 || op->view.id_len != spec->id_len ||
+            memcmp(op->view.id, spec->id, spec->id_len) != 0)
             violated("the view of a submit is of another task");
         pawl_view_release(&op->view);
         atomic_fetch_add(&nsubmitted, 1);
     }
     return code;
+}
+
+static int
+submit(struct worker *worker, const char *id, size_t len, enum pawl_type type, int64_t time_ns,
+       const char *script)
+{
+    struct pawl_spec spec = {
+        .id = id, .id_len = len, .type = type, .time_ns = time_ns, .script = script,
+        .script_len = strlen(script), .keep_results = KEEP,
+    };
+
+    return submit_spec(worker, &spec);
+}
+
+/* By an expression and an interval. */
+static void
+submit_cron(struct worker *worker, const char *id, size_t len, const char *script)
+{
+    struct pawl_trigger triggers[] = {
+        {.kind = PAWL_BY_CRON, .expr = "* * * * * *", .expr_len = 11},
+        {.kind = PAWL_BY_SPAN, .time_ns = (int64_t) (5 + pick(worker, 40)) * MS},
+    };
+    struct pawl_when when = {
+        .triggers = triggers, .ntriggers = 1 + pick(worker, 2), .start_ns = PAWL_NO_TIME,
+        .end_ns = PAWL_NO_TIME, .jitter_ns = pick(worker, 2) * MS,
+    };
+    struct pawl_spec spec = {
+        .id = id, .id_len = len, .type = PAWL_CRON, .script = script,
+        .script_len = strlen(script), .keep_results = KEEP, .when = &when,
+    };
+
+    submit_spec(worker, &spec);
 }
 
 static void
@@ -319,7 +348,10 @@ submit_some(struct worker *worker)
     size_t len = shared_id(pick(worker, NIDS), id);
     const char *script = scripts[pick(worker, 4)];
 
-    switch (pick(worker, 6)) {
+    switch (pick(worker, 7)) {
+    case 6:
+        submit_cron(worker, id, len, script);
+        break;
     case 0:
         submit(worker, id, len, PAWL_DELAY, 0, script);
         break;
@@ -359,6 +391,31 @@ stop_some(struct worker *worker)
             violated("stopped to status %d", op->view.status);
         pawl_view_release(&op->view);
         atomic_fetch_add(&nstopped, 1);
+    }
+}
+
+/* Asks for a run, a pause or its end. */
+static void
+ask_some(struct worker *worker)
+{
+    static int (*const calls[])(struct pawl_handle *, const char *, size_t, struct pawl_op *,
+                                struct pawl_err *) = {pawl_run, pawl_pause, pawl_resume, pawl_resume};
+    struct asked asked = {.op.done = done_cb};
+    struct pawl_op *op = &asked.op;
+    char id[32];
+    size_t len = shared_id(pick(worker, NIDS), id);
+    unsigned which = pick(worker, 4);
+    int code = end_of(worker, &asked, calls[which](worker->handle, id, len, op, NULL));
+
+    if (code != PAWL_OK && code != PAWL_ENOENT && code != PAWL_ESTATE)
+        violated("asked: %d", code);
+    if (op->has_view != (code == PAWL_OK))
+        violated("asked: %d with or without a view", code);
+    if (op->has_view) {
+        check_view(&op->view);
+        if (which > 0 && op->view.is_paused != (which == 1))
+            violated("a pause or its end came to nothing");
+        pawl_view_release(&op->view);
     }
 }
 
@@ -495,6 +552,8 @@ act(struct worker *worker)
 
     if (what < 22)
         submit_some(worker);
+    else if (what < 28)
+        ask_some(worker);
     else if (what < 34)
         stop_some(worker);
     else if (what < 52)

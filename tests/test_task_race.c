@@ -342,6 +342,74 @@ test_delete_against_delete_lets_exactly_one_win(void **state)
     race_twins(PAWL_EVENT_DELETE, PAWL_ENOENT);
 }
 
+static void
+test_run_now_against_run_now_lets_exactly_one_win(void **state)
+{
+    (void) state;
+    race_twins(PAWL_EVENT_RUN, PAWL_ESTATE);
+}
+
+static void
+test_pause_against_pause_lets_exactly_one_win(void **state)
+{
+    (void) state;
+    race_twins(PAWL_EVENT_PAUSE, PAWL_ESTATE);
+}
+
+/* Either it starts, and then nothing more of its schedule, or it does not: the answers say which. */
+static void
+test_pause_against_start_is_paused_either_way(void **state)
+{
+    struct arena arena;
+    struct race race;
+
+    (void) state;
+    arena_begin(&arena, &race);
+    for (unsigned i = 0; i < race_rounds(); i++) {
+        struct pawl_view view;
+        bool started;
+
+        prepare(&arena, PAWL_CRON, false);
+        set_events(&arena, PAWL_EVENT_START, PAWL_EVENT_PAUSE, NULL);
+        race_round(&race);
+        view = look(&arena);
+        started = arena.left.code == PAWL_OK;
+        assert_int_equal(arena.right.code, PAWL_OK);
+        assert_true(view.is_paused);
+        assert_int_equal(view.running, started);
+        assert_int_equal(view.version, started ? 2 : 1);
+        assert_true(view.next_ns == PAWL_NO_TIME);
+        pawl_view_release(&view);
+        end_round(&arena);
+    }
+    arena_end(&arena, &race);
+}
+
+/* A run is asked for in the moment of the end of another one: it is refused, or there is one more. */
+static void
+test_run_now_against_finish_is_one_run_or_a_refusal(void **state)
+{
+    struct arena arena;
+    struct race race;
+
+    (void) state;
+    arena_begin(&arena, &race);
+    for (unsigned i = 0; i < race_rounds(); i++) {
+        struct pawl_result_box *box = box_new();
+        int again;
+
+        prepare(&arena, PAWL_CRON, true);
+        set_events(&arena, PAWL_EVENT_FINISH, PAWL_EVENT_RUN, box);
+        race_round(&race);
+        assert_int_equal(arena.left.code, PAWL_OK);
+        again = apply(&arena, PAWL_EVENT_START, NULL);
+        assert_int_equal(again, arena.right.code);
+        pawl_result_unref(&box->result);
+        end_round(&arena);
+    }
+    arena_end(&arena, &race);
+}
+
 int
 main(void)
 {
@@ -354,6 +422,10 @@ main(void)
         cmocka_unit_test(test_stop_against_stop_lets_exactly_one_win),
         cmocka_unit_test(test_start_against_start_lets_exactly_one_win),
         cmocka_unit_test(test_delete_against_delete_lets_exactly_one_win),
+        cmocka_unit_test(test_run_now_against_run_now_lets_exactly_one_win),
+        cmocka_unit_test(test_pause_against_pause_lets_exactly_one_win),
+        cmocka_unit_test(test_pause_against_start_is_paused_either_way),
+        cmocka_unit_test(test_run_now_against_finish_is_one_run_or_a_refusal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
