@@ -7,6 +7,7 @@
 #include "committer.h"
 #include "err.h"
 #include "keeper.h"
+#include "kill.h"
 #include "spec.h"
 #include "ticker.h"
 #include "wall.h"
@@ -328,6 +329,8 @@ change(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_ev
     if (code != PAWL_OK)
         return refuse(handle, op, task, event->is_unsettled, code,
                       code == PAWL_ENOENT ? "the task was deleted" : why);
+    if (event->must_kill)
+        pawl_kill_run(handle->engine, task, event->run);
     op->has_view = true;
     op->task = task;
     return commit(handle, op);
@@ -369,36 +372,6 @@ pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pa
     return change(handle, id, id_len, &event, op, "the task is not paused", err);
 }
 
-/* Requests to end a run, one for each worker, made before anything is changed. */
-struct kills {
-    struct pawl_kill **kills;
-    unsigned n;
-};
-
-static int
-make_kills(struct pawl *engine, struct kills *kills)
-{
-    kills->n = 0;
-    kills->kills = malloc(engine->nworkers * sizeof kills->kills[0]);
-    while (kills->kills && kills->n < engine->nworkers &&
-           (kills->kills[kills->n] = pawl_kill_new()))
-        kills->n++;
-    return kills->n == engine->nworkers ? PAWL_OK : PAWL_ENOMEM;
-}
-
-/* Sends them for the task, or frees them if there is none. */
-static void
-use_kills(struct pawl *engine, struct kills *kills, struct pawl_task *task)
-{
-    for (unsigned i = 0; i < kills->n; i++) {
-        if (task)
-            pawl_worker_kill(engine->workers[i], kills->kills[i], task);
-        else
-            pawl_kill_free(kills->kills[i]);
-    }
-    free(kills->kills);
-}
-
 int
 pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
             struct pawl_op *op, struct pawl_err *err)
@@ -406,15 +379,15 @@ pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill
     struct pawl *engine = handle->engine;
     struct pawl_task *task = pawl_handle_find(handle, id, id_len);
     struct pawl_event event = {.kind = PAWL_EVENT_DELETE};
-    struct kills kills = {0};
+    struct pawl_kills kills = {0};
     int code = task ? PAWL_OK : PAWL_ENOENT;
 
     pawl_op_init(op, handle, PAWL_OP_DELETE);
     if (code == PAWL_OK && kill)
-        code = make_kills(engine, &kills);
+        code = pawl_kills_make(engine, &kills);
     if (code == PAWL_OK)
         code = pawl_change(handle, task, &event, err);
-    use_kills(engine, &kills, code == PAWL_OK && event.was_running ? task : NULL);
+    pawl_kills_send(engine, &kills, code == PAWL_OK && event.was_running ? task : NULL, 0);
     if (code == PAWL_ENOENT)
         refuse_absent(id, id_len, err);
     else if (code != PAWL_OK)

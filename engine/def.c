@@ -25,18 +25,34 @@ terms_free(struct pawl_terms *terms)
     if (!terms)
         return;
     free(terms->schedule);
+    free(terms->policy);
     free(terms);
+}
+
+static struct pawl_terms *
+terms_new(const struct pawl_spec *spec)
+{
+    struct pawl_terms *terms = calloc(1, sizeof *terms);
+
+    if (!terms || !spec->policy)
+        return terms;
+    terms->policy = malloc(sizeof *terms->policy);
+    if (!terms->policy) {
+        free(terms);
+        return NULL;
+    }
+    *terms->policy = *spec->policy;
+    return terms;
 }
 
 struct pawl_def *
 pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule)
 {
     struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
-    struct pawl_terms *terms = schedule ? calloc(1, sizeof *terms) : NULL;
+    struct pawl_terms *terms = NULL;
 
-    if (!def || (schedule && !terms)) {
+    if (!def || ((schedule || spec->policy) && !(terms = terms_new(spec)))) {
         free(def);
-        free(terms);
         free(schedule);
         return NULL;
     }
@@ -121,6 +137,47 @@ pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct paw
         *due = pawl_def_next(def, *due, now, false);
     }
     return passed;
+}
+
+/* How many due times after the first are to be fired by a moment that lies so much before now. */
+static uint64_t
+count_by(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now, int64_t ago_ns)
+{
+    struct pawl_now then = *now;
+
+    then.elapsed_ns -= ago_ns;
+    then.wall_ns -= ago_ns;
+    return pawl_def_newest(def, &due, &then);
+}
+
+uint64_t
+pawl_def_keep(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
+              uint32_t keep)
+{
+    int64_t offset_ns = now->wall_ns - now->elapsed_ns;
+    int64_t low = 0, high = now->elapsed_ns - pawl_def_fires_ns(def, *due, offset_ns);
+    struct pawl_now then = *now;
+    uint64_t total, drop;
+
+    if (!pawl_due_is_set(*due) || high < 0)
+        return 0;
+    if (keep == 1)
+        return pawl_def_newest(def, due, now);
+    total = count_by(def, *due, now, 0) + 1;
+    if (total <= keep)
+        return 0;
+    drop = total - keep;
+    while (low < high) {        /* the longest time ago at which so many were passed over */
+        int64_t middle = low + (high - low) / 2 + (high - low) % 2;
+
+        if (count_by(def, *due, now, middle) >= drop)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    then.elapsed_ns -= low;
+    then.wall_ns -= low;
+    return pawl_def_newest(def, due, &then);
 }
 
 bool

@@ -12,6 +12,7 @@
 struct pawl_terms {
     struct pawl_schedule *schedule;     /* NULL: time_ns says when */
     struct pawl_action *action;         /* NULL: bash, without limits; one block */
+    struct pawl_policy *policy;         /* NULL: the defaults */
 };
 
 struct pawl_def {
@@ -33,6 +34,12 @@ static inline const struct pawl_action *
 pawl_def_action(const struct pawl_def *def)
 {
     return def->terms ? def->terms->action : NULL;
+}
+
+static inline const struct pawl_policy *
+pawl_def_policy(const struct pawl_def *def)
+{
+    return def->terms ? def->terms->policy : NULL;
 }
 
 /* Makes a definition with one reference. Owns: takes schedule, also on failure; gives.
@@ -65,6 +72,12 @@ pawl_def_newest(const struct pawl_def *def, struct pawl_due *due, const struct p
  * 0 when it is that already. */
 uint64_t
 pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now);
+
+/* Moves *due on, so that of the due times that are to be fired by now only the newest `keep` are
+ * left from it on; gives how many it passed over. keep > 0. */
+uint64_t
+pawl_def_keep(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
+              uint32_t keep);
 
 /* Whether the wall clock, when it is set, can move a due time. */
 bool

@@ -39,6 +39,28 @@ pawl_group_has_room(const struct pawl_committer_group *group)
 
 /* --- What is written --- */
 
+/* What the policies of the task remember. */
+static void
+fill_wait(const struct pawl *engine, const struct pawl_snapshot *snapshot,
+          struct pawl_record *record)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+
+    record->policy = pawl_def_policy(snapshot->def);
+    if (!wait)
+        return;
+    record->attempt = wait->attempt;
+    record->has_backlog = wait->has_backlog;
+    record->is_catching_up = wait->is_catching_up;
+    record->must_replace = wait->must_replace;
+    record->is_retry = wait->is_retry;
+    if (!wait->is_retry)
+        return;
+    record->is_retried_wall = wait->is_retried_wall;
+    record->not_before_ns = pawl_schedule_after(wait->not_before_ns, engine->scale.anchor_ns);
+    record->retried_ns = wait->retried_ns + (wait->is_retried_wall ? 0 : engine->scale.anchor_ns);
+}
+
 static void
 fill_record(const struct pawl *engine, const struct pawl_task *task,
             const struct pawl_snapshot *snapshot, struct pawl_record *record)
@@ -63,6 +85,7 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
         .asked_count = snapshot->asked_count, .is_paused = snapshot->is_paused,
         .is_asked = snapshot->is_asked,
     };
+    fill_wait(engine, snapshot, record);
 }
 
 /* The results that the store does not have yet: the newest ones. */

@@ -3,6 +3,7 @@
 
 #include "committer.h"
 #include "err.h"
+#include "policy.h"
 #include "shared.h"
 #include "state.h"
 #include "ticker.h"
@@ -19,13 +20,15 @@
 /* --- Runs that were cut --- */
 
 static int
-by_task_and_run(const void *a, const void *b)
+by_task_run_and_attempt(const void *a, const void *b)
 {
     const struct pawl_lost_run *left = a, *right = b;
 
     if (left->seq != right->seq)
         return left->seq < right->seq ? -1 : 1;
-    return left->run < right->run ? -1 : left->run > right->run;
+    if (left->run != right->run)
+        return left->run < right->run ? -1 : 1;
+    return left->attempt < right->attempt ? -1 : left->attempt > right->attempt;
 }
 
 int
@@ -47,12 +50,13 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             .seq = slot->seq, .run = slot->run, .version = slot->version,
             .scheduled = {slot->scheduled_ns, (slot->flags & PAWL_SLOT_WALL) != 0},
             .is_asked = (slot->flags & PAWL_SLOT_ASKED) != 0,
+            .attempt = slot->flags >> PAWL_SLOT_ATTEMPT,
             .started_ns = slot->started_ns,
             .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,
             .pid = atomic_load_explicit(&slot->pid, memory_order_relaxed),
         };
     }
-    qsort(lost->runs, lost->n, sizeof *lost->runs, by_task_and_run);
+    qsort(lost->runs, lost->n, sizeof *lost->runs, by_task_run_and_attempt);
     return PAWL_OK;
 }
 
@@ -142,6 +146,26 @@ from_store(const struct pawl *engine, struct pawl_due due)
     return due;
 }
 
+/* What the policies of the task remembered. */
+static void
+restore_wait(const struct pawl *engine, const struct pawl_record *record,
+             struct pawl_snapshot *first)
+{
+    struct pawl_due retried = {record->retried_ns, record->is_retried_wall};
+
+    if (!record->policy)
+        return;
+    first->wait[0] = (struct pawl_wait) {
+        .attempt = record->attempt & 0xFFFF, .is_retry = record->is_retry,
+        .is_retried_wall = record->is_retried_wall, .has_backlog = record->has_backlog,
+        .is_catching_up = record->is_catching_up, .must_replace = record->must_replace,
+    };
+    if (!record->is_retry)
+        return;
+    first->wait[0].not_before_ns = record->not_before_ns - engine->scale.anchor_ns;
+    first->wait[0].retried_ns = from_store(engine, retried).ns;
+}
+
 static struct pawl_now
 now_of(const struct pawl_restorer *restorer)
 {
@@ -174,6 +198,7 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
     first->running = record->running & 0xFFFFF;
     pawl_snapshot_set_due(first, from_store(engine, (struct pawl_due) {record->due_ns,
                                                                       record->is_due_wall}));
+    restore_wait(engine, record, first);
 }
 
 /* Whether the slot tells more than the record: that run began after the last commit, or it is the
@@ -181,7 +206,8 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
 static bool
 is_news(const struct pawl_lost_run *run, const struct pawl_snapshot *first)
 {
-    if (run->run > first->run_count)
+    if (run->run > first->run_count ||
+        (run->run == first->run_count && first->running == 0 && run->attempt > 1))
         return run->version > first->version;   /* else it was not to start after all */
     return run->run == first->run_count && first->running > 0;
 }
@@ -201,10 +227,10 @@ count_skipped(const struct pawl_restorer *restorer, const struct pawl_snapshot *
     return passed > nruns ? passed - nruns : 0;
 }
 
-/* Brings the state to the start of the slot's run, which began after the last commit. */
+/* The slot's run is a new one: the schedule goes on behind it. */
 static void
-catch_up_with_slot(struct pawl_restorer *restorer, struct pawl_snapshot *first,
-                   const struct pawl_lost_run *run)
+begin_lost_run(const struct pawl_restorer *restorer, struct pawl_snapshot *first,
+               const struct pawl_lost_run *run)
 {
     struct pawl_due scheduled = from_store(restorer->engine, run->scheduled);
     struct pawl_now now = now_of(restorer);
@@ -213,17 +239,27 @@ catch_up_with_slot(struct pawl_restorer *restorer, struct pawl_snapshot *first,
         first->skipped_overlap += count_skipped(restorer, first, scheduled,
                                                 run->run - first->run_count);
     first->run_count = run->run;
-    first->version = run->version;
-    first->previous_ns = run->started_ns;
-    first->running = 1;
-    first->is_asked = false;
-    if (run->is_asked)
-        first->asked_count++;
+    first->asked_count += run->is_asked;
     if (first->status == PAWL_STOPPED || pawl_snapshot_is_used_up(first) ||
         first->def->type == PAWL_DELAY)
         pawl_snapshot_set_due(first, (struct pawl_due) {PAWL_NO_TIME, false});
     else if (!run->is_asked)
         pawl_snapshot_set_due(first, pawl_def_next(first->def, scheduled, &now, false));
+}
+
+/* Brings the state to the start of the slot's run, which began after the last commit. */
+static void
+catch_up_with_slot(const struct pawl_restorer *restorer, struct pawl_snapshot *first,
+                   const struct pawl_lost_run *run)
+{
+    if (run->run > first->run_count)
+        begin_lost_run(restorer, first, run);   /* else another attempt of the newest run */
+    if (pawl_def_policy(first->def))
+        first->wait[0] = (struct pawl_wait) {.attempt = run->attempt & 0xFFFF};
+    first->is_asked = false;
+    first->version = run->version;
+    first->previous_ns = run->started_ns;
+    first->running = 1;
     if (first->status != PAWL_STOPPED)
         first->status = PAWL_EXECUTING;
 }
@@ -231,10 +267,10 @@ catch_up_with_slot(struct pawl_restorer *restorer, struct pawl_snapshot *first,
 /* Adds the result of a lost run; without memory for it the count alone stays. */
 static void
 add_lost(struct pawl_restorer *restorer, struct pawl_snapshot *first, uint64_t number,
-         int64_t scheduled_ns, int64_t started_ns, const char *why)
+         unsigned attempt, int64_t scheduled_ns, int64_t started_ns, const char *why)
 {
     struct pawl_result result = {
-        .run = number, .attempt = 1, .outcome = PAWL_LOST, .exit_code = -1,
+        .run = number, .attempt = attempt > 0 ? (int) attempt : 1, .outcome = PAWL_LOST, .exit_code = -1,
         .scheduled_ns = scheduled_ns, .started_ns = started_ns, .ended_ns = restorer->wall_ns,
         .out = "", .err = why, .err_len = strlen(why), .error = why,
     };
@@ -270,13 +306,35 @@ due_of_newest(const struct pawl_restorer *restorer, const struct pawl_record *re
 static const struct pawl_lost_run *
 claim(struct pawl_lost_run *runs, size_t n, uint64_t number)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = n; i-- > 0;) {          /* of several attempts the newest */
         if (runs[i].run == number) {
             runs[i].is_claimed = true;
             return &runs[i];
         }
     }
     return NULL;
+}
+
+/* A run that is lost has failed. False: it is not tried again. */
+static bool
+retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run,
+           struct pawl_snapshot *first)
+{
+    const struct pawl_policy *policy = pawl_def_policy(first->def);
+    struct pawl_due due = run ? from_store(restorer->engine, run->scheduled)
+                              : (struct pawl_due) {first->previous_ns, true};
+    unsigned attempt = policy ? first->wait[0].attempt : 0;
+
+    if (!policy || !pawl_policy_retries(policy, attempt, -1))
+        return false;
+    first->wait[0] = (struct pawl_wait) {
+        .attempt = attempt & 0xFFFF, .is_retry = true, .retried_ns = due.ns,
+        .is_retried_wall = due.is_wall,
+        .not_before_ns = pawl_schedule_after(
+            restorer->elapsed_ns, pawl_policy_retry_delay(policy, attempt, (uint64_t) due.ns)),
+    };
+    first->status = first->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
+    return true;
 }
 
 /* What comes after the run that is lost. */
@@ -286,6 +344,8 @@ end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
     const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_now now = now_of(restorer);
 
+    if (pawl_def_policy(first->def))
+        first->wait[0] = (struct pawl_wait) {0};
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
         pawl_snapshot_set_due(first, pawl_def_next(
             first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
@@ -297,27 +357,34 @@ static bool
 resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
              struct pawl_snapshot *first, struct pawl_lost_run *runs, size_t nruns)
 {
-    uint64_t known = first->run_count - first->running, keep = first->def->keep_results;
+    uint64_t known_before = first->run_count - first->running, known;
+    uint64_t keep = first->def->keep_results;
     const struct pawl_scale *scale = &restorer->engine->scale;
     const struct pawl_lost_run *newest = nruns > 0 ? &runs[nruns - 1] : NULL;
+    const struct pawl_wait *wait = pawl_snapshot_wait(first);
+    const struct pawl_lost_run *last = NULL;
     int64_t due_ns;
 
-    if (newest && is_news(newest, first) && newest->run > first->run_count)
+    if (newest && is_news(newest, first) && (newest->run > first->run_count || first->running == 0))
         catch_up_with_slot(restorer, first, newest);
     if (first->running == 0 && first->status == PAWL_EXECUTING)
         first->running = 1;
     if (first->running == 0)
         return false;
+    known = known_before < first->run_count - 1 ? known_before : first->run_count - 1;
     due_ns = due_of_newest(restorer, record, first);
     for (uint64_t number = known + 1; number <= first->run_count; number++) {
         const struct pawl_lost_run *run = claim(runs, nruns, number);
         bool is_newest = number == first->run_count;
 
-        if (run && is_newest)
+        if (run && is_newest) {
             first->slot = run->slot;
+            last = run;
+        }
         if (first->run_count - number >= keep)
             continue;
         add_lost(restorer, first, number,
+                 run ? run->attempt : is_newest && wait ? wait->attempt : 1,
                  run ? pawl_due_wall(from_store(restorer->engine, run->scheduled), scale->offset_ns)
                      : is_newest ? due_ns : PAWL_NO_TIME,
                  run ? run->started_ns : is_newest ? first->previous_ns : PAWL_NO_TIME,
@@ -330,7 +397,7 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     first->running = 0;
     first->version++;
     first->updated_ns = restorer->wall_ns;
-    if (first->status == PAWL_EXECUTING)
+    if (first->status == PAWL_EXECUTING && !retry_lost(restorer, last, first))
         end_lost(restorer, first);
     return true;
 }
@@ -351,17 +418,26 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     struct pawl_due due = pawl_snapshot_due(first), before = due;
     struct pawl_now now = now_of(restorer);
     uint64_t missed;
+    bool has_more;
 
     if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
     if (schedule && restorer->engine->behind_ns > 0)
         due = pawl_schedule_retime(schedule, due, &now, now.wall_ns + restorer->engine->behind_ns);
-    missed = pawl_def_newest(first->def, &due, &now);
+    missed = pawl_policy_make_up(first->def, &due, &now, true, &has_more);
     if (schedule && schedule->has_reboot && !has_ended(schedule, &now))
         due = (struct pawl_due) {now.elapsed_ns, false};
     first->missed += missed;
     restorer->nmissed += missed;
     pawl_snapshot_set_due(first, due);
+    if (pawl_def_policy(first->def))
+        first->wait[0].has_backlog = first->wait[0].is_catching_up = has_more;
+    if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME) {     /* missed, and the last one */
+        first->status = PAWL_EXECUTED;
+        first->due_ns = pawl_task_expiry(now.elapsed_ns, restorer->engine->options.keep_finished_ns);
+        first->version++;
+        first->updated_ns = now.wall_ns;
+    }
     return due.ns != before.ns || due.is_wall != before.is_wall;
 }
 
@@ -445,7 +521,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     struct pawl_spec spec = {
         .id = record->id, .id_len = record->id_len, .type = record->type,
         .time_ns = record->time_ns, .script = record->script, .script_len = record->script_len,
-        .keep_results = record->keep_results, .when = record->when,
+        .keep_results = record->keep_results, .when = record->when, .policy = record->policy,
     };
     struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;

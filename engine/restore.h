@@ -17,6 +17,7 @@ struct pawl_lost_run {
     struct pawl_due scheduled;          /* on the store's scale, or wall */
     pid_t pid;
     uint32_t slot;
+    unsigned attempt;                   /* from 1 */
     bool is_asked;                      /* it was not of the schedule */
     bool is_claimed;                    /* by the loader of its task: its end is to be stored */
     uint8_t id_len;

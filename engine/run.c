@@ -158,7 +158,7 @@ struct pawl_result_box *
 pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch)
 {
     struct pawl_result result = {
-        .run = run->number, .attempt = 1, .scheduled_ns = pawl_due_wall(run->due, offset_ns),
+        .run = run->number, .attempt = (int) run->attempt, .scheduled_ns = pawl_due_wall(run->due, offset_ns),
         .started_ns = run->started_ns + offset_ns, .ended_ns = run->ended_ns + offset_ns,
         .duration_ns = run->ended_ns - run->started_ns,
     };

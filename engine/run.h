@@ -25,6 +25,7 @@ struct pawl_run {
     pid_t pid;                          /* of the process and its group; 0: ended or never was */
     int end_code, end_status;           /* siginfo's, once the process has ended */
     uint64_t number;
+    unsigned attempt;                   /* from 1 */
     uint32_t slot;                      /* in the table of runs, or PAWL_SLOT_NONE */
     struct pawl_due due;                /* the due time that is run */
     int64_t started_ns, ended_ns;       /* elapsed */

@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include "err.h"
+#include "policy.h"
 
 #include <assert.h>
 
@@ -31,15 +32,27 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
            snapshot->is_asked;
 }
 
+/* Whether a due time that comes during a run is looked at when it comes. */
+static bool
+is_replacing(const struct pawl_snapshot *snapshot)
+{
+    return pawl_policy_of(snapshot->def)->overlap == PAWL_OVERLAP_REPLACE &&
+           !snapshot->wait[0].must_replace;
+}
+
 int64_t
 pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
 {
-    if (snapshot->is_asked)
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+
+    if (snapshot->is_asked && snapshot->running == 0)
         return AT_ONCE;
     if (pawl_snapshot_is_over(snapshot))
         return snapshot->due_ns;
-    if (snapshot->is_paused)
+    if (snapshot->is_paused || (snapshot->status == PAWL_EXECUTING && !is_replacing(snapshot)))
         return PAWL_NO_TIME;
+    if (wait && wait->is_retry)
+        return wait->not_before_ns;
     return pawl_def_fires_ns(snapshot->def, pawl_snapshot_due(snapshot), offset_ns);
 }
 
@@ -74,6 +87,8 @@ pawl_snapshot_has_come(const struct pawl_snapshot *old, const struct pawl_event 
     return fires_ns != PAWL_NO_TIME && fires_ns <= event->now_ns;
 }
 
+static const struct pawl_due none = {PAWL_NO_TIME, false};
+
 /* A run that was asked for leaves the schedule as it is; for a delay task it is its run. */
 static void
 begin_asked(const struct pawl_snapshot *old, struct pawl_event *event,
@@ -85,34 +100,128 @@ begin_asked(const struct pawl_snapshot *old, struct pawl_event *event,
     if (next->asked_count < (1u << 24) - 1)
         next->asked_count++;
     if (old->def->type == PAWL_DELAY)
-        pawl_snapshot_set_due(next, (struct pawl_due) {PAWL_NO_TIME, false});
+        pawl_snapshot_set_due(next, none);
 }
 
-/* The newest of the due times that have come is run, the others were missed. */
 static void
+begin_retry(const struct pawl_snapshot *old, struct pawl_event *event,
+            struct pawl_snapshot *next)
+{
+    event->due = (struct pawl_due) {old->wait[0].retried_ns, old->wait[0].is_retried_wall};
+    next->wait[0].is_retry = false;
+    next->run_count--;                      /* the same run, once more */
+}
+
+/* The task has no due time any more, or no run left. */
+static void
+end_it(const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    next->status = PAWL_EXECUTED;
+    pawl_snapshot_set_due(next, (struct pawl_due) {
+        pawl_task_expiry(event->now_ns, event->keep_ns), false});
+}
+
+/* Due times that were missed are to be run one by one. */
+static void
+set_catching_up(struct pawl_snapshot *next, bool has_more)
+{
+    if (pawl_def_policy(next->def))
+        next->wait[0].has_backlog = next->wait[0].is_catching_up = has_more;
+}
+
+/* Finds the due time to be run; those that were missed are counted. False: there is none to be run
+ * now. */
+static bool
 begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
     struct pawl_now now = pawl_event_now(event);
+    struct pawl_due due = pawl_snapshot_due(old);
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    bool has_more;
 
-    event->due = pawl_snapshot_due(old);
-    event->is_asked = false;
-    next->missed += pawl_def_newest(old->def, &event->due, &now);
-    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next)
-                                    ? (struct pawl_due) {PAWL_NO_TIME, false}
+    if (!wait || !wait->has_backlog) {
+        next->missed += pawl_policy_make_up(old->def, &due, &now, false, &has_more);
+        set_catching_up(next, has_more);
+    }
+    event->due = due;
+    pawl_snapshot_set_due(next, due);
+    if (due.ns == PAWL_NO_TIME)
+        end_it(event, next);
+    if (!pawl_due_is_set(due) ||
+        pawl_def_fires_ns(old->def, due, now.wall_ns - now.elapsed_ns) > now.elapsed_ns)
+        return false;
+    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next) ? none
                                     : pawl_def_next(old->def, event->due, &now, false));
+    return true;
+}
+
+/* A due time has come during a run that is to make room for it. */
+static void
+begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
+                struct pawl_snapshot *next)
+{
+    event->run = old->run_count;
+    next->wait[0].must_replace = true;
+    event->must_kill = event->is_passed = true;
 }
 
 static void
 begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    bool is_retry = !old->is_asked && wait && wait->is_retry;
+
+    event->is_asked = event->is_passed = event->must_kill = false;
+    if (old->running > 0) {
+        begin_replacing(old, event, next);
+        return;
+    }
+    next->run_count++;
+    if (old->is_asked) {
+        begin_asked(old, event, next);
+    } else if (is_retry) {
+        begin_retry(old, event, next);
+    } else if (!begin_due(old, event, next)) {
+        next->run_count--;
+        event->is_passed = true;
+        return;
+    }
+    event->attempt = is_retry ? wait->attempt + 1u : 1;
+    if (wait)
+        next->wait[0].attempt = event->attempt & 0xFFFF;
     next->status = PAWL_EXECUTING;
     next->running++;
-    next->run_count++;
     next->previous_ns = event->wall_ns;
-    if (old->is_asked)
-        begin_asked(old, event, next);
-    else
-        begin_due(old, event, next);
+}
+
+uint32_t
+pawl_snapshot_kept_after(const struct pawl_snapshot *old)
+{
+    const struct pawl_policy *policy = pawl_policy_of(old->def);
+    uint32_t keep = policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit : 0;
+
+    if (!pawl_def_policy(old->def))
+        return 0;
+    if (old->wait[0].must_replace)
+        keep = 1;
+    if (old->wait[0].is_catching_up && policy->misfire_limit > keep)
+        keep = policy->misfire_limit;
+    return keep;
+}
+
+/* A run that failed is to be tried again. */
+static void
+wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
+               struct pawl_snapshot *next)
+{
+    struct pawl_wait *wait = &next->wait[0];
+
+    wait->is_retry = true;
+    wait->retried_ns = event->due.ns;
+    wait->is_retried_wall = event->due.is_wall;
+    wait->not_before_ns = pawl_schedule_after(event->now_ns, pawl_policy_retry_delay(
+        pawl_def_policy(old->def), wait->attempt, (uint64_t) event->due.ns));
+    next->status = old->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
 }
 
 /* What comes after a run: of a cron task the next due time that has not passed meanwhile. */
@@ -123,17 +232,37 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     const struct pawl_schedule *schedule = pawl_def_schedule(old->def);
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
+    bool has_more = false;
 
     if (!old->is_paused)        /* else they are missed, and counted when it is resumed */
-        next->skipped_overlap += pawl_def_pass(old->def, &due, &now);
+        next->skipped_overlap += pawl_policy_pass(old->def, &due, &now, pawl_snapshot_kept_after(old), &has_more);
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(old))
-        due = pawl_def_next(old->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true);
-    next->status = PAWL_WAIT_FOR_NEXT;
-    if (due.ns == PAWL_NO_TIME) {
-        next->status = PAWL_EXECUTED;
-        due.ns = pawl_task_expiry(event->now_ns, event->keep_ns);
+        due = pawl_def_next(old->def, none, &now, true);
+    if (pawl_def_policy(old->def)) {
+        next->wait[0].has_backlog = has_more;
+        next->wait[0].is_catching_up &= has_more;
+        next->wait[0].must_replace = false;
+        next->wait[0].attempt = 0;
     }
+    next->status = PAWL_WAIT_FOR_NEXT;
     pawl_snapshot_set_due(next, due);
+    if (due.ns == PAWL_NO_TIME)
+        end_it(event, next);
+}
+
+/* The end of the run in progress, which was not stopped. */
+static void
+finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+
+    if (event->failed && wait && !wait->must_replace &&
+        pawl_policy_retries(pawl_def_policy(old->def), wait->attempt, event->exit_code)) {
+        wait_for_retry(old, event, next);
+        return;
+    }
+    next->failure_count += event->failed;
+    end_run(old, event, next);
 }
 
 /* Moves the due time of a task that follows the wall clock. */
@@ -154,20 +283,46 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
     return PAWL_OK;
 }
 
+/* A run is asked for during another one. */
 static int
-ask(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct pawl_err *err)
+ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
+         struct pawl_err *err)
 {
+    switch (pawl_policy_of(old->def)->overlap) {
+    case PAWL_OVERLAP_QUEUE:
+        next->is_asked = true;
+        return PAWL_OK;
+    case PAWL_OVERLAP_REPLACE:
+        next->is_asked = event->must_kill = true;
+        event->run = old->run_count;
+        return PAWL_OK;
+    default:
+        return pawl_err_set(err, PAWL_ESTATE, NULL,
+                            "the task is running already, and does not overlap itself");
+    }
+}
+
+static int
+ask(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
+    struct pawl_err *err)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+
+    event->must_kill = false;
     if (old->status == PAWL_STOPPED)
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is stopped: delete it and submit it again");
-    if (old->status == PAWL_EXECUTING)
-        return pawl_err_set(err, PAWL_ESTATE, NULL,
-                            "the task is running already, and does not overlap itself");
     if (old->is_asked)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "a run was asked for already: it is about to begin");
+    if (old->status == PAWL_EXECUTING)
+        return ask_more(old, event, next, err);
+    if (wait && wait->is_retry && !old->is_paused) {
+        next->wait[0].not_before_ns = event->now_ns;    /* it has waited for long enough */
+        return PAWL_OK;
+    }
     next->is_asked = true;
     if (pawl_snapshot_is_over(old))
-        pawl_snapshot_set_due(next, (struct pawl_due) {PAWL_NO_TIME, false});
+        pawl_snapshot_set_due(next, none);
     return PAWL_OK;
 }
 
@@ -187,19 +342,23 @@ pause_it(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct paw
     return PAWL_OK;
 }
 
-/* Of the due times that passed meanwhile the newest one is run. */
+/* Of the due times that passed meanwhile those are run that the policy says. */
 static int
 resume(const struct pawl_snapshot *old, const struct pawl_event *event,
        struct pawl_snapshot *next, struct pawl_err *err)
 {
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
+    bool has_more;
 
     if (!old->is_paused)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is not paused");
     next->is_paused = false;
-    next->missed += pawl_def_newest(old->def, &due, &now);
+    next->missed += pawl_policy_make_up(old->def, &due, &now, true, &has_more);
     pawl_snapshot_set_due(next, due);
+    set_catching_up(next, has_more);
+    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->status != PAWL_EXECUTING)
+        end_it(event, next);
     return PAWL_OK;
 }
 
@@ -224,17 +383,19 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
 
     switch (event->kind) {
     case PAWL_EVENT_START:
-        if (!pawl_snapshot_is_pending(old) || old->status == PAWL_EXECUTING ||
-            !pawl_snapshot_has_come(old, event))
+        if (!pawl_snapshot_is_pending(old) || !pawl_snapshot_has_come(old, event))
             return PAWL_ESTATE;
         begin_run(old, event, next);
+        if (event->is_passed && next->status == old->status)
+            return PAWL_OK;                             /* no run begins: the version stays */
         break;
     case PAWL_EVENT_FINISH:
         assert(old->running > 0);
         next->running--;
-        next->failure_count += event->failed;
         if (old->status == PAWL_EXECUTING)
-            end_run(old, event, next);
+            finish(old, event, next);
+        else
+            next->failure_count += event->failed;
         if (event->box)
             next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
                                            &failed);
@@ -248,9 +409,11 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         next->status = PAWL_STOPPED;
         next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
         next->is_due_wall = next->is_asked = next->is_paused = false;
+        if (pawl_def_policy(old->def))
+            next->wait[0] = (struct pawl_wait) {.attempt = old->running ? old->wait[0].attempt : 0};
         break;
     case PAWL_EVENT_RUN:
-        return ask(old, next, err);                     /* the version grows when it begins */
+        return ask(old, event, next, err);              /* the version grows when it begins */
     case PAWL_EVENT_PAUSE:
         code = pause_it(old, next, err);
         break;

@@ -19,6 +19,10 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot);
 bool
 pawl_snapshot_has_come(const struct pawl_snapshot *snapshot, const struct pawl_event *event);
 
+/* How many of the due times that come during its run are to be run after it. */
+uint32_t
+pawl_snapshot_kept_after(const struct pawl_snapshot *snapshot);
+
 /* The moment of an event. */
 struct pawl_now
 pawl_event_now(const struct pawl_event *event);

@@ -35,6 +35,7 @@ struct pawl_record {
     int64_t created_ns;             /* wall */
     const struct pawl_when *when;   /* NULL: after time_ns */
     int64_t origin_ns;              /* with when: what spans are counted from, on the store's scale */
+    const struct pawl_policy *policy;   /* NULL: the defaults */
     /* What does. */
     int64_t version;
     enum pawl_status status;
@@ -46,6 +47,11 @@ struct pawl_record {
     uint64_t asked_count;           /* of run_count: runs that were asked for */
     bool is_paused;
     bool is_asked;                  /* a run was asked for, and has not begun */
+    /* With policies: see struct pawl_wait. */
+    unsigned attempt;
+    bool is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace;
+    int64_t not_before_ns;          /* the store's scale; 0 without is_retry */
+    int64_t retried_ns;             /* the store's scale, or wall; 0 without is_retry */
     unsigned running;               /* runs in progress: the newest ones of run_count */
 };
 

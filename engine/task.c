@@ -24,7 +24,7 @@ static struct pawl_snapshot reserved, gone;
 struct pawl_snapshot *
 pawl_snapshot_new(void)
 {
-    return malloc(sizeof(struct pawl_snapshot));
+    return malloc(sizeof(struct pawl_snapshot) + sizeof(struct pawl_wait));
 }
 
 void
@@ -106,7 +106,9 @@ static bool
 has_moved(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
 {
     return next->due_ns != old->due_ns || next->is_due_wall != old->is_due_wall ||
-           next->is_asked != old->is_asked || next->is_paused != old->is_paused;
+           next->is_asked != old->is_asked || next->is_paused != old->is_paused ||
+           (pawl_def_policy(next->def) &&
+            next->wait[0].not_before_ns != old->wait[0].not_before_ns);
 }
 
 /* Tells the caller what the change from old to next (NULL: gone) means outside of the task. */
@@ -121,20 +123,19 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     event->delta_output = output_of(next) - output_of(old);
     event->delta_memory = event->delta_output - (next ? 0 : (int64_t) old->def->script_len);
     event->is_wall = next && pawl_def_follows_wall(next->def);
-    event->next_due_ns = PAWL_NO_TIME;
-    if (next && next->status != PAWL_EXECUTING)
-        event->next_due_ns = pawl_snapshot_fires_ns(next, offset_ns);
-    event->rearm = event->kind != PAWL_EVENT_START && event->kind != PAWL_EVENT_TRIM &&
-                   (old->status == PAWL_EXECUTING ? event->next_due_ns != PAWL_NO_TIME
-                                                  : !next || has_moved(old, next));
-    if (event->kind == PAWL_EVENT_START) {
-        event->due_ns = event->is_asked ? event->now_ns
-                                        : pawl_def_fires_ns(old->def, event->due, offset_ns);
+    event->next_due_ns = next ? pawl_snapshot_fires_ns(next, offset_ns) : PAWL_NO_TIME;
+    event->rearm = event->kind != PAWL_EVENT_TRIM &&
+                   (event->kind == PAWL_EVENT_START || old->status == PAWL_EXECUTING
+                        ? event->next_due_ns != PAWL_NO_TIME : !next || has_moved(old, next));
+    if (event->kind == PAWL_EVENT_START && !event->is_passed) {
+        event->due_ns = pawl_snapshot_fires_ns(old, offset_ns);
+        if (old->is_asked)
+            event->due_ns = event->now_ns;
         event->run = next->run_count;
         event->def = next->def;
         pawl_count_up(&next->def->refs);
     }
-    if (event->kind == PAWL_EVENT_START || !next)
+    if ((event->kind == PAWL_EVENT_START && !event->is_passed) || !next)
         event->slot = next && next->depth > 0 ? PAWL_SLOT_NONE : old->slot;
 }
 
@@ -146,6 +147,8 @@ copy_state(const struct pawl_snapshot *old, struct pawl_snapshot *next)
     const size_t to = offsetof(struct pawl_snapshot, holds);
 
     memcpy((char *) next + from, (const char *) old + from, to - from);
+    if (pawl_def_policy(old->def))
+        next->wait[0] = old->wait[0];
     atomic_init(&next->holds, 2);       /* of being decided, and ours: it may be replaced at once */
     next->serial++;
 }
@@ -158,7 +161,8 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
     struct pawl_slot values = {
         .seq = task->seq, .run = next->run_count, .version = next->version,
         .scheduled_ns = event->due.ns,
-        .flags = (event->due.is_wall ? PAWL_SLOT_WALL : 0) | (event->is_asked ? PAWL_SLOT_ASKED : 0),
+        .flags = (event->due.is_wall ? PAWL_SLOT_WALL : 0) | (event->is_asked ? PAWL_SLOT_ASKED : 0) |
+                 event->attempt << PAWL_SLOT_ATTEMPT,
         .started_ns = event->wall_ns, .started_elapsed_ns = event->now_ns,
     };
 
@@ -186,7 +190,7 @@ try_apply(struct pawl_task *task, struct pawl_snapshot *old, struct pawl_snapsho
     code = pawl_decide(old, event, next, err);
     if (code != PAWL_OK)
         return code;
-    if (event->kind == PAWL_EVENT_START && event->table)
+    if (event->kind == PAWL_EVENT_START && event->table && !event->is_passed)
         fill_slot(task, old, next, event);
     if (next) {
         pawl_count_up(&next->def->refs);
@@ -301,7 +305,8 @@ show_now(struct pawl_task *task, struct pawl_epoch_thread *thread, struct pawl_s
 {
     if (!event->is_deferred) {
         event->is_shown = pawl_task_show(task, thread, next);
-    } else if (event->kind == PAWL_EVENT_START || event->kind == PAWL_EVENT_TRIM) {
+    } else if ((event->kind == PAWL_EVENT_START && !event->is_passed) ||
+               event->kind == PAWL_EVENT_TRIM) {
         pawl_count_up(&next->holds);
         event->is_shown = swap_shown(task, old, next);      /* if all before it is shown */
         pawl_task_let_go(thread, event->is_shown ? old : next);
@@ -345,9 +350,9 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
         pawl_task_let_go(thread, next);
     } else {
         event->spare = next;
-        if (event->kind == PAWL_EVENT_START && event->table)
-            pawl_slot_clear(event->table, event->slot);     /* it may have been filled in vain */
     }
+    if ((code != PAWL_OK || event->is_passed) && event->kind == PAWL_EVENT_START && event->table)
+        pawl_slot_clear(event->table, event->slot);         /* it may have been filled in vain */
     return code;
 }
 
@@ -360,7 +365,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
 {
     size_t size = offsetof(struct pawl_task, key.bytes) + spec->id_len;
     struct pawl_task *task = malloc(size > sizeof *task ? size : sizeof *task);
-    struct pawl_snapshot *first = pawl_snapshot_new();
+    struct pawl_snapshot *first = malloc(sizeof *first + (spec->policy ? sizeof(struct pawl_wait) : 0));
     struct pawl_def *def = pawl_def_new(spec, keep_results, schedule);
 
     if (!task || !first || !def) {
@@ -382,6 +387,8 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         .def = def, .updated_ns = task->created_ns, .status = PAWL_TO_BE_EXECUTED,
         .previous_ns = PAWL_NO_TIME, .slot = PAWL_SLOT_NONE, .holds = 2,    /* decided and shown */
     };
+    if (spec->policy)
+        first->wait[0] = (struct pawl_wait) {0};
     pawl_snapshot_set_due(first, pawl_def_first(def, now));
     *out_first = first;
     return task;

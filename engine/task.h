@@ -28,6 +28,18 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+/* What only tasks with policies remember. */
+struct pawl_wait {
+    int64_t not_before_ns;              /* elapsed: when the next attempt may begin */
+    int64_t retried_ns;                 /* the due time that is tried again */
+    uint32_t attempt : 16;              /* of the run in progress, or of the one that failed; 0: none */
+    uint32_t is_retry : 1;              /* the next run is another attempt */
+    uint32_t is_retried_wall : 1;
+    uint32_t has_backlog : 1;           /* due times that have come are to be run one by one: */
+    uint32_t is_catching_up : 1;        /* those that were missed, not those of a queue */
+    uint32_t must_replace : 1;          /* the run in progress is to make room for the newest due time */
+};
+
 /* E: immutable once published, but for its count. */
 struct pawl_snapshot {
     ck_epoch_entry_t deferred;
@@ -51,6 +63,7 @@ struct pawl_snapshot {
     uint32_t serial : 24;               /* grows by one with each change, whatever version does */
     uint32_t depth : 8;                 /* slots before slot in its chain */
     _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
+    struct pawl_wait wait[];            /* one, where the definition has a policy */
 };
 
 /* What last_slot says beside a slot: not known yet; that the run of the slot was in progress. */
@@ -103,6 +116,7 @@ struct pawl_event {
                                          * one stays here */
     struct pawl_result_box *box;        /* FINISH: borrowed; NULL: there was no memory for it */
     bool failed;                        /* FINISH */
+    int exit_code;                      /* FINISH: -1: there is none */
     int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
     struct pawl_runtable *table;        /* START: where the run is noted; NULL: nowhere */
     unsigned chain_max;                 /* START: how many runs of the task are noted singly */
@@ -111,11 +125,15 @@ struct pawl_event {
                                          * had before, if the new one is not chained to it; DELETE,
                                          * EXPIRE: out: its slot; or PAWL_SLOT_NONE */
     /* What came of it. */
-    struct pawl_due due;                /* START: the due time that is run */
+    struct pawl_due due;                /* START, out, and FINISH, in: the due time that is run */
     int64_t due_ns;                     /* START: when it was to be fired (elapsed) */
     uint64_t run;                       /* START: the number of the run */
     struct pawl_def *def;               /* START: given, counted */
     bool is_asked;                      /* START: of a run that was asked for */
+    bool is_passed;                     /* START: nothing is to be run: the due time was missed, or
+                                         * waits for the end of a run */
+    bool must_kill;                     /* START, RUN: the run in progress is to be ended */
+    unsigned attempt;                   /* START: from 1 */
     bool is_expired;                    /* START, refused: time for EXPIRE */
     bool is_shown;                      /* readers see it already */
     bool is_unsettled;                  /* refused because of a change that is not shown yet */
@@ -230,6 +248,13 @@ pawl_snapshot_set_due(struct pawl_snapshot *snapshot, struct pawl_due due)
 int64_t
 pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns);
 
+/* What it remembers for its policies; NULL where there are none. */
+static inline const struct pawl_wait *
+pawl_snapshot_wait(const struct pawl_snapshot *snapshot)
+{
+    return pawl_def_policy(snapshot->def) ? &snapshot->wait[0] : NULL;
+}
+
 /* Whether the task has had all the runs that its definition allows. */
 bool
 pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot);
@@ -247,7 +272,7 @@ pawl_task_unref(struct pawl_task *task);
 void
 pawl_task_unref_later(struct pawl_task *task, struct pawl_epoch_thread *thread);
 
-/* Room for a snapshot that a later event will need; NULL: out of memory. */
+/* Room for any snapshot that a later event will need; NULL: out of memory. */
 struct pawl_snapshot *
 pawl_snapshot_new(void);
 /* Gives back one that no event took; NULL is accepted. */

@@ -113,7 +113,7 @@ wanted(struct pawl_ticker *ticker, struct pawl_task *task)
 
     pawl_epoch_begin(ticker->handle.epoch);
     snapshot = pawl_task_read_decided(task, NULL);
-    if (snapshot && snapshot->status != PAWL_EXECUTING)
+    if (snapshot)
         due_ns = pawl_snapshot_fires_ns(snapshot,
                                         snapshot->is_due_wall ? clock->offset_ns(clock) : 0);
     pawl_epoch_end(ticker->handle.epoch);

@@ -1,5 +1,7 @@
 /* view.c: copies of one state of a task for those outside, and the words of the wire. */
 #include "count.h"
+#include "policy.h"
+#include "state.h"
 #include "task.h"
 
 void
@@ -11,12 +13,16 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     struct pawl_due due = {is_over ? PAWL_NO_TIME : snapshot->due_ns, snapshot->is_due_wall};
     int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns;
     uint64_t skipped = snapshot->skipped_overlap;
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
     uint32_t old = 0;
+    bool has_more;
 
     if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused)
-        skipped += pawl_def_pass(def, &due, now);       /* as FINISH would now */
-    fires_ns = pawl_def_fires_ns(def, due, offset_ns);
-    if (pawl_def_schedule(def) && !pawl_due_is_set(due))     /* at the start of a daemon, which has no time */
+        skipped += pawl_policy_pass(def, &due, now, pawl_snapshot_kept_after(snapshot),
+                                    &has_more);         /* as FINISH would now */
+    fires_ns = wait && wait->is_retry && !snapshot->is_asked ? wait->not_before_ns
+                                                             : pawl_def_fires_ns(def, due, offset_ns);
+    if (pawl_def_schedule(def) && !pawl_due_is_set((struct pawl_due) {fires_ns, false}))    /* at the start of a daemon, which has no time */
         fires_ns = PAWL_NO_TIME;
     if (snapshot->is_paused)
         fires_ns = PAWL_NO_TIME;
@@ -32,6 +38,8 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
         .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .status = snapshot->status,
+        .policy = pawl_def_policy(def),
+        .waits_for_retry = wait && wait->is_retry, .attempt = wait ? (int) wait->attempt : 0,
         .is_paused = snapshot->is_paused, .asked_count = snapshot->asked_count,
         .version = snapshot->version, .running = (int) snapshot->running,
         .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,

@@ -6,6 +6,8 @@
  * grandchild still holds open are waited for a moment only. */
 #include "worker.h"
 
+#include "kill.h"
+
 #include "shared.h"
 #include "run.h"
 #include "ticker.h"
@@ -82,6 +84,8 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     if (!box)
         pawl_engine_log(engine, PAWL_LOG_ERROR, "out of memory: the result of a run is lost");
     event.box = box;
+    event.due = run->due;
+    event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
     event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
                    run->end_status != 0;
     if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
@@ -158,6 +162,7 @@ struct pawl_kill {
     struct pawl_link link;              /* in the worker's handle */
     struct pawl_worker *worker;
     struct pawl_task *task;             /* counted */
+    uint64_t run;                       /* 0: any */
 };
 
 struct pawl_kill *
@@ -200,7 +205,8 @@ kill_deliver(struct pawl_link *link)
     struct pawl_worker *worker = asked->worker;
 
     for (struct pawl_run *run = worker->live; run; run = run->next) {
-        if (run->task == asked->task && run->kill_at_ns == 0) {
+        if (run->task == asked->task && run->kill_at_ns == 0 &&
+            (asked->run == 0 || asked->run == run->number)) {
             signal_run(run, SIGTERM);
             run->kill_at_ns = pawl_now(worker->engine).elapsed_ns + PAWL_KILL_GRACE_NS;
             worker->nkilling++;
@@ -211,9 +217,12 @@ kill_deliver(struct pawl_link *link)
 }
 
 void
-pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *asked, struct pawl_task *task)
+pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *asked, struct pawl_task *task,
+                 uint64_t run)
 {
-    *asked = (struct pawl_kill) {.link.deliver = kill_deliver, .worker = worker, .task = task};
+    *asked = (struct pawl_kill) {
+        .link.deliver = kill_deliver, .worker = worker, .task = task, .run = run,
+    };
     pawl_task_ref(task);
     pawl_handle_send(&worker->handle, &asked->link);
 }
@@ -247,7 +256,7 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
 {
     struct pawl_run_facts facts = {
         .id = run->task->key.bytes, .id_len = run->task->key.len, .run = started->run,
-        .attempt = 1,
+        .attempt = (int) started->attempt,
         .scheduled_ns = pawl_due_wall(started->due, started->wall_ns - started->now_ns),
         .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
     };
@@ -255,6 +264,7 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
 
     run->def = started->def;
     run->number = started->run;
+    run->attempt = started->attempt;
     run->due = started->due;
     push(&worker->live, run);
     pawl_count(&worker->engine->started, 1);
@@ -277,6 +287,20 @@ has_slot(struct pawl_worker *worker)
     return !worker->engine->committer || worker->slot != PAWL_SLOT_NONE;
 }
 
+/* A due time came that is not to be run, or not yet. */
+static void
+give_up(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event *event)
+{
+    if (event->must_kill)
+        pawl_kill_run(worker->engine, run->task, event->run);
+    pawl_task_unref(run->task);
+    run->task = NULL;
+    run->spares[0] = NULL;                      /* taken by the task */
+    pawl_run_free(run, worker->epoll_fd);
+    worker->spare = NULL;
+    pawl_engine_end_run(worker->engine);
+}
+
 /* Takes one due task and starts it, if it is still to be started. */
 static enum taken
 take(struct pawl_worker *worker)
@@ -284,6 +308,7 @@ take(struct pawl_worker *worker)
     struct pawl *engine = worker->engine;
     struct pawl_event event = {.kind = PAWL_EVENT_START};
     struct pawl_run *run;
+    int code;
 
     if (pawl_ready_count(&engine->ready) == 0)
         return NOTHING_DUE;
@@ -301,7 +326,10 @@ take(struct pawl_worker *worker)
     }
     event.spare = run->spares[0];
     event.slot = worker->slot;
-    if (pawl_change(&worker->handle, run->task, &event, NULL) == PAWL_OK) {
+    code = pawl_change(&worker->handle, run->task, &event, NULL);
+    if (code == PAWL_OK && event.is_passed) {
+        give_up(worker, run, &event);
+    } else if (code == PAWL_OK) {
         worker->spare = NULL;
         run->spares[0] = NULL;
         run->slot = worker->slot;

@@ -40,9 +40,10 @@ pawl_kill_new(void);
 /* NULL is accepted. */
 void
 pawl_kill_free(struct pawl_kill *kill);
-/* Threads: any. Blocks: no. Owns: takes kill, borrows the task. */
+/* run: its number; 0: any. Threads: any. Blocks: no. Owns: takes kill, borrows the task. */
 void
-pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *kill, struct pawl_task *task);
+pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *kill, struct pawl_task *task,
+                 uint64_t run);
 
 /* Has the worker send a signal to the groups of its runs. Threads: any. Blocks: no. */
 void

@@ -119,6 +119,46 @@ struct pawl_action {
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
 };
 
+/* --- What becomes of a task when something is in the way --- */
+
+/* What becomes of a due time that comes during a run. */
+enum pawl_overlap {
+    PAWL_OVERLAP_SKIP,     /* it passes, and is counted */
+    PAWL_OVERLAP_QUEUE,    /* it runs afterwards; of those that wait the oldest pass */
+    PAWL_OVERLAP_REPLACE,  /* the run is ended, and then it runs */
+    PAWL_NOVERLAP
+};
+
+/* What becomes of due times that passed while no engine ran, the machine slept, the wall clock was
+ * set over them, or the task was paused. */
+enum pawl_misfire {
+    PAWL_MISFIRE_ONCE,     /* the newest one runs, the others are counted */
+    PAWL_MISFIRE_SKIP,     /* all are counted */
+    PAWL_MISFIRE_ALL,      /* the newest misfire_limit run, one after the other */
+    PAWL_NMISFIRE
+};
+
+struct pawl_policy {
+    enum pawl_overlap overlap;
+    uint32_t queue_limit;          /* QUEUE: how many may wait, 1 to PAWL_QUEUE_MAX */
+    enum pawl_misfire misfire;
+    int64_t misfire_grace_ns;      /* what is later than that does not run; 0: however late, and with
+                                    * SKIP a minute */
+    uint32_t misfire_limit;        /* ALL: 1 to PAWL_QUEUE_MAX */
+    uint32_t retries;              /* attempts after one that failed, 0 to PAWL_RETRIES_MAX */
+    int64_t retry_delay_ns;        /* from the end of an attempt to the next one */
+    double retry_backoff;          /* each delay is so many times the one before; 1 to 100 */
+    int64_t retry_max_delay_ns;    /* no delay is longer; 0: any */
+    int64_t retry_jitter_ns;       /* each is up to so much longer */
+    uint8_t retry_on[32];          /* a bit for each exit status that is tried again; none: any failure */
+};
+#define PAWL_QUEUE_MAX 10000
+#define PAWL_RETRIES_MAX 1000
+
+/* Fills in the defaults: skip, once, no retries. */
+void
+pawl_policy_init(struct pawl_policy *policy);
+
 /* --- When a task fires --- */
 
 /* What becomes of wall times in a gap, and in a fold (the hour that comes twice). A schedule is
@@ -189,6 +229,7 @@ struct pawl_spec {
     int keep_results;              /* 0 to PAWL_KEEP_MAX; negative: the engine's default */
     const struct pawl_when *when;  /* NULL: after time_ns; else time_ns counts for nothing */
     const struct pawl_action *action;   /* NULL: bash, without limits */
+    const struct pawl_policy *policy;   /* NULL: as pawl_policy_init() says */
 };
 
 /* One state of one task. Immutable; pointers live until pawl_view_release(). */
@@ -199,11 +240,14 @@ struct pawl_view {
     int64_t time_ns;               /* of its first span; 0: it has none */
     const struct pawl_when *when;  /* NULL: time_ns says it all */
     const struct pawl_action *action;   /* NULL: bash, without limits */
+    const struct pawl_policy *policy;   /* NULL: as pawl_policy_init() says */
     const char *script;
     size_t script_len;
     int keep_results;
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
+    bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
+    int attempt;                   /* of the run in progress, or the one that waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
