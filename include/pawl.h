@@ -166,7 +166,7 @@ struct pawl_when {
     size_t ntriggers;              /* 1 to PAWL_TRIGGERS_MAX */
     int64_t start_ns;              /* no due time before it; what intervals are counted from */
     int64_t end_ns;                /* none after it */
-    uint64_t max_runs;             /* so many runs, and no more; 0: any number */
+    uint64_t max_runs;             /* so many runs, and no more; 0: any number; at most INT64_MAX */
     int64_t jitter_ns;             /* each fires up to so much later; 0: at once */
     bool is_jitter_random;         /* by another amount each time, not one for each id */
     bool runs_on_start;            /* once at submission, too */

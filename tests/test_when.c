@@ -431,6 +431,8 @@ test_what_cannot_be_is_refused_and_says_why(void **state)
     refused(&f, PAWL_CRON, &when, "cron", "endAt");
     when.start_ns = START_WALL;
     refused(&f, PAWL_CRON, &when, "endAt", "before startAt");
+    when = (struct pawl_when){.triggers = &bad[0], .ntriggers = 1, ALWAYS, .max_runs = 1ULL << 63};
+    refused(&f, PAWL_CRON, &when, "maxRuns", "too large");
     assert_int_equal(stats_of(&f).tasks, 0);
     assert_int_equal(stats_of(&f).pending, 0);
     fixture_close(&f);
