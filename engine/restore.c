@@ -335,10 +335,28 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     return true;
 }
 
+/* Whether a start of the daemon at this moment is a due time. */
 static bool
-has_ended(const struct pawl_schedule *schedule, const struct pawl_now *now)
+is_reboot_due(const struct pawl_schedule *schedule, const struct pawl_now *now)
 {
-    return schedule->when.end_ns != PAWL_NO_TIME && now->wall_ns > schedule->when.end_ns;
+    const struct pawl_when *when = &schedule->when;
+
+    return schedule->has_reboot &&
+           (when->start_ns == PAWL_NO_TIME || now->wall_ns >= when->start_ns) &&
+           (when->end_ns == PAWL_NO_TIME || now->wall_ns <= when->end_ns);
+}
+
+/* The due time of a clock that was set back since the store noted the time. */
+static struct pawl_due
+follow_back(const struct pawl_restorer *restorer, const struct pawl_schedule *schedule,
+            struct pawl_due due, const struct pawl_now *now)
+{
+    int64_t behind_ns = restorer->engine->behind_ns;
+    struct pawl_due moved = due;
+
+    if (schedule && behind_ns > 0)
+        moved = pawl_schedule_retime(schedule, due, now, now->wall_ns + behind_ns, false);
+    return moved.ns == PAWL_NO_TIME ? due : moved;
 }
 
 /* Due times that passed meanwhile: the newest one is run, the others were missed. A clock that was
@@ -354,11 +372,13 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 
     if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
-    if (schedule && restorer->engine->behind_ns > 0)
-        due = pawl_schedule_retime(schedule, due, &now, now.wall_ns + restorer->engine->behind_ns);
+    due = follow_back(restorer, schedule, due, &now);
     missed = pawl_def_newest(first->def, &due, &now);
-    if (schedule && schedule->has_reboot && !has_ended(schedule, &now))
+    if (schedule && is_reboot_due(schedule, &now)) {
+        missed += pawl_due_is_set(due) &&
+                  pawl_def_fires_ns(first->def, due, now.wall_ns - now.elapsed_ns) <= now.elapsed_ns;
         due = (struct pawl_due) {now.elapsed_ns, false};
+    }
     first->missed += missed;
     restorer->nmissed += missed;
     pawl_snapshot_set_due(first, due);

@@ -147,7 +147,7 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
         return PAWL_ESTATE;
     due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now,
-                               event->old_wall_ns);
+                               event->old_wall_ns, old->status == PAWL_EXECUTING);
     if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);

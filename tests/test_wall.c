@@ -156,6 +156,52 @@ test_a_mixed_schedule_keeps_the_phase_of_its_span(void **state)
 }
 
 static void
+test_due_time_that_waits_for_its_jitter_is_not_lost_when_the_clock_is_set(void **state)
+{
+    static const int64_t steps[] = {MINUTE, -MINUTE, -40 * MINUTE, 30 * MINUTE};
+    struct pawl_when whens[] = {
+        {TRIGGERS(BY_CRON("30 8 * * *", "UTC")), ALWAYS, .jitter_ns = 10 * HOUR},
+        {TRIGGERS(BY_CRON("30 8 * * *", "UTC")), ALWAYS, .jitter_ns = 10 * HOUR,
+         .is_jitter_random = true},
+        {TRIGGERS(BY_AT(START_WALL + 30 * MINUTE)), ALWAYS, .jitter_ns = 10 * HOUR},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < 12; i++) {
+        struct fixture f;
+        int64_t next_ns;
+
+        fixture_open(&f);
+        submit_when(&f, "w", PAWL_CRON, &whens[i % 3]);
+        next_ns = next_of(&f, "w");
+        assert_true(next_ns > START_WALL + 50 * MINUTE);
+        fixture_advance(&f, 45 * MINUTE);           /* 08:45: it came, and waits */
+        set_wall(&f, steps[i / 3]);
+        assert_true(next_of(&f, "w") == next_ns || next_ns <= wall_now(&f));
+        assert_time(run_next(&f, "w"), "2027-01-15T08:30:00Z");
+        fixture_close(&f);
+    }
+}
+
+static void
+test_new_task_fires_in_the_time_that_the_clock_repeats(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    set_wall(&f, -HOUR);                            /* 07:00 */
+    submit_cron(&f, "new", "0 9 * * *", "UTC");
+    submit_cron(&f, "soon", "15,30 7 * * *", "UTC");
+    assert_time(next_of(&f, "soon"), "2027-01-15T07:15:00Z");
+    set_wall(&f, SECOND);
+    assert_time(run_next(&f, "soon"), "2027-01-15T07:15:00Z");
+    assert_time(run_next(&f, "soon"), "2027-01-15T07:30:00Z");
+    assert_time(run_next(&f, "soon"), "2027-01-16T07:15:00Z");
+    fixture_close(&f);
+}
+
+static void
 test_what_is_over_or_stopped_stays_so(void **state)
 {
     struct fixture f;
@@ -185,6 +231,9 @@ main(void)
         cmocka_unit_test(test_several_small_steps_back_become_a_correction),
         cmocka_unit_test(test_at_and_start_follow_the_wall_clock),
         cmocka_unit_test(test_a_mixed_schedule_keeps_the_phase_of_its_span),
+        cmocka_unit_test(
+            test_due_time_that_waits_for_its_jitter_is_not_lost_when_the_clock_is_set),
+        cmocka_unit_test(test_new_task_fires_in_the_time_that_the_clock_repeats),
         cmocka_unit_test(test_what_is_over_or_stopped_stays_so),
     };
 

@@ -123,6 +123,78 @@ test_reboot_fires_at_each_start_of_the_daemon(void **state)
 }
 
 static void
+test_due_times_missed_before_a_reboot_are_all_counted(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("@reboot", "UTC"), BY_CRON("0 * * * *", "UTC")),
+                             ALWAYS};
+    struct house house;
+    struct fixture *f = &house.f;
+    struct pawl_view view;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_when(f, "r", PAWL_CRON, &when);
+    house_pass(&house, 3 * HOUR + 30 * MINUTE);
+    view = await_version(f, "r", 2);
+    assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.missed, 3);           /* 09:00, 10:00, 11:00 */
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T11:30:00Z");
+    assert_time(view.next_ns, "2027-01-15T12:00:00Z");
+    pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
+test_reboot_waits_for_its_start(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("@reboot", "UTC")),
+                             .start_ns = START_WALL + 90 * MINUTE, .end_ns = PAWL_NO_TIME};
+    struct house house;
+    struct fixture *f = &house.f;
+    struct pawl_view view;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_when(f, "r", PAWL_CRON, &when);
+    house_pass(&house, HOUR);
+    assert_true(next_of(f, "r") == PAWL_NO_TIME);
+    assert_int_equal(version_of(f, "r"), 0);
+    house_pass(&house, HOUR);
+    view = await_version(f, "r", 2);
+    assert_int_equal(view.run_count, 1);
+    pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
+/* It was noted that the time had come; then the clock was set back. */
+static void
+test_due_time_that_waited_for_its_jitter_survives_a_clock_set_back_over_a_restart(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_AT(START_WALL + 30 * MINUTE)), ALWAYS,
+                             .jitter_ns = 10 * HOUR};
+    struct house house;
+    struct fixture *f = &house.f;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_when(f, "w", PAWL_CRON, &when);
+    assert_true(next_of(f, "w") > START_WALL + 50 * MINUTE);
+    fixture_advance(f, 45 * MINUTE);
+    submit(f, "noted", PAWL_DELAY, 0, ":");
+    house_end(&house);
+    pawl_clock_manual_set(&f->clock, -40 * MINUTE);
+    house_begin(&house);
+    assert_time(run_next(f, "w"), "2027-01-15T08:30:00Z");
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
 test_max_runs_count_over_restarts(void **state)
 {
     struct pawl_when when = {TRIGGERS(BY_CRON("0 * * * *", "UTC")), ALWAYS, .max_runs = 2};
@@ -268,6 +340,10 @@ main(void)
         cmocka_unit_test(test_each_way_of_saying_when_comes_back),
         cmocka_unit_test(test_time_without_a_daemon_is_one_run_and_the_rest_missed),
         cmocka_unit_test(test_reboot_fires_at_each_start_of_the_daemon),
+        cmocka_unit_test(test_due_times_missed_before_a_reboot_are_all_counted),
+        cmocka_unit_test(test_reboot_waits_for_its_start),
+        cmocka_unit_test(
+            test_due_time_that_waited_for_its_jitter_survives_a_clock_set_back_over_a_restart),
         cmocka_unit_test(test_max_runs_count_over_restarts),
         cmocka_unit_test(test_wall_clock_that_was_set_while_no_daemon_ran),
         cmocka_unit_test(test_set_clock_is_durable_without_another_change),
