@@ -466,6 +466,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         .id = record->id, .id_len = record->id_len, .type = record->type,
         .time_ns = record->time_ns, .script = record->script, .script_len = record->script_len,
         .keep_results = record->keep_results, .when = record->when,
+        .tags = record->tags, .ntags = record->ntags,
     };
     struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;

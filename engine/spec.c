@@ -2,6 +2,7 @@
 #include "spec.h"
 
 #include "err.h"
+#include "tags.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -177,5 +178,7 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
     if (code == PAWL_OK && spec->keep_results > PAWL_KEEP_MAX)
         code = pawl_err_set(err, PAWL_EINVAL, "keepResults",
                             "keepResults is %d: give 0 to %d", spec->keep_results, PAWL_KEEP_MAX);
+    if (code == PAWL_OK)
+        code = pawl_tags_check(spec->tags, spec->ntags, err);
     return code;
 }
