@@ -6,6 +6,7 @@
 #include "shared.h"
 #include "state.h"
 #include "ticker.h"
+#include "wall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -359,6 +360,21 @@ follow_back(const struct pawl_restorer *restorer, const struct pawl_schedule *sc
     return moved.ns == PAWL_NO_TIME ? due : moved;
 }
 
+/* The store knows the time as of some moment, and after an orderly end in an hour that the clock repeats,
+ * as of that hour. When the newest run of the task began the clock had come at least so far. */
+static void
+raise_high_mark(const struct pawl_restorer *restorer, const struct pawl_snapshot *first)
+{
+    struct pawl *engine = restorer->engine;
+    int64_t mark_ns = pawl_wall_high(first->previous_ns, restorer->wall_ns, restorer->wall_ns);
+    int64_t high_ns = atomic_load_explicit(&engine->wall_high_ns, memory_order_acquire);
+
+    while (mark_ns > restorer->wall_ns && mark_ns > high_ns &&
+           !atomic_compare_exchange_weak_explicit(&engine->wall_high_ns, &high_ns, mark_ns,
+                                                  memory_order_release, memory_order_acquire))
+        ;
+}
+
 /* Due times that passed meanwhile: the newest one is run, the others were missed. A clock that was
  * set back is followed, and a start of the daemon is a due time of those that ask for it. False:
  * nothing of it was the case. */
@@ -367,9 +383,11 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
     const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_due due = pawl_snapshot_due(first), before = due;
-    struct pawl_now now = now_of(restorer);
+    struct pawl_now now;
     uint64_t missed;
 
+    raise_high_mark(restorer, first);
+    now = now_of(restorer);
     if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
     due = follow_back(restorer, schedule, due, &now);

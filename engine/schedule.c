@@ -84,12 +84,15 @@ is_grid(const struct pawl_schedule *schedule, const struct pawl_pace *pace)
 
 /* --- One trigger --- */
 
-/* The last time of a grid not after a moment; below the origin when there is none. */
+/* The last time of a grid not after a moment. There is none before the origin, but that a start is
+ * where the wall clock shows it: it may have been set over it. */
 static int64_t
 grid_floor(const struct pawl_schedule *schedule, const struct pawl_pace *pace, int64_t elapsed_ns)
 {
     int64_t beyond = (elapsed_ns - schedule->origin_ns) % pace->span_ns;
 
+    if (elapsed_ns < schedule->origin_ns && schedule->when.start_ns == PAWL_NO_TIME)
+        return schedule->origin_ns;
     return elapsed_ns - (beyond < 0 ? beyond + pace->span_ns : beyond);
 }
 
@@ -295,6 +298,8 @@ count_spans(const struct pawl_schedule *schedule, const struct pawl_pace *pace,
     }
     base_ns = schedule->when.ntriggers > 1 ? grid_floor(schedule, pace, after.elapsed_ns)
                                            : after.elapsed_ns;
+    if (until.elapsed_ns <= base_ns)
+        return is_started;
     n = ((uint64_t) until.elapsed_ns - (uint64_t) base_ns) / (uint64_t) pace->span_ns;
     if (n > 0)
         *out_last = (struct pawl_due) {base_ns + (int64_t) n * pace->span_ns, false};

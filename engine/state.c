@@ -136,18 +136,22 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     pawl_snapshot_set_due(next, due);
 }
 
-/* Moves the due time of a task that follows the wall clock. */
+/* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
+ * already: nothing up to that run comes again. */
 static int
 retime(const struct pawl_snapshot *old, const struct pawl_event *event,
        struct pawl_snapshot *next)
 {
     struct pawl_now now = pawl_event_now(event);
+    int64_t from_ns = event->old_wall_ns;
     struct pawl_due due;
 
     if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
         return PAWL_ESTATE;
-    due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now,
-                               event->old_wall_ns, old->status == PAWL_EXECUTING);
+    if (old->previous_ns > from_ns && old->previous_ns <= now.wall_ns)
+        from_ns = old->previous_ns;
+    due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now, from_ns,
+                               old->status == PAWL_EXECUTING);
     if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);

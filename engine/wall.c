@@ -31,7 +31,7 @@ pawl_wall_high(int64_t high_ns, int64_t old_ns, int64_t new_ns)
 {
     if (new_ns < old_ns && high_ns < old_ns)
         high_ns = old_ns;
-    return high_ns > new_ns && high_ns - new_ns < CORRECTION_NS ? high_ns : INT64_MIN;
+    return high_ns <= new_ns || high_ns - new_ns < CORRECTION_NS ? high_ns : INT64_MIN;
 }
 
 /* Moves one task: the due time, if the clock's new time makes it another one, else when it is to be

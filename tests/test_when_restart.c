@@ -89,6 +89,33 @@ test_time_without_a_daemon_is_one_run_and_the_rest_missed(void **state)
 }
 
 static void
+test_fixed_times_do_not_repeat_though_an_engine_came_between(void **state)
+{
+    struct house house;
+    struct fixture *f = &house.f;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_cron(f, "c", "30 8 * * *", "UTC");
+    assert_time(run_next(f, "c"), "2027-01-15T08:30:00Z");
+    set_wall(f, -HOUR);
+    house_restart(&house);                      /* what it knows of the clock is an hour back, too */
+    assert_time(next_of(f, "c"), "2027-01-16T08:30:00Z");
+    set_wall(f, 5 * MINUTE);
+    submit(f, "later", PAWL_DELAY, HOUR, ":");  /* what was moved is shown before this */
+    assert_time(next_of(f, "c"), "2027-01-16T08:30:00Z");
+    house_end(&house);
+    pawl_clock_manual_set(&f->clock, -5 * MINUTE);
+    house_begin(&house);
+    assert_time(next_of(f, "c"), "2027-01-16T08:30:00Z");
+    set_wall(f, -3 * HOUR);                     /* a correction */
+    await(next_of(f, "c") == at("2027-01-15T08:30:00Z"));
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
 test_reboot_fires_at_each_start_of_the_daemon(void **state)
 {
     struct house house;
@@ -339,6 +366,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_way_of_saying_when_comes_back),
         cmocka_unit_test(test_time_without_a_daemon_is_one_run_and_the_rest_missed),
+        cmocka_unit_test(test_fixed_times_do_not_repeat_though_an_engine_came_between),
         cmocka_unit_test(test_reboot_fires_at_each_start_of_the_daemon),
         cmocka_unit_test(test_due_times_missed_before_a_reboot_are_all_counted),
         cmocka_unit_test(test_reboot_waits_for_its_start),
