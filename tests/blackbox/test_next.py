@@ -139,6 +139,16 @@ class Previews(Shared):
                          "-tz=UTC", "-o=name")
         self.assertEqual(done.stdout, "2024-01-01T00:00:00Z\n")
 
+    def test_pawl_next_reads_times_by_the_clock_of_this_machine(self):
+        done = self.pawl("TZ=UTC @every 1h", "-from=2036-07-01 09:30", "-start=2036-07-01 00:10",
+                         "-n=1", "-o=name")
+        self.assertEqual((done.returncode, done.stdout), (0, "2036-07-01T01:10:00Z\n"), done.stderr)
+        self.assertIn("-from=2036-07-01 09:30 is 2036-07-01T09:30:00+09:00", done.stderr)
+        for wrong in (("-from=soon",), ("-from=09:30", "-tz=UTC"), ("-start=",)):
+            done = self.pawl("@daily", *wrong)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{wrong[0]}: ", done.stderr)
+
     def test_pawl_next_takes_all_kinds_of_expressions_and_goes_back(self):
         start = ("-tz=UTC", "-from=2026-01-01T12:00:00Z", "-o=name")
         for expr, n, times in (
