@@ -57,6 +57,13 @@ class Previews(Shared):
         self.assertEqual(document["times"], ["2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z"])
         self.assertEqual(document["warnings"], [])
 
+    def test_times_are_of_years_that_can_be_written(self):
+        for zone, start, n, times in (
+                ("UTC", "0000-01-03T00:00:00Z", -5, ["0000-01-02T00:00:00Z", "0000-01-01T00:00:00Z"]),
+                ("Asia/Tokyo", "9999-12-30T12:00:00Z", 5, ["9999-12-31T00:00:00+09:00"])):
+            document = self.next("@daily", timezone=zone, n=n, **{"from": start})
+            self.assertEqual(document["times"], times)
+
     def test_what_never_fires_has_no_times_and_a_warning(self):
         for expr in ("0 0 30 2 *", "0 0 0 1 1 * 1980", "@reboot"):
             document = self.next(expr)
