@@ -10,12 +10,13 @@
 #include "answer.h"
 #include "fields.h"
 #include "times.h"
+#include "when.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
 const struct pawl_flag pawl_cmd_forecast_flags[] = {
-    {"from", NULL, PAWL_FLAG_STRING, "TIME", "RFC 3339, or a duration from now (now)"},
-    {"until", NULL, PAWL_FLAG_STRING, "TIME", "RFC 3339, or a duration after -from (24h)"},
+    {"from", NULL, PAWL_FLAG_STRING, "TIME", "as for submit -at, or a duration from now (now)"},
+    {"until", NULL, PAWL_FLAG_STRING, "TIME", "as that, or a duration after -from (24h)"},
     {"limit", NULL, PAWL_FLAG_COUNT, "N", "at most so many, the earliest (100)"},
     {"tz", NULL, PAWL_FLAG_STRING, "ZONE", "time zone to show times in (the daemon's)"},
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
@@ -40,41 +41,45 @@ add_parameter(struct pawl_text *path, const char *name, const char *value)
     pawl_text_percent(path, value, strlen(value));
 }
 
-/* Adds a time that a flag gives: as it is, or a duration after base, which becomes it. False: the
- * duration is out of range. */
-static bool
-add_time(const struct pawl_cli *cli, struct pawl_text *path, const char *name,
-    struct timespec *base)
+/* Adds a time that a flag gives, or a duration after base, which becomes it. */
+static int
+add_time(struct pawl_cli *cli, struct pawl_text *path, const char *name, struct timespec *base,
+    struct pawl_fail *fail)
 {
     const char *value = pawl_flags_value(&cli->args, name);
     char text[PAWL_TIMES_SIZE];
     int64_t span_ns, ns;
 
     if (!value)
-        return true;
+        return PAWL_EXIT_OK;
     if (!pawl_times_parse_duration(value, &span_ns)) {
-        pawl_times_parse_point(value, base);
-        add_parameter(path, name, value);
-        return true;
+        int status = pawl_when_point(cli, name, value, base, text, fail);
+
+        if (!status)
+            add_parameter(path, name, *text ? text : value);
+        return status;
     }
     if (__builtin_mul_overflow((int64_t)base->tv_sec, SECOND_NS, &ns) ||
         __builtin_add_overflow(ns, base->tv_nsec, &ns) ||
         __builtin_add_overflow(ns, span_ns, &ns) || ns < 0)
-        return false;
+        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-from and -until lie too far away");
     *base = (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
     pawl_times_format_utc(base, text);
     add_parameter(path, name, text);
-    return true;
+    return PAWL_EXIT_OK;
 }
 
 static int
-build_path(const struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
+build_path(struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
 {
     struct timespec base = cli->print.now;
 
     pawl_text_puts(path, "/api/forecast");
-    if (!add_time(cli, path, "from", &base) || !add_time(cli, path, "until", &base))
-        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-from and -until lie too far away");
+    int status = add_time(cli, path, "from", &base, fail);
+    if (!status)
+        status = add_time(cli, path, "until", &base, fail);
+    if (status)
+        return status;
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
         const char *value = pawl_flags_value(&cli->args, parameters[i][0]);
 

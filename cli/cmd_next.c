@@ -10,17 +10,18 @@
 #include "answer.h"
 #include "fields.h"
 #include "times.h"
+#include "when.h"
 
 const struct pawl_flag pawl_cmd_next_flags[] = {
     {"tz", NULL, PAWL_FLAG_STRING, "ZONE", "time zone, such as Europe/Berlin (the daemon's)"},
     {"n", NULL, PAWL_FLAG_STRING, "N", "so many times (5); -N: the last ones before"},
-    {"from", NULL, PAWL_FLAG_STRING, "TIME", "after this time, RFC 3339 (now)"},
+    {"from", NULL, PAWL_FLAG_STRING, "TIME", "after this time, written as for submit -at (now)"},
     {"dst", NULL, PAWL_FLAG_CHOICE, "run-after|once|twice|shift",
         "what becomes of times that a change of the clock leaves out or repeats"},
     {"day-match", NULL, PAWL_FLAG_CHOICE, "or|vixie",
         "when both day fields are restricted: either of them, or as Vixie cron"},
     {"id", NULL, PAWL_FLAG_STRING, "ID", "of the task, for expressions with H"},
-    {"start", NULL, PAWL_FLAG_STRING, "TIME", "what intervals are counted from (-from)"},
+    {"start", NULL, PAWL_FLAG_STRING, "TIME", "what intervals are counted from, written as that (-from)"},
     {0},
 };
 
@@ -35,19 +36,30 @@ static const char *const parameters[][2] = {
     {"start", "start"},
 };
 
-static void
-build_path(const struct pawl_cli *cli, struct pawl_text *path)
+static int
+build_path(struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
 {
     pawl_text_puts(path, "/api/next?expr=");
     pawl_text_percent(path, cli->words[0], strlen(cli->words[0]));
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+        const char *name = parameters[i][1];
         const char *value = pawl_flags_value(&cli->args, parameters[i][0]);
+        char text[PAWL_TIMES_SIZE] = "";
+        struct timespec point;
+        int status = PAWL_EXIT_OK;
 
-        if (value) {
-            pawl_text_printf(path, "&%s=", parameters[i][1]);
-            pawl_text_percent(path, value, strlen(value));
-        }
+        if (!value)
+            continue;
+        if (strcmp(name, "from") == 0 || strcmp(name, "start") == 0)
+            status = pawl_when_point(cli, name, value, &point, text, fail);
+        if (status)
+            return status;
+        if (*text)
+            value = text;
+        pawl_text_printf(path, "&%s=", name);
+        pawl_text_percent(path, value, strlen(value));
     }
+    return PAWL_EXIT_OK;
 }
 
 static void
@@ -137,9 +149,10 @@ pawl_cmd_next(struct pawl_cli *cli)
     struct pawl_fail fail;
     json_t *answer = NULL;
 
-    build_path(cli, &path);
+    int status = build_path(cli, &path, &fail);
     struct pawl_request request = {.method = "GET", .path = path.data};
-    int status = pawl_client_call(cli->client, &request, &response, &fail);
+    if (!status)
+        status = pawl_client_call(cli->client, &request, &response, &fail);
     if (!status)
         status = pawl_answer_document(&response, &answer, &fail);
     if (status)

@@ -412,7 +412,8 @@ note_command(struct pawl_crontab *crontab, struct pawl_crontab_line *line)
         note(line, "no SHELL is set: bash runs it, where cron takes /bin/sh; "
                    "SHELL=/bin/sh above it keeps that");
     }
-    if (!crontab->is_system && strncmp(line->command.data, "root ", 5) == 0)
+    if (!crontab->is_system && strncmp(line->command.data, "root", 4) == 0 &&
+        strchr(" \t", line->command.data[4]))
         note(line, "the command is \"root\"; if that is the user, read it with -system");
 }
 

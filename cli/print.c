@@ -146,6 +146,11 @@ add_row(struct pawl_print *print, const json_t *task)
             break;
         case POINT:
         case POINT_RELATIVE:
+            if (strcmp(field, "nextRun") == 0 &&
+                json_is_true(json_object_get(task, "paused"))) {
+                pawl_text_puts(&cell, "paused");
+                break;
+            }
             pawl_fields_add_point(&cell, task, field, &print->now,
                 !is_wide                   ? PAWL_FIELDS_SHORT
                 : sources[i].kind == POINT ? PAWL_FIELDS_FULL

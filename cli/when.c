@@ -37,18 +37,17 @@ pawl_when_add(json_t *object, const char *name, json_t *value, struct pawl_fail 
     return pawl_client_fail(fail, PAWL_EXIT_USAGE, "%s is not valid UTF-8", name);
 }
 
-/* Adds a point in time, and says what it is if it was not told exactly. */
-static int
-add_moment(struct pawl_cli *cli, json_t *object, const char *field, const char *flag,
-    const char *value, struct pawl_fail *fail)
+int
+pawl_when_point(struct pawl_cli *cli, const char *flag, const char *value,
+    struct timespec *out_point, char out_text[PAWL_TIMES_SIZE], struct pawl_fail *fail)
 {
-    char text[PAWL_TIMES_SIZE], relative[PAWL_TIMES_SIZE];
+    char relative[PAWL_TIMES_SIZE];
     const struct timespec *now = &cli->print.now;
-    struct timespec point;
 
-    switch (pawl_moment_read(value, now, &point, text)) {
+    switch (pawl_moment_read(value, now, out_point, out_text)) {
     case PAWL_MOMENT_EXACT:
-        return pawl_when_add(object, field, json_string(value), fail);
+        *out_text = '\0';
+        return PAWL_EXIT_OK;
     case PAWL_MOMENT_LOCAL:
         break;
     case PAWL_MOMENT_GAP:
@@ -68,9 +67,23 @@ add_moment(struct pawl_cli *cli, json_t *object, const char *field, const char *
         return pawl_client_fail(fail, PAWL_EXIT_USAGE,
             "-%s=%.60s: with -tz give the offset, such as 2026-12-24T18:00:00+01:00", flag,
             value);
-    pawl_times_format_relative(&point, now, relative);
-    pawl_print_message("-%s=%s is %s (%s)", flag, value, text, relative);
-    return pawl_when_add(object, field, json_string(text), fail);
+    pawl_times_format_relative(out_point, now, relative);
+    pawl_print_message("-%s=%s is %s (%s)", flag, value, out_text, relative);
+    return PAWL_EXIT_OK;
+}
+
+/* Adds a point in time. */
+static int
+add_moment(struct pawl_cli *cli, json_t *object, const char *field, const char *flag,
+    const char *value, struct pawl_fail *fail)
+{
+    char text[PAWL_TIMES_SIZE];
+    struct timespec point;
+    int status = pawl_when_point(cli, flag, value, &point, text, fail);
+
+    if (status)
+        return status;
+    return pawl_when_add(object, field, json_string(*text ? text : value), fail);
 }
 
 static int

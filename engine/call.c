@@ -9,6 +9,7 @@
 #include "keeper.h"
 #include "kill.h"
 #include "spec.h"
+#include "tags.h"
 #include "ticker.h"
 #include "wall.h"
 #include "worker.h"
@@ -480,9 +481,11 @@ passes(const struct pawl_filter *filter, const struct pawl_task *task,
         return false;
     if (filter->type_mask && !(filter->type_mask >> snapshot->def->type & 1))
         return false;
-    return filter->prefix_len == 0 ||
-           (filter->prefix_len <= task->key.len &&
-            memcmp(task->key.bytes, filter->prefix, filter->prefix_len) == 0);
+    if (filter->prefix_len > 0 &&
+        (filter->prefix_len > task->key.len ||
+         memcmp(task->key.bytes, filter->prefix, filter->prefix_len) != 0))
+        return false;
+    return filter->ntags == 0 || pawl_tags_pass(pawl_def_tags(snapshot->def), filter);
 }
 
 int

@@ -2,6 +2,7 @@
 #include "clock.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,7 +14,8 @@
 #define SET_NS 1000000          /* a difference above this means that the wall clock was set */
 #define LEAD_NS 80000           /* most wake-ups from an idle processor take 40 to 80 us */
 #define NEVER_S INT64_C(7258118400)     /* the year 2200 */
-#define SAMPLE_NS 20000         /* a sample that took longer was interrupted: not used */
+#define SAMPLE_NS 20000         /* a sample that took longer was interrupted, or the machine is slow */
+#define SAMPLES_MAX 16
 
 static int64_t
 read_clock(clockid_t id)
@@ -33,29 +35,46 @@ system_elapsed(struct pawl_clock *clock)
 
 static _Atomic int64_t kept = INT64_MIN;    /* A: relaxed: any recent measurement is right */
 
+/* The shortest of some samples, nearly always the first: one that was interrupted may hide that the
+ * clock was set, from the thread that was woken for it, too. */
+static int64_t
+measure(void)
+{
+    int64_t shortest = INT64_MAX, measured = 0;
+
+    for (int i = 0; i < SAMPLES_MAX && shortest >= SAMPLE_NS; i++) {
+        int64_t before = read_clock(CLOCK_BOOTTIME);
+        int64_t wall = read_clock(CLOCK_REALTIME);
+        int64_t after = read_clock(CLOCK_BOOTTIME);
+
+        if (after - before < shortest) {
+            shortest = after - before;
+            measured = wall - before - shortest / 2;
+        }
+    }
+    return measured;
+}
+
+static bool
+is_same(int64_t a, int64_t b)
+{
+    return a != INT64_MIN && a - b < SET_NS && b - a < SET_NS;
+}
+
 /* Keeps the offset that was measured first until the clocks part: two readings a few hundred
  * nanoseconds apart would otherwise make every answer differ a little. */
 static int64_t
 system_offset(struct pawl_clock *clock)
 {
-    int64_t offset = atomic_load_explicit(&kept, memory_order_relaxed);
+    int64_t offset = atomic_load_explicit(&kept, memory_order_relaxed), measured = measure();
 
     (void) clock;
-    for (;;) {
-        int64_t before = read_clock(CLOCK_BOOTTIME);
-        int64_t wall = read_clock(CLOCK_REALTIME);
-        int64_t after = read_clock(CLOCK_BOOTTIME);
-        int64_t measured = wall - before - (after - before) / 2;
-
-        if (offset != INT64_MIN && measured - offset < SET_NS && offset - measured < SET_NS)
-            return offset;
-        if (after - before < SAMPLE_NS) {
-            atomic_store_explicit(&kept, measured, memory_order_relaxed);
-            return measured;
-        }
-        if (offset != INT64_MIN)
-            return offset;      /* an interrupted sample proves nothing; the next call looks */
-    }
+    if (is_same(offset, measured) ||
+        (!atomic_compare_exchange_strong_explicit(&kept, &offset, measured, memory_order_relaxed,
+                                                  memory_order_relaxed) &&
+         is_same(offset, measured)))        /* by another thread meanwhile */
+        return offset;
+    return measured;
 }
 
 static void

@@ -25,39 +25,44 @@ terms_free(struct pawl_terms *terms)
     if (!terms)
         return;
     free(terms->schedule);
+    free(terms->tags);
     free(terms->policy);
     free(terms);
 }
 
+/* NULL: out of memory. Owns: takes schedule, also on failure. */
 static struct pawl_terms *
-terms_new(const struct pawl_spec *spec)
+terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
 {
     struct pawl_terms *terms = calloc(1, sizeof *terms);
 
-    if (!terms || !spec->policy)
-        return terms;
-    terms->policy = malloc(sizeof *terms->policy);
-    if (!terms->policy) {
-        free(terms);
+    if (!terms) {
+        free(schedule);
         return NULL;
     }
-    *terms->policy = *spec->policy;
-    return terms;
+    terms->schedule = schedule;
+    if (spec->ntags > 0)
+        terms->tags = pawl_tags_new(spec->tags, spec->ntags);
+    if (spec->policy && (terms->policy = malloc(sizeof *terms->policy)))
+        *terms->policy = *spec->policy;
+    if ((spec->ntags == 0 || terms->tags) && (!spec->policy || terms->policy))
+        return terms;
+    terms_free(terms);
+    return NULL;
 }
 
 struct pawl_def *
 pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule)
 {
     struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
-    struct pawl_terms *terms = NULL;
+    bool has_terms = schedule || spec->policy || spec->ntags > 0;
+    struct pawl_terms *terms = has_terms ? terms_new(spec, schedule) : NULL;
 
-    if (!def || ((schedule || spec->policy) && !(terms = terms_new(spec)))) {
+    if (!def || (has_terms && !terms)) {
         free(def);
-        free(schedule);
+        terms_free(terms);
         return NULL;
     }
-    if (terms)
-        terms->schedule = schedule;
     atomic_init(&def->refs, 1);
     def->time_ns = schedule ? span_of(&schedule->when) : spec->time_ns;
     def->terms = terms;

@@ -4,6 +4,7 @@
 #define PAWL_DEF_H
 
 #include "schedule.h"
+#include "tags.h"
 
 #include <pawl.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@ struct pawl_terms {
     struct pawl_schedule *schedule;     /* NULL: time_ns says when */
     struct pawl_action *action;         /* NULL: bash, without limits; one block */
     struct pawl_policy *policy;         /* NULL: the defaults */
+    struct pawl_tags *tags;             /* NULL: none */
 };
 
 struct pawl_def {
@@ -40,6 +42,12 @@ static inline const struct pawl_policy *
 pawl_def_policy(const struct pawl_def *def)
 {
     return def->terms ? def->terms->policy : NULL;
+}
+
+static inline const struct pawl_tags *
+pawl_def_tags(const struct pawl_def *def)
+{
+    return def->terms ? def->terms->tags : NULL;
 }
 
 /* Makes a definition with one reference. Owns: takes schedule, also on failure; gives.

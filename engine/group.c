@@ -66,6 +66,7 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
             const struct pawl_snapshot *snapshot, struct pawl_record *record)
 {
     const struct pawl_def *def = snapshot->def;
+    const struct pawl_tags *tags = pawl_def_tags(def);
     int64_t due_ns = pawl_snapshot_is_over(snapshot) ? PAWL_NO_TIME : snapshot->due_ns;
 
     if (!snapshot->is_due_wall && due_ns != PAWL_NO_TIME && due_ns != INT64_MAX)
@@ -74,6 +75,7 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
         .seq = task->seq, .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
         .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
         .origin_ns = pawl_def_schedule(def) ? pawl_def_schedule(def)->origin_ns + engine->scale.anchor_ns : 0,
+        .tags = tags ? tags->tags : NULL, .ntags = tags ? tags->n : 0,
         .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .created_ns = task->created_ns,
         .version = snapshot->version, .status = snapshot->status,

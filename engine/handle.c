@@ -125,6 +125,8 @@ pawl_handle_find(struct pawl_handle *handle, const char *id, size_t id_len)
     pawl_index_key(index, id, id_len, &probe.key);
     pawl_epoch_begin(handle->epoch);
     key = pawl_index_find(index, &probe.key);
+    if (key && handle->only && pawl_task_of_key(key) != handle->only)
+        key = NULL;
     if (key)
         pawl_task_ref(pawl_task_of_key(key));
     pawl_epoch_end(handle->epoch);

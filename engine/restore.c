@@ -7,6 +7,7 @@
 #include "shared.h"
 #include "state.h"
 #include "ticker.h"
+#include "wall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,15 +156,15 @@ restore_wait(const struct pawl *engine, const struct pawl_record *record,
 
     if (!record->policy)
         return;
-    first->wait[0] = (struct pawl_wait) {
+    *pawl_wait_of(first) = (struct pawl_wait) {
         .attempt = record->attempt & 0xFFFF, .is_retry = record->is_retry,
         .is_retried_wall = record->is_retried_wall, .has_backlog = record->has_backlog,
         .is_catching_up = record->is_catching_up, .must_replace = record->must_replace,
     };
     if (!record->is_retry)
         return;
-    first->wait[0].not_before_ns = record->not_before_ns - engine->scale.anchor_ns;
-    first->wait[0].retried_ns = from_store(engine, retried).ns;
+    pawl_wait_of(first)->not_before_ns = record->not_before_ns - engine->scale.anchor_ns;
+    pawl_wait_of(first)->retried_ns = from_store(engine, retried).ns;
 }
 
 static struct pawl_now
@@ -255,7 +256,7 @@ catch_up_with_slot(const struct pawl_restorer *restorer, struct pawl_snapshot *f
     if (run->run > first->run_count)
         begin_lost_run(restorer, first, run);   /* else another attempt of the newest run */
     if (pawl_def_policy(first->def))
-        first->wait[0] = (struct pawl_wait) {.attempt = run->attempt & 0xFFFF};
+        *pawl_wait_of(first) = (struct pawl_wait) {.attempt = run->attempt & 0xFFFF};
     first->is_asked = false;
     first->version = run->version;
     first->previous_ns = run->started_ns;
@@ -323,11 +324,11 @@ retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run
     const struct pawl_policy *policy = pawl_def_policy(first->def);
     struct pawl_due due = run ? from_store(restorer->engine, run->scheduled)
                               : (struct pawl_due) {first->previous_ns, true};
-    unsigned attempt = policy ? first->wait[0].attempt : 0;
+    unsigned attempt = policy ? pawl_wait_of(first)->attempt : 0;
 
     if (!policy || !pawl_policy_retries(policy, attempt, -1))
         return false;
-    first->wait[0] = (struct pawl_wait) {
+    *pawl_wait_of(first) = (struct pawl_wait) {
         .attempt = attempt & 0xFFFF, .is_retry = true, .retried_ns = due.ns,
         .is_retried_wall = due.is_wall,
         .not_before_ns = pawl_schedule_after(
@@ -345,7 +346,7 @@ end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
     struct pawl_now now = now_of(restorer);
 
     if (pawl_def_policy(first->def))
-        first->wait[0] = (struct pawl_wait) {0};
+        *pawl_wait_of(first) = (struct pawl_wait) {0};
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
         pawl_snapshot_set_due(first, pawl_def_next(
             first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
@@ -402,10 +403,43 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     return true;
 }
 
+/* Whether a start of the daemon at this moment is a due time. */
 static bool
-has_ended(const struct pawl_schedule *schedule, const struct pawl_now *now)
+is_reboot_due(const struct pawl_schedule *schedule, const struct pawl_now *now)
 {
-    return schedule->when.end_ns != PAWL_NO_TIME && now->wall_ns > schedule->when.end_ns;
+    const struct pawl_when *when = &schedule->when;
+
+    return schedule->has_reboot &&
+           (when->start_ns == PAWL_NO_TIME || now->wall_ns >= when->start_ns) &&
+           (when->end_ns == PAWL_NO_TIME || now->wall_ns <= when->end_ns);
+}
+
+/* The due time of a clock that was set back since the store noted the time. */
+static struct pawl_due
+follow_back(const struct pawl_restorer *restorer, const struct pawl_schedule *schedule,
+            struct pawl_due due, const struct pawl_now *now)
+{
+    int64_t behind_ns = restorer->engine->behind_ns;
+    struct pawl_due moved = due;
+
+    if (schedule && behind_ns > 0)
+        moved = pawl_schedule_retime(schedule, due, now, now->wall_ns + behind_ns, false);
+    return moved.ns == PAWL_NO_TIME ? due : moved;
+}
+
+/* The store knows the time as of some moment, and after an orderly end in an hour that the clock repeats,
+ * as of that hour. When the newest run of the task began the clock had come at least so far. */
+static void
+raise_high_mark(const struct pawl_restorer *restorer, const struct pawl_snapshot *first)
+{
+    struct pawl *engine = restorer->engine;
+    int64_t mark_ns = pawl_wall_high(first->previous_ns, restorer->wall_ns, restorer->wall_ns);
+    int64_t high_ns = atomic_load_explicit(&engine->wall_high_ns, memory_order_acquire);
+
+    while (mark_ns > restorer->wall_ns && mark_ns > high_ns &&
+           !atomic_compare_exchange_weak_explicit(&engine->wall_high_ns, &high_ns, mark_ns,
+                                                  memory_order_release, memory_order_acquire))
+        ;
 }
 
 /* Due times that passed meanwhile: the newest one is run, the others were missed. A clock that was
@@ -416,22 +450,26 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
     const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_due due = pawl_snapshot_due(first), before = due;
-    struct pawl_now now = now_of(restorer);
+    struct pawl_now now;
     uint64_t missed;
     bool has_more;
 
+    raise_high_mark(restorer, first);
+    now = now_of(restorer);
     if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
-    if (schedule && restorer->engine->behind_ns > 0)
-        due = pawl_schedule_retime(schedule, due, &now, now.wall_ns + restorer->engine->behind_ns);
+    due = follow_back(restorer, schedule, due, &now);
     missed = pawl_policy_make_up(first->def, &due, &now, true, &has_more);
-    if (schedule && schedule->has_reboot && !has_ended(schedule, &now))
+    if (schedule && is_reboot_due(schedule, &now)) {
+        missed += pawl_due_is_set(due) &&
+                  pawl_def_fires_ns(first->def, due, now.wall_ns - now.elapsed_ns) <= now.elapsed_ns;
         due = (struct pawl_due) {now.elapsed_ns, false};
+    }
     first->missed += missed;
     restorer->nmissed += missed;
     pawl_snapshot_set_due(first, due);
     if (pawl_def_policy(first->def))
-        first->wait[0].has_backlog = first->wait[0].is_catching_up = has_more;
+        pawl_wait_of(first)->has_backlog = pawl_wait_of(first)->is_catching_up = has_more;
     if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME) {     /* missed, and the last one */
         first->status = PAWL_EXECUTED;
         first->due_ns = pawl_task_expiry(now.elapsed_ns, restorer->engine->options.keep_finished_ns);
@@ -521,7 +559,8 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     struct pawl_spec spec = {
         .id = record->id, .id_len = record->id_len, .type = record->type,
         .time_ns = record->time_ns, .script = record->script, .script_len = record->script_len,
-        .keep_results = record->keep_results, .when = record->when, .policy = record->policy,
+        .keep_results = record->keep_results, .when = record->when,
+        .tags = record->tags, .ntags = record->ntags, .policy = record->policy,
     };
     struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;

@@ -84,13 +84,16 @@ is_grid(const struct pawl_schedule *schedule, const struct pawl_pace *pace)
 
 /* --- One trigger --- */
 
-/* The last time of a grid not after a moment; below the origin when there is none. */
+/* The last time of a grid not after a moment. There is none before the origin, but that a start is
+ * where the wall clock shows it: it may have been set over it. */
 static int64_t
 grid_floor(const struct pawl_schedule *schedule, const struct pawl_pace *pace, int64_t elapsed_ns)
 {
-    int64_t since = elapsed_ns - schedule->origin_ns;
+    int64_t beyond = (elapsed_ns - schedule->origin_ns) % pace->span_ns;
 
-    return elapsed_ns - (since % pace->span_ns + pace->span_ns) % pace->span_ns;
+    if (elapsed_ns < schedule->origin_ns && schedule->when.start_ns == PAWL_NO_TIME)
+        return schedule->origin_ns;
+    return elapsed_ns - (beyond < 0 ? beyond + pace->span_ns : beyond);
 }
 
 static struct pawl_due
@@ -113,6 +116,19 @@ next_span(const struct pawl_schedule *schedule, const struct pawl_pace *pace, st
     if (pace->span_max_ns > 0 && due_ns <= now->elapsed_ns && after.elapsed_ns < now->elapsed_ns)
         due_ns = pawl_schedule_after(now->elapsed_ns, span_at(schedule, pace, now->elapsed_ns));
     return due_ns == INT64_MAX ? never : (struct pawl_due) {due_ns, false};
+}
+
+/* The high mark for a schedule of which due is not run yet, or was run just now. A time below the mark
+ * can only have waited, for room or for its jitter, while the clock was set back: then none behind it
+ * was run. */
+static struct pawl_now
+marked(const struct pawl_schedule *schedule, struct pawl_due due, const struct pawl_now *now)
+{
+    struct pawl_now result = *now;
+
+    if (due.is_wall && due.ns <= now->high_ns && !schedule->has_wild)
+        result.high_ns = due.ns;
+    return result;
 }
 
 /* From where on times of day are looked for: fixed ones do not come again where the clock was set
@@ -212,10 +228,12 @@ first_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace,
 struct pawl_due
 pawl_schedule_first(const struct pawl_schedule *schedule, const struct pawl_now *now)
 {
+    struct pawl_now unmarked = *now;
     struct pawl_due due = none;
 
+    unmarked.high_ns = INT64_MIN;           /* it has fired nothing yet */
     for (size_t i = 0; i < schedule->when.ntriggers; i++)
-        due = earlier(due, first_of(schedule, &schedule->paces[i], now), offset_of(now));
+        due = earlier(due, first_of(schedule, &schedule->paces[i], &unmarked), offset_of(now));
     due = until_end(schedule, due, offset_of(now));
     if (due.ns != PAWL_NO_TIME && schedule->when.runs_on_start)
         due = (struct pawl_due) {now->elapsed_ns, false};
@@ -227,12 +245,13 @@ pawl_schedule_next(const struct pawl_schedule *schedule, struct pawl_due due,
                    const struct pawl_now *now, bool is_end)
 {
     struct moment after = {now->elapsed_ns, now->wall_ns};
+    struct pawl_now at = marked(schedule, due, now);
 
     if (schedule->is_delay)
         return none;
     if (pawl_due_is_set(due))
         after = moment_of(due, offset_of(now));
-    return next_after(schedule, after, now, is_end);
+    return next_after(schedule, after, &at, is_end);
 }
 
 int64_t
@@ -262,12 +281,37 @@ later(struct pawl_due a, struct pawl_due b, int64_t offset_ns)
     return pawl_due_elapsed(b, offset_ns) > pawl_due_elapsed(a, offset_ns) ? b : a;
 }
 
+static uint64_t
+count_spans(const struct pawl_schedule *schedule, const struct pawl_pace *pace,
+            struct moment after, struct moment until, struct pawl_due *out_last)
+{
+    struct pawl_due start = {schedule->when.start_ns, true};
+    int64_t base_ns;
+    uint64_t n, is_started = 0;
+
+    if (start.ns != PAWL_NO_TIME && after.wall_ns < start.ns) {
+        if (until.wall_ns < start.ns)
+            return 0;
+        after = moment_of(start, until.wall_ns - until.elapsed_ns);
+        *out_last = start;
+        is_started = 1;
+    }
+    base_ns = schedule->when.ntriggers > 1 ? grid_floor(schedule, pace, after.elapsed_ns)
+                                           : after.elapsed_ns;
+    if (until.elapsed_ns <= base_ns)
+        return is_started;
+    n = ((uint64_t) until.elapsed_ns - (uint64_t) base_ns) / (uint64_t) pace->span_ns;
+    if (n > 0)
+        *out_last = (struct pawl_due) {base_ns + (int64_t) n * pace->span_ns, false};
+    return n + is_started;
+}
+
 /* Counts the times of one trigger in (after, until], and gives the last of them, or none. */
 static uint64_t
 count_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace, struct moment after,
          struct moment until, const struct pawl_now *now, struct pawl_due *out_last)
 {
-    int64_t from_ns, base_ns, second;
+    int64_t from_ns, second;
     uint64_t n = 0;
 
     *out_last = none;
@@ -275,12 +319,7 @@ count_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace, str
     case PAWL_PACE_SPAN:
         if (!is_grid(schedule, pace) || until.elapsed_ns <= after.elapsed_ns)
             return 0;
-        base_ns = schedule->when.ntriggers > 1 ? grid_floor(schedule, pace, after.elapsed_ns)
-                                               : after.elapsed_ns;
-        n = ((uint64_t) until.elapsed_ns - (uint64_t) base_ns) / (uint64_t) pace->span_ns;
-        if (n > 0)
-            *out_last = (struct pawl_due) {base_ns + (int64_t) n * pace->span_ns, false};
-        return n;
+        return count_spans(schedule, pace, after, until, out_last);
     case PAWL_PACE_AT:
         from_ns = wall_from(schedule, pace, after.wall_ns, now);
         if (pace->at_ns <= from_ns || pace->at_ns > until.wall_ns)
@@ -300,13 +339,13 @@ count_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace, str
     return 0;
 }
 
-/* Moves *due to the newest time by the end of the schedule and by the moment at which all that came
- * before has fired, however random its jitter; gives how many it passed over. */
+/* Moves *due to the newest time by the end of the schedule and by until_ns (elapsed); gives how many it
+ * passed over. */
 static uint64_t
-leap(const struct pawl_schedule *schedule, struct pawl_due *due, const struct pawl_now *now)
+leap(const struct pawl_schedule *schedule, struct pawl_due *due, const struct pawl_now *now,
+     int64_t until_ns)
 {
     struct moment after = moment_of(*due, offset_of(now)), until;
-    int64_t until_ns = shift(now->elapsed_ns, -schedule->when.jitter_ns);
     struct pawl_due last = none;
     uint64_t n = 0;
 
@@ -324,10 +363,21 @@ leap(const struct pawl_schedule *schedule, struct pawl_due *due, const struct pa
     return n;
 }
 
+/* By when all has come that was due before, however random its jitter. */
+static int64_t
+surely_come_ns(const struct pawl_schedule *schedule, struct pawl_due due,
+               const struct pawl_now *now)
+{
+    return shift(now->elapsed_ns, schedule->when.is_jitter_random
+                                      ? -schedule->when.jitter_ns
+                                      : -pawl_schedule_jitter(schedule, due));
+}
+
 uint64_t
 pawl_schedule_newest(const struct pawl_schedule *schedule, struct pawl_due *due,
                      const struct pawl_now *now)
 {
+    struct pawl_now at = marked(schedule, *due, now);
     uint64_t passed = 0;
 
     if (schedule->is_delay || !has_come(schedule, *due, now))
@@ -336,8 +386,10 @@ pawl_schedule_newest(const struct pawl_schedule *schedule, struct pawl_due *due,
         struct pawl_due next;
 
         if (steps == STEPS_MAX || (steps == 0 && schedule->when.ntriggers == 1))
-            passed += leap(schedule, due, now);
-        next = pawl_schedule_next(schedule, *due, now, false);
+            passed += leap(schedule, due, &at, surely_come_ns(schedule, *due, now));
+        if (steps == 2 * STEPS_MAX)         /* so near to each other that jitter mixes them all */
+            passed += leap(schedule, due, &at, now->elapsed_ns);
+        next = pawl_schedule_next(schedule, *due, &at, false);
         if (!has_come(schedule, next, now) || steps > 2 * STEPS_MAX)
             return passed;
         *due = next;
@@ -347,7 +399,7 @@ pawl_schedule_newest(const struct pawl_schedule *schedule, struct pawl_due *due,
 
 struct pawl_due
 pawl_schedule_retime(const struct pawl_schedule *schedule, struct pawl_due due,
-                     const struct pawl_now *now, int64_t old_wall_ns)
+                     const struct pawl_now *now, int64_t old_wall_ns, bool is_running)
 {
     int64_t wall_ns = old_wall_ns < now->wall_ns ? old_wall_ns : now->wall_ns;
     struct pawl_due best = none;
@@ -355,6 +407,8 @@ pawl_schedule_retime(const struct pawl_schedule *schedule, struct pawl_due due,
     if (schedule->is_delay || !schedule->has_wall || !pawl_due_is_set(due) ||
         has_come(schedule, due, now))
         return due;
+    if (due.is_wall && (due.ns <= wall_ns || (due.ns <= now->high_ns && !schedule->has_wild)))
+        return due;                         /* came already, and waits for room or for its jitter */
     for (size_t i = 0; i < schedule->when.ntriggers; i++) {
         const struct pawl_pace *pace = &schedule->paces[i];
         struct moment at = {now->elapsed_ns, wall_ns};
@@ -363,11 +417,9 @@ pawl_schedule_retime(const struct pawl_schedule *schedule, struct pawl_due due,
         if (pace->kind != PAWL_PACE_SPAN)
             of_pace = next_of(schedule, pace, at, now, false);
         else if (!due.is_wall || schedule->when.start_ns == due.ns)
-            of_pace = due;                      /* a span under way, or its start */
-        else if (is_grid(schedule, pace))
-            of_pace = next_span(schedule, pace, at, now, false);
+            of_pace = due;                  /* a span under way, or its start */
         else
-            of_pace = next_span(schedule, pace, at, now, true);
+            of_pace = next_span(schedule, pace, at, now, !is_grid(schedule, pace) && !is_running);
         best = earlier(best, of_pace, offset_of(now));
     }
     return until_end(schedule, best, offset_of(now));

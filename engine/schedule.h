@@ -63,6 +63,7 @@ struct pawl_schedule {
     int64_t offset_ns;                  /* wall - elapsed when it was made */
     bool is_delay;                      /* one run: its first due time */
     bool has_wall;                      /* something in it follows the wall clock */
+    bool has_wild;                      /* something of that has wildcards: see wall.h */
     bool has_reboot;                    /* fires at each start of the daemon, too */
     struct pawl_pace *paces;            /* one a trigger */
 };
@@ -100,10 +101,11 @@ uint64_t
 pawl_schedule_newest(const struct pawl_schedule *schedule, struct pawl_due *due,
                      const struct pawl_now *now);
 
-/* The next due time when the wall clock was set: by then it had shown old_wall_ns. */
+/* The next due time when the wall clock was set: by then it had shown old_wall_ns. One that came and
+ * was not run stays. is_running: in a run. */
 struct pawl_due
 pawl_schedule_retime(const struct pawl_schedule *schedule, struct pawl_due due,
-                     const struct pawl_now *now, int64_t old_wall_ns);
+                     const struct pawl_now *now, int64_t old_wall_ns, bool is_running);
 
 /* How much later than due it fires. */
 int64_t

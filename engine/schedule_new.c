@@ -160,6 +160,7 @@ assemble(const struct draft *draft)
         triggers[i] = draft->when->triggers[i];
         *pace = draft->paces[i];
         schedule->has_wall |= pace->kind == PAWL_PACE_AT || pace->kind == PAWL_PACE_WALL;
+        schedule->has_wild |= pace->kind == PAWL_PACE_WALL && pace->cron->is_wild;
         schedule->has_reboot |= pace->kind == PAWL_PACE_REBOOT;
         if (!has_expression(&triggers[i]))
             continue;

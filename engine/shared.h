@@ -73,6 +73,7 @@ struct pawl_handle {
     struct pawl_link *asked;                /* of the store, not handed over yet; newest first */
     struct pawl_post **posts;               /* by task: see watch.c */
     size_t nposts, nbuckets;
+    const struct pawl_task *only;           /* in pawl_act(): no other task is found */
 };
 
 struct pawl_now

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "policy.h"
+#include "tags.h"
 #include "utf8.h"
 
 #include <stdio.h>
@@ -136,6 +137,9 @@ check_when(enum pawl_type type, const struct pawl_when *when, struct pawl_err *e
     if (code == PAWL_OK && when->start_ns != PAWL_NO_TIME && when->end_ns != PAWL_NO_TIME &&
         when->end_ns < when->start_ns)
         code = pawl_err_set(err, PAWL_EINVAL, "endAt", "endAt is before startAt");
+    if (code == PAWL_OK && when->max_runs > INT64_MAX)
+        code = pawl_err_set(err, PAWL_EINVAL, "maxRuns",
+                            "maxRuns is too large: it is at most 9223372036854775807");
     if (code == PAWL_OK && (when->jitter_ns < 0 || when->jitter_ns > JITTER_MAX_NS))
         code = pawl_err_set(err, PAWL_EINVAL, "jitter", "jitter must be from 0 to 24h");
     return code;
@@ -177,5 +181,7 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
                             "keepResults is %d: give 0 to %d", spec->keep_results, PAWL_KEEP_MAX);
     if (code == PAWL_OK && spec->policy)
         code = pawl_policy_check(spec->policy, err);
+    if (code == PAWL_OK)
+        code = pawl_tags_check(spec->tags, spec->ntags, err);
     return code;
 }

@@ -37,7 +37,7 @@ static bool
 is_replacing(const struct pawl_snapshot *snapshot)
 {
     return pawl_policy_of(snapshot->def)->overlap == PAWL_OVERLAP_REPLACE &&
-           !snapshot->wait[0].must_replace;
+           !pawl_wait_of(snapshot)->must_replace;
 }
 
 int64_t
@@ -107,8 +107,8 @@ static void
 begin_retry(const struct pawl_snapshot *old, struct pawl_event *event,
             struct pawl_snapshot *next)
 {
-    event->due = (struct pawl_due) {old->wait[0].retried_ns, old->wait[0].is_retried_wall};
-    next->wait[0].is_retry = false;
+    event->due = (struct pawl_due) {pawl_wait_of(old)->retried_ns, pawl_wait_of(old)->is_retried_wall};
+    pawl_wait_of(next)->is_retry = false;
     next->run_count--;                      /* the same run, once more */
 }
 
@@ -126,7 +126,7 @@ static void
 set_catching_up(struct pawl_snapshot *next, bool has_more)
 {
     if (pawl_def_policy(next->def))
-        next->wait[0].has_backlog = next->wait[0].is_catching_up = has_more;
+        pawl_wait_of(next)->has_backlog = pawl_wait_of(next)->is_catching_up = has_more;
 }
 
 /* Finds the due time to be run; those that were missed are counted. False: there is none to be run
@@ -161,7 +161,7 @@ begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
                 struct pawl_snapshot *next)
 {
     event->run = old->run_count;
-    next->wait[0].must_replace = true;
+    pawl_wait_of(next)->must_replace = true;
     event->must_kill = event->is_passed = true;
 }
 
@@ -188,7 +188,7 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     }
     event->attempt = is_retry ? wait->attempt + 1u : 1;
     if (wait)
-        next->wait[0].attempt = event->attempt & 0xFFFF;
+        pawl_wait_of(next)->attempt = event->attempt & 0xFFFF;
     next->status = PAWL_EXECUTING;
     next->running++;
     next->previous_ns = event->wall_ns;
@@ -202,9 +202,9 @@ pawl_snapshot_kept_after(const struct pawl_snapshot *old)
 
     if (!pawl_def_policy(old->def))
         return 0;
-    if (old->wait[0].must_replace)
+    if (pawl_wait_of(old)->must_replace)
         keep = 1;
-    if (old->wait[0].is_catching_up && policy->misfire_limit > keep)
+    if (pawl_wait_of(old)->is_catching_up && policy->misfire_limit > keep)
         keep = policy->misfire_limit;
     return keep;
 }
@@ -214,7 +214,7 @@ static void
 wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
                struct pawl_snapshot *next)
 {
-    struct pawl_wait *wait = &next->wait[0];
+    struct pawl_wait *wait = pawl_wait_of(next);
 
     wait->is_retry = true;
     wait->retried_ns = event->due.ns;
@@ -239,10 +239,10 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(old))
         due = pawl_def_next(old->def, none, &now, true);
     if (pawl_def_policy(old->def)) {
-        next->wait[0].has_backlog = has_more;
-        next->wait[0].is_catching_up &= has_more;
-        next->wait[0].must_replace = false;
-        next->wait[0].attempt = 0;
+        pawl_wait_of(next)->has_backlog = has_more;
+        pawl_wait_of(next)->is_catching_up &= has_more;
+        pawl_wait_of(next)->must_replace = false;
+        pawl_wait_of(next)->attempt = 0;
     }
     next->status = PAWL_WAIT_FOR_NEXT;
     pawl_snapshot_set_due(next, due);
@@ -265,18 +265,22 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
     end_run(old, event, next);
 }
 
-/* Moves the due time of a task that follows the wall clock. */
+/* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
+ * already: nothing up to that run comes again. */
 static int
 retime(const struct pawl_snapshot *old, const struct pawl_event *event,
        struct pawl_snapshot *next)
 {
     struct pawl_now now = pawl_event_now(event);
+    int64_t from_ns = event->old_wall_ns;
     struct pawl_due due;
 
     if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
         return PAWL_ESTATE;
-    due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now,
-                               event->old_wall_ns);
+    if (old->previous_ns > from_ns && old->previous_ns <= now.wall_ns)
+        from_ns = old->previous_ns;
+    due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now, from_ns,
+                               old->status == PAWL_EXECUTING);
     if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
@@ -317,7 +321,7 @@ ask(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snaps
     if (old->status == PAWL_EXECUTING)
         return ask_more(old, event, next, err);
     if (wait && wait->is_retry && !old->is_paused) {
-        next->wait[0].not_before_ns = event->now_ns;    /* it has waited for long enough */
+        pawl_wait_of(next)->not_before_ns = event->now_ns;    /* it has waited for long enough */
         return PAWL_OK;
     }
     next->is_asked = true;
@@ -410,7 +414,7 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
         next->is_due_wall = next->is_asked = next->is_paused = false;
         if (pawl_def_policy(old->def))
-            next->wait[0] = (struct pawl_wait) {.attempt = old->running ? old->wait[0].attempt : 0};
+            *pawl_wait_of(next) = (struct pawl_wait) {.attempt = old->running ? pawl_wait_of(old)->attempt : 0};
         break;
     case PAWL_EVENT_RUN:
         return ask(old, event, next, err);              /* the version grows when it begins */

@@ -34,6 +34,8 @@ struct pawl_record {
     int keep_results;
     int64_t created_ns;             /* wall */
     const struct pawl_when *when;   /* NULL: after time_ns */
+    const char *const *tags;
+    size_t ntags;
     int64_t origin_ns;              /* with when: what spans are counted from, on the store's scale */
     const struct pawl_policy *policy;   /* NULL: the defaults */
     /* What does. */

@@ -25,6 +25,8 @@ struct check {
     unsigned findings;
     sqlite3_stmt *schedule, *triggers;      /* of one task */
     struct pawl_row_when when;
+    int64_t tagged;                         /* the task that tags are of */
+    struct pawl_row_tags tags;
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -116,6 +118,17 @@ visit_task(struct check *check, sqlite3_stmt *row)
 }
 
 static const char *
+visit_tag(struct check *check, sqlite3_stmt *row)
+{
+    int64_t seq = sqlite3_column_int64(row, 0);
+
+    if (seq != check->tagged)
+        check->tags.n = 0;
+    check->tagged = seq;
+    return pawl_row_tag(row, &check->tags);
+}
+
+static const char *
 visit_state(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_record record = {.seq = 0};
@@ -169,6 +182,7 @@ static void
 check_rows(struct check *check)
 {
     check_tasks(check);
+    each_row(check, "tag of task", "SELECT " PAWL_TAG_COLUMNS " FROM tag ORDER BY seq, n", visit_tag);
     each_row(check, "state of task", "SELECT " PAWL_STATE_COLUMNS " FROM state ORDER BY seq",
              visit_state);
     each_row(check, "result of task", "SELECT " PAWL_RESULT_COLUMNS " FROM result ORDER BY n",
@@ -196,6 +210,9 @@ check_schedules(struct check *check)
 static void
 check_relations(struct check *check)
 {
+    each_row(check, "tag of task",
+             "SELECT DISTINCT seq, 'there is no such task' FROM tag"
+             " WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = tag.seq)", visit_fault);
     each_row(check, "state of task",
              "SELECT seq, 'there is no such task' FROM state"
              " WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = state.seq)", visit_fault);

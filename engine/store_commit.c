@@ -52,6 +52,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_TRIGGER] = "INSERT OR IGNORE INTO due_by (" PAWL_TRIGGER_COLUMNS ")"
                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [PAWL_SQL_TAG] = "INSERT OR IGNORE INTO tag (" PAWL_TAG_COLUMNS ") VALUES (?, ?, ?)",
     [PAWL_SQL_RESULT] = "INSERT OR IGNORE INTO result (" PAWL_RESULT_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_DROP_BELOW] = "DELETE FROM result WHERE seq = ? AND run < ? RETURNING bytes",
@@ -60,6 +61,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_GONE_RESULTS] = "DELETE FROM result WHERE seq = ? RETURNING bytes",
     [PAWL_SQL_GONE_SCHEDULE] = "DELETE FROM schedule WHERE seq = ?",
     [PAWL_SQL_GONE_TRIGGERS] = "DELETE FROM due_by WHERE seq = ?",
+    [PAWL_SQL_GONE_TAGS] = "DELETE FROM tag WHERE seq = ?",
     [PAWL_SQL_SCALE] = "UPDATE meta SET boot = ?, anchor_ns = ?, offset_ns = ?, noted_ns = ?,"
                        " newest_seq = ?",
     [PAWL_SQL_HISTORY] = "UPDATE meta SET history_bytes = ?",
@@ -148,6 +150,7 @@ int
 pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
 {
     int rc, code = pawl_store_db_open(store->dir.path, PAWL_DB_WRITE, &store->db, err);
+    int64_t has_tags = 1;
 
     if (code != PAWL_OK)
         return code;
@@ -165,6 +168,9 @@ pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
     if (rc == SQLITE_OK)
         rc = pawl_store_db_number(store->db, "SELECT history_bytes FROM meta",
                                   &store->history_bytes);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_number(store->db, "SELECT EXISTS (SELECT 1 FROM tag)", &has_tags);
+    store->has_tags = has_tags != 0;
     if (rc == SQLITE_OK)
         return PAWL_OK;
     code = rc == SQLITE_DONE
@@ -252,6 +258,20 @@ write_schedule(struct pawl_sqlite *store, const struct pawl_record *record)
 }
 
 static int
+write_tags(struct pawl_sqlite *store, const struct pawl_record *record)
+{
+    int rc = SQLITE_OK;
+
+    store->has_tags = true;
+    for (size_t n = 0; n < record->ntags && rc == SQLITE_OK; n++) {
+        rc = pawl_row_bind_tag(store->statements[PAWL_SQL_TAG], record, n);
+        if (rc == SQLITE_OK)
+            rc = pawl_sqlite_run(store, PAWL_SQL_TAG);
+    }
+    return rc;
+}
+
+static int
 write_new(struct pawl_sqlite *store, struct pawl_write *write)
 {
     int rc = pawl_row_bind_task(store->statements[PAWL_SQL_NEW], &write->record);
@@ -262,6 +282,8 @@ write_new(struct pawl_sqlite *store, struct pawl_write *write)
         rc = compare_id(store, &write->record, &write->code);
     if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.when)
         rc = write_schedule(store, &write->record);
+    if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.ntags > 0)
+        rc = write_tags(store, &write->record);
     if (rc == SQLITE_OK && write->code == PAWL_OK && !pawl_row_is_new(&write->record))
         rc = write_state_row(store, write);
     return rc;
@@ -331,6 +353,10 @@ write_gone(struct pawl_sqlite *store, struct pawl_write *write)
         rc = run_removal(store, PAWL_SQL_GONE_RESULTS);
     if (rc == SQLITE_OK)
         rc = remove_schedule(store, seq);
+    if (rc == SQLITE_OK && store->has_tags) {
+        sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_TAGS], 1, seq);
+        rc = pawl_sqlite_run(store, PAWL_SQL_GONE_TAGS);
+    }
     return rc;
 }
 

@@ -1,8 +1,9 @@
 /* store_load.c: reading all tasks of the embedded store at the start.
  *
- * Each call has a connection of its own, so several threads read disjoint ranges at once. Five
- * statements walk their tables side by side, each by seq: a task, its schedule and triggers if it
- * has any, its state if there is one, its results if there are any. Every row is verified.
+ * Each call has a connection of its own, so several threads read disjoint ranges at once. A
+ * statement for each table walks it beside the others, each by seq: a task, its schedule, triggers
+ * and tags if it has any, its state if there is one, its results if there are any. Every row is
+ * verified.
  *
  * A range of due times is compared with what the row says, on whichever of the two scales. */
 #include "store_sqlite.h"
@@ -32,7 +33,8 @@ struct loader {
     const char *dir;
     sqlite3 *db;
     struct pawl_err *err;
-    struct walk tasks, schedules, triggers, states, results;
+    struct walk tasks, schedules, triggers, tags, states, results;
+    struct pawl_row_tags of_task;
     struct pawl_row_when *when;     /* NULL: no task had a schedule yet */
     struct shelf shelf;
 };
@@ -216,6 +218,21 @@ collect_when(struct loader *loader, uint64_t seq, const struct pawl_row_when **o
     return code;
 }
 
+/* Puts the tags of a task together: loader->of_task. */
+static int
+collect_tags(struct loader *loader, uint64_t seq)
+{
+    int code = seek(loader, &loader->tags, seq);
+
+    loader->of_task.n = 0;
+    while (code == PAWL_OK && loader->tags.seq == seq) {
+        const char *wrong = pawl_row_tag(loader->tags.statement, &loader->of_task);
+
+        code = wrong ? fail_row(loader, &loader->tags, seq, wrong) : advance(loader, &loader->tags);
+    }
+    return code;
+}
+
 static int
 load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *visit, void *ctx)
 {
@@ -230,7 +247,11 @@ load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *v
     wrong = pawl_row_task(loader->tasks.statement, when, &record);
     if (wrong)
         return fail_row(loader, &loader->tasks, seq, wrong);
-    code = seek(loader, &loader->states, seq);
+    code = collect_tags(loader, seq);
+    record.tags = loader->of_task.tags;
+    record.ntags = loader->of_task.n;
+    if (code == PAWL_OK)
+        code = seek(loader, &loader->states, seq);
     if (code == PAWL_OK && loader->states.seq == seq) {
         wrong = pawl_row_state(loader->states.statement, &record);
         if (wrong)
@@ -253,6 +274,8 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
                                     " FROM schedule WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char triggers[] = "SELECT " PAWL_TRIGGER_COLUMNS
                                    " FROM due_by WHERE seq BETWEEN ? AND ? ORDER BY seq, n";
+    static const char tags[] = "SELECT " PAWL_TAG_COLUMNS
+                               " FROM tag WHERE seq BETWEEN ? AND ? ORDER BY seq, n";
     static const char states[] = "SELECT " PAWL_STATE_COLUMNS
                                  " FROM state WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char results[] = "SELECT " PAWL_RESULT_COLUMNS
@@ -270,6 +293,8 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
         code = begin_walk(loader, &loader->schedules, "schedule", schedules, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->triggers, "due_by", triggers, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->tags, "tag", tags, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->states, "state", states, range);
     if (code == PAWL_OK)
@@ -295,6 +320,7 @@ pawl_sqlite_load(struct pawl_store *base, const struct pawl_range *range, pawl_l
     sqlite3_finalize(loader.tasks.statement);
     sqlite3_finalize(loader.schedules.statement);
     sqlite3_finalize(loader.triggers.statement);
+    sqlite3_finalize(loader.tags.statement);
     sqlite3_finalize(loader.states.statement);
     sqlite3_finalize(loader.results.statement);
     sqlite3_close_v2(loader.db);

@@ -5,6 +5,7 @@
 #include "store_rows.h"
 
 #include "spec.h"
+#include "tags.h"
 #include "utf8.h"
 
 #include <assert.h>
@@ -31,6 +32,8 @@ enum {
     TRIGGER_SEQ, TRIGGER_N, TRIGGER_KIND, TRIGGER_TIME, TRIGGER_TIME_MAX, TRIGGER_AT, TRIGGER_EXPR,
     TRIGGER_TIMEZONE, TRIGGER_DST, TRIGGER_DAY_MATCH
 };
+
+enum { TAG_SEQ, TAG_N, TAG_TAG };
 
 enum {
     RESULT_SEQ, RESULT_RUN, RESULT_ATTEMPT, RESULT_SCHEDULED, RESULT_STARTED, RESULT_ENDED,
@@ -152,6 +155,17 @@ pawl_row_bind_trigger(sqlite3_stmt *statement, const struct pawl_record *record,
               has_text ? trigger->timezone_len : 0);
     bind_number(&binder, TRIGGER_DST, trigger->dst);
     bind_number(&binder, TRIGGER_DAY_MATCH, trigger->day_match);
+    return binder.rc;
+}
+
+int
+pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, size_t n)
+{
+    struct binder binder = {statement, SQLITE_OK};
+
+    bind_count(&binder, TAG_SEQ, record->seq);
+    bind_count(&binder, TAG_N, n);
+    bind_text(&binder, TAG_TAG, record->tags[n], strlen(record->tags[n]));
     return binder.rc;
 }
 
@@ -315,6 +329,25 @@ pawl_row_trigger(sqlite3_stmt *row, struct pawl_row_when *when)
     if (reader.is_wrong)
         return "a text of a trigger is none, or too long";
     when->when.ntriggers++;
+    return NULL;
+}
+
+const char *
+pawl_row_tag(sqlite3_stmt *row, struct pawl_row_tags *tags)
+{
+    struct reader reader = {row, false};
+    const char *text;
+    size_t len;
+
+    if (tags->n == PAWL_TAGS_MAX)
+        return "it has more tags than can be";
+    if (read_number(&reader, TAG_N, 0, PAWL_TAGS_MAX - 1) != (int64_t) tags->n)
+        return "one of its tags is missing";
+    text = read_text(&reader, TAG_TAG, &len);
+    if (reader.is_wrong || pawl_tag_check(text, len, NULL) != PAWL_OK)
+        return "a tag is none";
+    tags->tags[tags->n] = memcpy(tags->text[tags->n], text, len);
+    tags->text[tags->n++][len] = '\0';
     return NULL;
 }
 

@@ -21,6 +21,7 @@
     "from_completion, origin_ns, is_due_wall"
 #define PAWL_TRIGGER_COLUMNS                                                                      \
     "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
+#define PAWL_TAG_COLUMNS "seq, n, tag"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must
  * live until the statement is reset. SQLite's code. */
@@ -37,6 +38,10 @@ pawl_row_bind_schedule(sqlite3_stmt *statement, const struct pawl_record *record
 int
 pawl_row_bind_trigger(sqlite3_stmt *statement, const struct pawl_record *record, size_t n);
 
+/* n: which of the record's tags. */
+int
+pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, size_t n);
+
 int
 pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_result *result);
 
@@ -50,6 +55,13 @@ struct pawl_row_when {
     char text[PAWL_TRIGGERS_MAX * (PAWL_EXPR_MAX + PAWL_ZONE_NAME_MAX + 2)];
 };
 
+/* The tags of one task, put together from their rows. */
+struct pawl_row_tags {
+    size_t n;
+    const char *tags[PAWL_TAGS_MAX];
+    char text[PAWL_TAGS_MAX][PAWL_TAG_MAX + 1];
+};
+
 /* Read a row and verify it: NULL, or what is wrong with it, a literal. Strings live until the
  * statement's next step. */
 
@@ -60,6 +72,10 @@ pawl_row_schedule(sqlite3_stmt *row, struct pawl_row_when *when);
 /* Adds its next trigger. */
 const char *
 pawl_row_trigger(sqlite3_stmt *row, struct pawl_row_when *when);
+
+/* Adds the next tag, and copies it. */
+const char *
+pawl_row_tag(sqlite3_stmt *row, struct pawl_row_tags *tags);
 
 /* A task as it was submitted, until its state is read over it. when is its whole schedule, which
  * the record borrows, or NULL. */

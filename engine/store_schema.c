@@ -6,7 +6,7 @@
  * which costs a fourteenth of random keys; no index on the id, which memory keeps unique. `result`
  * is in the order of writing, so that the oldest results are its first rows. A task that fires in
  * another way than after time_ns has a row of `schedule` too, and of `due_by` one for each trigger;
- * the others pay nothing for these tables.
+ * one that is labelled has a row of `tag` for each label; the others pay nothing for these tables.
  *
  * The format is the number of steps of the table below that were run, PRAGMA user_version in the
  * file. A step that was released is never changed; a new format is a new step at the end. The views
@@ -103,6 +103,13 @@ static const char *const steps[] = {
     "ALTER TABLE state ADD COLUMN is_paused INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE state ADD COLUMN is_asked INTEGER NOT NULL DEFAULT 0;"  /* a run is to begin at once */
     "ALTER TABLE state ADD COLUMN asked_count INTEGER NOT NULL DEFAULT 0;",     /* of run_count */
+
+    "CREATE TABLE tag ("
+    " seq INTEGER NOT NULL,"
+    " n INTEGER NOT NULL,"              /* 0, 1, ...: its place among those of the task */
+    " tag TEXT NOT NULL,"
+    " PRIMARY KEY (seq, n)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -133,6 +140,10 @@ const int pawl_store_format = sizeof steps / sizeof steps[0];
     "(SELECT group_concat(DISTINCT timezone) FROM due_by"                                         \
     " WHERE due_by.seq = t.seq AND timezone <> '')"
 
+#define TAGS                                                                                      \
+    "(SELECT group_concat(tag, ',') FROM"                                                         \
+    " (SELECT tag FROM tag WHERE tag.seq = t.seq ORDER BY n))"
+
 /* The delay, or the interval: NULL when it is none. */
 #define SPAN_SECONDS                                                                              \
     "CASE WHEN c.seq IS NULL THEN t.time_ns ELSE (SELECT time_ns FROM due_by"                     \
@@ -154,6 +165,7 @@ static const char views[] =
     "  FROM task LEFT JOIN state USING (seq) LEFT JOIN schedule USING (seq))"
     " SELECT t.seq, t.id, " TYPE " AS type, " STATUS " AS status,"
     " coalesce(s.is_paused, 0) AS paused,"
+    " " TAGS " AS tags,"
     " " SPAN_SECONDS " AS seconds,"
     " " CRON " AS cron, " TIMEZONE " AS timezone, " AT " AS at,"
     " " DUE " AS next_run,"

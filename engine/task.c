@@ -108,7 +108,7 @@ has_moved(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
     return next->due_ns != old->due_ns || next->is_due_wall != old->is_due_wall ||
            next->is_asked != old->is_asked || next->is_paused != old->is_paused ||
            (pawl_def_policy(next->def) &&
-            next->wait[0].not_before_ns != old->wait[0].not_before_ns);
+            pawl_wait_of(next)->not_before_ns != pawl_wait_of(old)->not_before_ns);
 }
 
 /* Tells the caller what the change from old to next (NULL: gone) means outside of the task. */
@@ -148,7 +148,7 @@ copy_state(const struct pawl_snapshot *old, struct pawl_snapshot *next)
 
     memcpy((char *) next + from, (const char *) old + from, to - from);
     if (pawl_def_policy(old->def))
-        next->wait[0] = old->wait[0];
+        *pawl_wait_of(next) = *pawl_wait_of(old);
     atomic_init(&next->holds, 2);       /* of being decided, and ours: it may be replaced at once */
     next->serial++;
 }
@@ -388,7 +388,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         .previous_ns = PAWL_NO_TIME, .slot = PAWL_SLOT_NONE, .holds = 2,    /* decided and shown */
     };
     if (spec->policy)
-        first->wait[0] = (struct pawl_wait) {0};
+        *pawl_wait_of(first) = (struct pawl_wait) {0};
     pawl_snapshot_set_due(first, pawl_def_first(def, now));
     *out_first = first;
     return task;

@@ -63,7 +63,7 @@ struct pawl_snapshot {
     uint32_t serial : 24;               /* grows by one with each change, whatever version does */
     uint32_t depth : 8;                 /* slots before slot in its chain */
     _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
-    struct pawl_wait wait[];            /* one, where the definition has a policy */
+    /* A struct pawl_wait follows, where the definition has a policy. */
 };
 
 /* What last_slot says beside a slot: not known yet; that the run of the slot was in progress. */
@@ -248,11 +248,18 @@ pawl_snapshot_set_due(struct pawl_snapshot *snapshot, struct pawl_due due)
 int64_t
 pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns);
 
-/* What it remembers for its policies; NULL where there are none. */
+/* What stands behind a snapshot whose definition has a policy. */
+static inline struct pawl_wait *
+pawl_wait_of(const struct pawl_snapshot *snapshot)
+{
+    return (struct pawl_wait *) (uintptr_t) (snapshot + 1);
+}
+
+/* The same of any; NULL where there is none. */
 static inline const struct pawl_wait *
 pawl_snapshot_wait(const struct pawl_snapshot *snapshot)
 {
-    return pawl_def_policy(snapshot->def) ? &snapshot->wait[0] : NULL;
+    return pawl_def_policy(snapshot->def) ? pawl_wait_of(snapshot) : NULL;
 }
 
 /* Whether the task has had all the runs that its definition allows. */

@@ -87,6 +87,8 @@ void
 pawl_ticker_arm_sooner(struct pawl_ticker *ticker, struct pawl_task *task)
 {
     while (atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel)) {   /* Q1 */
+        if (atomic_load_explicit(&ticker->is_ending, memory_order_relaxed))
+            return;             /* nothing is due any more, and nobody may empty the inbox */
         ck_pr_fence_memory();
         wake_by(ticker, INT64_MIN + 1);
         sched_yield();

@@ -9,6 +9,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
                const struct pawl_now *now, struct pawl_view *out_view)
 {
     struct pawl_def *def = snapshot->def;
+    const struct pawl_tags *tags = pawl_def_tags(def);
     bool is_over = pawl_snapshot_is_over(snapshot);
     struct pawl_due due = {is_over ? PAWL_NO_TIME : snapshot->due_ns, snapshot->is_due_wall};
     int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns;
@@ -36,6 +37,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     *out_view = (struct pawl_view) {
         .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
         .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
+        .tags = tags ? tags->tags : NULL, .ntags = tags ? tags->n : 0,
         .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .status = snapshot->status,
         .policy = pawl_def_policy(def),

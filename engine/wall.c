@@ -31,7 +31,7 @@ pawl_wall_high(int64_t high_ns, int64_t old_ns, int64_t new_ns)
 {
     if (new_ns < old_ns && high_ns < old_ns)
         high_ns = old_ns;
-    return high_ns > new_ns && high_ns - new_ns < CORRECTION_NS ? high_ns : INT64_MIN;
+    return high_ns <= new_ns || high_ns - new_ns < CORRECTION_NS ? high_ns : INT64_MIN;
 }
 
 /* Moves one task: the due time, if the clock's new time makes it another one, else when it is to be
@@ -42,8 +42,10 @@ retime(struct pawl_handle *handle, struct pawl_task *task, int64_t old_offset_ns
     struct pawl *engine = handle->engine;
     int64_t now_ns = engine->clock->elapsed_ns(engine->clock);
     struct pawl_event event = {.kind = PAWL_EVENT_RETIME, .old_wall_ns = now_ns + old_offset_ns};
+    int code;
 
-    if (pawl_change(handle, task, &event, NULL) == PAWL_ESTATE)
+    code = pawl_change(handle, task, &event, NULL);
+    if (code == PAWL_ESTATE || code == PAWL_ENOMEM)
         pawl_ticker_arm_sooner(engine->ticker, task);
     pawl_snapshot_free_unused(event.spare);
 }

@@ -21,7 +21,8 @@ pawl_wall_stop(struct pawl_wall *wall);
 void
 pawl_wall_free(struct pawl_wall *wall);
 
-/* The new high mark when the clock that was to show old_ns shows new_ns. Pure. */
+/* The new high mark when the clock that was to show old_ns shows new_ns. One that the clock has passed
+ * stays: tasks that are yet to be moved are, from where the clock was. Pure. */
 int64_t
 pawl_wall_high(int64_t high_ns, int64_t old_ns, int64_t new_ns);
 

@@ -12,6 +12,7 @@
 #define TIMES_MAX 1000              /* in one answer */
 #define TIMES_DEFAULT 5
 #define DESCRIPTION_MAX 1024
+#define YEAR_0_S INT64_C(-62167219200)
 #define YEAR_10000_S INT64_C(253402300800)
 
 #define SHOWN(value) (int) ((value)->len < 64 ? (value)->len : 64), (value)->text
@@ -37,7 +38,7 @@ read_policies(struct pawl_request *request, struct pawl_cron_options *options)
     }
     if (match != NULL &&
         !pawl_cron_day_match_named(match->text, match->len, &options->day_match)) {
-        pawl_request_fail(request, 400, "dayMatch", "dayMatch must be or or vixie, not '%.*s'",
+        pawl_request_fail(request, 400, "dayMatch", "dayMatch must be 'or' or 'vixie', not '%.*s'",
             SHOWN(match));
         return false;
     }
@@ -130,9 +131,11 @@ put_times(struct pawl_buffer *out, const struct pawl_cron *cron, int64_t from_s,
         char text[PAWL_RFC3339_MAX];
 
         time = is_back ? pawl_cron_prev(cron, time) : pawl_cron_next(cron, time);
-        if (time == PAWL_CRON_NEVER || time >= YEAR_10000_S)
+        if (time == PAWL_CRON_NEVER)
             break;
         pawl_zone_at(cron->zone, time, &span);
+        if (time + span.offset_s < YEAR_0_S || time + span.offset_s >= YEAR_10000_S)
+            break;                          /* RFC 3339 has no such year */
         pawl_buffer_append_str(out, count > 0 ? "," : "");
         pawl_json_write_string(out, text, pawl_calendar_format(time, span.offset_s, text));
     }

@@ -87,6 +87,9 @@ enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEB
 #define PAWL_KILL_GRACE_NS INT64_C(5000000000)   /* from SIGTERM to SIGKILL */
 #define PAWL_TRIGGERS_MAX 32                     /* of one task */
 #define PAWL_EXPR_MAX 1024                       /* bytes of an expression */
+#define PAWL_TAGS_MAX 32                         /* of one task */
+#define PAWL_TAG_MAX 63                          /* bytes of a tag */
+#define PAWL_FILTER_TAGS_MAX 8                   /* that a listing can ask for */
 #define PAWL_NO_TIME INT64_MIN                   /* instead of a time: there is none */
 
 /* One finished run, immutable. Times are wall times. */
@@ -206,7 +209,7 @@ struct pawl_when {
     size_t ntriggers;              /* 1 to PAWL_TRIGGERS_MAX */
     int64_t start_ns;              /* no due time before it; what intervals are counted from */
     int64_t end_ns;                /* none after it */
-    uint64_t max_runs;             /* so many runs, and no more; 0: any number */
+    uint64_t max_runs;             /* so many runs, and no more; 0: any number; at most INT64_MAX */
     int64_t jitter_ns;             /* each fires up to so much later; 0: at once */
     bool is_jitter_random;         /* by another amount each time, not one for each id */
     bool runs_on_start;            /* once at submission, too */
@@ -230,6 +233,8 @@ struct pawl_spec {
     const struct pawl_when *when;  /* NULL: after time_ns; else time_ns counts for nothing */
     const struct pawl_action *action;   /* NULL: bash, without limits */
     const struct pawl_policy *policy;   /* NULL: as pawl_policy_init() says */
+    const char *const *tags;       /* words to find it by: 1 to PAWL_TAG_MAX bytes of UTF-8 each, no */
+    size_t ntags;                  /* control characters, blanks or commas; doubles are dropped */
 };
 
 /* One state of one task. Immutable; pointers live until pawl_view_release(). */
@@ -241,6 +246,8 @@ struct pawl_view {
     const struct pawl_when *when;  /* NULL: time_ns says it all */
     const struct pawl_action *action;   /* NULL: bash, without limits */
     const struct pawl_policy *policy;   /* NULL: as pawl_policy_init() says */
+    const char *const *tags;
+    size_t ntags;
     const char *script;
     size_t script_len;
     int keep_results;
@@ -319,6 +326,17 @@ struct pawl_filter {
     unsigned type_mask;                 /* bit per type; 0: any */
     const char *prefix;                 /* of the id, borrowed for the listing's life */
     size_t prefix_len;
+    struct {
+        const char *text;               /* not NUL-terminated, borrowed as prefix is */
+        size_t len;
+    } tags[PAWL_FILTER_TAGS_MAX];       /* the task has all of these */
+    size_t ntags;
+};
+
+/* What can be done to each task of a listing. */
+enum pawl_act {
+    PAWL_ACT_STOP, PAWL_ACT_RUN, PAWL_ACT_PAUSE, PAWL_ACT_RESUME, PAWL_ACT_DELETE,
+    PAWL_ACT_KILL                       /* a delete that ends a run in progress */
 };
 
 /* A place in the order of submission. */
@@ -500,6 +518,13 @@ pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pa
 int
 pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
             struct pawl_op *op, struct pawl_err *err);
+
+/* Does one of the above to the very task that a view shows: another one that has its id by now is left
+ * alone. Threads: the handle's. Blocks: no. Owns: borrows view. Errors: as above; PAWL_ENOENT: it was
+ * deleted. */
+int
+pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act act,
+         struct pawl_op *op, struct pawl_err *err);
 
 /* Gives one result of a task with its whole output, also where memory dropped it (view->results has
  * the others): op->result. Threads: the handle's. Blocks: no.

@@ -242,6 +242,12 @@ test_crontab_a_system_crontab_has_users(void **state)
     assert_string_equal(last.line.command.data, "root x");
     assert_true(has_note(&last, "-system"));
     free_last(&last);
+    read_last(&last, "17 *\t* * *\troot\tcd / && x\n", 26, false);     /* as Debian writes it */
+    assert_true(has_note(&last, "-system"));
+    free_last(&last);
+    read_last(&last, "@daily rootless x\n", 18, false);
+    assert_false(has_note(&last, "-system"));
+    free_last(&last);
 }
 
 static void

@@ -306,6 +306,7 @@ test_store_of_format_1_is_brought_up_to_date(void **state)
 {
     struct fixture f;
     struct pawl_inventory inventory;
+    struct pawl_write tagged = new_task(11, "eleven");
     char lines[4096] = "";
     const char *db;
 
@@ -334,6 +335,10 @@ test_store_of_format_1_is_brought_up_to_date(void **state)
     assert_answer(file_of(&f, "pawl.db"), "SELECT type || status FROM tasks WHERE seq = 9",
                   "cronWaitForNextExecution");
     assert_int_equal(commit_one(&f, new_scheduled(10, "ten", when_of_cron())), PAWL_OK);
+    tagged.record.tags = (const char *const[]) {"new"};
+    tagged.record.ntags = 1;
+    assert_int_equal(commit_one(&f, tagged), PAWL_OK);
+    assert_answer(file_of(&f, "pawl.db"), "SELECT tags FROM tasks WHERE seq = 11", "new");
     fixture_shut(&f);
     lines[0] = '\0';
     if (pawl_store_check(f.dir, note_line_cb, lines, NULL) != PAWL_OK)

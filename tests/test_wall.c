@@ -78,6 +78,52 @@ test_set_back_a_little_repeats_no_fixed_time(void **state)
 }
 
 static void
+test_set_on_over_the_high_mark_repeats_no_fixed_time(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "fixed", "30 8 * * *", "UTC");
+    submit_cron(&f, "passed", "20 8 * * *", "UTC");
+    assert_time(run_next(&f, "fixed"), "2027-01-15T08:30:00Z");
+    submit_cron(&f, "new", "10 8 * * *", "UTC");
+    set_wall(&f, -HOUR);
+    set_wall(&f, 2 * HOUR);                     /* 09:30 */
+    assert_time(next_of(&f, "fixed"), "2027-01-16T08:30:00Z");
+    assert_time(next_of(&f, "passed"), "2027-01-16T08:20:00Z");
+    assert_time(next_of(&f, "new"), "2027-01-16T08:10:00Z");
+    fixture_close(&f);
+}
+
+static void
+test_jumped_over_times_run_once_though_they_ran_before_they_were_moved(void **state)
+{
+    static const char *const expressions[] = {"30 * * * *", "30 8,9,10,11 * * *"};
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    for (size_t i = 0; i < 2; i++) {
+        int64_t old_offset_ns = atomic_load(&f.clock.offset);
+        struct pawl_view view;
+
+        submit_cron(&f, expressions[i], expressions[i], "UTC");
+        set_wall(&f, 3 * HOUR);                 /* 11:00 */
+        view = await_version(&f, expressions[i], 2);
+        pawl_wall_check(f.handle, view.private_task, old_offset_ns);
+        pawl_view_release(&view);
+        view = get(&f, expressions[i]);
+        assert_time(view.next_ns, "2027-01-15T11:30:00Z");
+        assert_int_equal(view.run_count, 1);
+        assert_int_equal(view.missed, 2);
+        pawl_view_release(&view);
+        set_wall(&f, -3 * HOUR);
+    }
+    fixture_close(&f);
+}
+
+static void
 test_set_back_far_is_a_correction_that_all_follow(void **state)
 {
     struct fixture f;
@@ -100,7 +146,8 @@ test_several_small_steps_back_become_a_correction(void **state)
     assert_true(pawl_wall_high(INT64_MIN, 100 * HOUR, 98 * HOUR) == 100 * HOUR);
     assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 98 * HOUR + 5) == 100 * HOUR);
     assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 97 * HOUR) == INT64_MIN);
-    assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 101 * HOUR) == INT64_MIN);
+    assert_true(pawl_wall_high(100 * HOUR, 98 * HOUR, 101 * HOUR) == 100 * HOUR);
+    assert_true(pawl_wall_high(INT64_MIN, 98 * HOUR, 101 * HOUR) == INT64_MIN);
     fixture_open(&f);
     submit_cron(&f, "fixed", "0 7,8 * * *", "UTC");
     set_wall(&f, -2 * HOUR);                    /* 06:00 */
@@ -156,6 +203,71 @@ test_a_mixed_schedule_keeps_the_phase_of_its_span(void **state)
 }
 
 static void
+test_due_time_that_waits_for_its_jitter_is_not_lost_when_the_clock_is_set(void **state)
+{
+    static const int64_t steps[] = {MINUTE, -MINUTE, -40 * MINUTE, 30 * MINUTE};
+    struct pawl_when whens[] = {
+        {TRIGGERS(BY_CRON("30 8 * * *", "UTC")), ALWAYS, .jitter_ns = 10 * HOUR},
+        {TRIGGERS(BY_CRON("30 8 * * *", "UTC")), ALWAYS, .jitter_ns = 10 * HOUR,
+         .is_jitter_random = true},
+        {TRIGGERS(BY_AT(START_WALL + 30 * MINUTE)), ALWAYS, .jitter_ns = 10 * HOUR},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < 12; i++) {
+        struct fixture f;
+        int64_t next_ns;
+
+        fixture_open(&f);
+        submit_when(&f, "w", PAWL_CRON, &whens[i % 3]);
+        next_ns = next_of(&f, "w");
+        assert_true(next_ns > START_WALL + 50 * MINUTE);
+        fixture_advance(&f, 45 * MINUTE);           /* 08:45: it came, and waits */
+        set_wall(&f, steps[i / 3]);
+        assert_true(next_of(&f, "w") == next_ns || next_ns <= wall_now(&f));
+        assert_time(run_next(&f, "w"), "2027-01-15T08:30:00Z");
+        fixture_close(&f);
+    }
+}
+
+static void
+test_new_task_fires_in_the_time_that_the_clock_repeats(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    set_wall(&f, -HOUR);                            /* 07:00 */
+    submit_cron(&f, "new", "0 9 * * *", "UTC");
+    submit_cron(&f, "soon", "15,30 7 * * *", "UTC");
+    assert_time(next_of(&f, "soon"), "2027-01-15T07:15:00Z");
+    set_wall(&f, SECOND);
+    assert_time(run_next(&f, "soon"), "2027-01-15T07:15:00Z");
+    assert_time(run_next(&f, "soon"), "2027-01-15T07:30:00Z");
+    assert_time(run_next(&f, "soon"), "2027-01-16T07:15:00Z");
+    fixture_close(&f);
+}
+
+static void
+test_set_forward_fires_no_span_before_it_began(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("20 9 * * *", "UTC"), BY_SPAN(50 * MINUTE)), ALWAYS};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "m", PAWL_CRON, &when);
+    set_wall(&f, 2 * HOUR);                     /* 10:00; the span is due 50 minutes from now */
+    view = await_version(&f, "m", 2);
+    assert_int_equal(view.missed, 0);
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T09:20:00Z");
+    assert_time(view.next_ns, "2027-01-15T10:50:00Z");
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+static void
 test_what_is_over_or_stopped_stays_so(void **state)
 {
     struct fixture f;
@@ -181,10 +293,16 @@ main(void)
         cmocka_unit_test(test_times_of_day_follow_and_spans_do_not),
         cmocka_unit_test(test_set_forward_runs_once_what_was_jumped_over),
         cmocka_unit_test(test_set_back_a_little_repeats_no_fixed_time),
+        cmocka_unit_test(test_set_on_over_the_high_mark_repeats_no_fixed_time),
+        cmocka_unit_test(test_jumped_over_times_run_once_though_they_ran_before_they_were_moved),
         cmocka_unit_test(test_set_back_far_is_a_correction_that_all_follow),
         cmocka_unit_test(test_several_small_steps_back_become_a_correction),
         cmocka_unit_test(test_at_and_start_follow_the_wall_clock),
         cmocka_unit_test(test_a_mixed_schedule_keeps_the_phase_of_its_span),
+        cmocka_unit_test(
+            test_due_time_that_waits_for_its_jitter_is_not_lost_when_the_clock_is_set),
+        cmocka_unit_test(test_new_task_fires_in_the_time_that_the_clock_repeats),
+        cmocka_unit_test(test_set_forward_fires_no_span_before_it_began),
         cmocka_unit_test(test_what_is_over_or_stopped_stays_so),
     };
 

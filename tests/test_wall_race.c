@@ -136,11 +136,46 @@ test_clock_set_against_everything_leaves_each_task_at_its_next_time(void **state
     fixture_close(&f);
 }
 
+/* Sets the clock without a word to the one that follows it. */
+static void *
+set_clock(void *arg)
+{
+    struct side *side = arg;
+
+    while (!atomic_load(side->is_over))
+        atomic_fetch_xor(&side->f->clock.offset, 4 * SECOND);
+    return NULL;
+}
+
+/* Whoever found a due time waited for a ticker that had ended. */
+static void
+test_clock_set_while_the_engine_closes_does_not_keep_it(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("0 0 1 1 *", "UTC")), ALWAYS, .runs_on_start = true};
+    struct pawl_err err = {0};
+    _Atomic bool is_over;
+    struct fixture f;
+    struct side side = {.f = &f, .is_over = &is_over};
+
+    (void) state;
+    for (int round = 0; round < 10; round++) {
+        fixture_open(&f);
+        atomic_init(&is_over, false);
+        assert_int_equal(try_submit_when(&f, "w", PAWL_CRON, "sleep 1000", &when, &err), PAWL_OK);
+        await(stats_of(&f).started == 1);
+        assert_int_equal(pthread_create(&side.thread, NULL, set_clock, &side), 0);
+        fixture_close(&f);
+        atomic_store(&is_over, true);
+        pthread_join(side.thread, NULL);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clock_set_against_everything_leaves_each_task_at_its_next_time),
+        cmocka_unit_test(test_clock_set_while_the_engine_closes_does_not_keep_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -401,6 +401,73 @@ refused(struct fixture *f, enum pawl_type type, const struct pawl_when *when, co
 }
 
 static void
+test_span_of_292_years_beside_other_triggers_never_comes(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("0 * * * *", "UTC"), BY_SPAN(INT64_MAX)), ALWAYS};
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "w", PAWL_CRON, &when);
+    assert_time(run_next(&f, "w"), "2027-01-15T09:00:00Z");
+    assert_time(run_next(&f, "w"), "2027-01-15T10:00:00Z");
+    fixture_close(&f);
+}
+
+static void
+test_spans_missed_before_a_start_are_none(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_SPAN(MINUTE)), .start_ns = START_WALL + HOUR,
+                             .end_ns = PAWL_NO_TIME, .runs_on_start = true};
+    struct pawl_schedule_basis basis = {.id = "w", .id_len = 1, .type = PAWL_CRON};
+    struct pawl_now now = {.wall_ns = START_WALL, .high_ns = INT64_MIN};
+    struct pawl_schedule *schedule;
+    struct pawl_due due;
+
+    (void) state;
+    basis.origin_ns = HOUR;
+    basis.offset_ns = START_WALL;
+    assert_int_equal(pawl_schedule_new(&when, &basis, &schedule, NULL), PAWL_OK);
+    due = pawl_schedule_first(schedule, &now);
+    now.elapsed_ns += 90 * MINUTE + 1;
+    now.wall_ns += 90 * MINUTE + 1;
+    assert_int_equal(pawl_schedule_newest(schedule, &due, &now), 31);
+    assert_true(pawl_due_wall(due, START_WALL) == START_WALL + 90 * MINUTE);
+    free(schedule);
+}
+
+/* Otherwise 86 million steps. */
+static void
+test_jitter_of_many_spans_is_leapt_over(void **state)
+{
+    (void) state;
+    for (int is_random = 0; is_random < 2; is_random++) {
+        struct pawl_when when = {TRIGGERS(BY_SPAN(MS)), ALWAYS, .jitter_ns = DAY,
+                                 .is_jitter_random = is_random};
+        struct pawl_schedule_basis basis = {.id = "w", .id_len = 1, .type = PAWL_CRON};
+        struct pawl_spec spec = {.id = "w", .id_len = 1, .type = PAWL_CRON, .script = ":",
+                                 .script_len = 1, .when = &when};
+        struct pawl_now now = {.wall_ns = START_WALL, .high_ns = INT64_MIN};
+        struct pawl_schedule *schedule;
+        struct pawl_def *def;
+        struct pawl_due due;
+        int64_t before_ms;
+
+        basis.offset_ns = START_WALL;
+        assert_int_equal(pawl_schedule_new(&when, &basis, &schedule, NULL), PAWL_OK);
+        def = pawl_def_new(&spec, 1, schedule);
+        due = pawl_def_first(def, &now);
+        now.elapsed_ns += 100 * DAY;
+        now.wall_ns += 100 * DAY;
+        before_ms = durable_now_ms();
+        assert_true(pawl_def_pass(def, &due, &now) > (uint64_t) (99 * DAY / MS));
+        assert_true(durable_now_ms() - before_ms < 1000);
+        assert_true(due.ns <= now.elapsed_ns + MS);
+        pawl_def_unref(def);
+    }
+}
+
+static void
 test_what_cannot_be_is_refused_and_says_why(void **state)
 {
     struct pawl_when when = {ALWAYS, .ntriggers = 1};
@@ -431,6 +498,8 @@ test_what_cannot_be_is_refused_and_says_why(void **state)
     refused(&f, PAWL_CRON, &when, "cron", "endAt");
     when.start_ns = START_WALL;
     refused(&f, PAWL_CRON, &when, "endAt", "before startAt");
+    when = (struct pawl_when){.triggers = &bad[0], .ntriggers = 1, ALWAYS, .max_runs = 1ULL << 63};
+    refused(&f, PAWL_CRON, &when, "maxRuns", "too large");
     assert_int_equal(stats_of(&f).tasks, 0);
     assert_int_equal(stats_of(&f).pending, 0);
     fixture_close(&f);
@@ -455,6 +524,9 @@ main(void)
         cmocka_unit_test(test_due_times_of_a_cron_during_a_run_are_skipped_and_counted),
         cmocka_unit_test(test_several_triggers_fire_each_at_its_times),
         cmocka_unit_test(test_a_sleep_of_the_machine_is_one_run_and_the_rest_missed),
+        cmocka_unit_test(test_span_of_292_years_beside_other_triggers_never_comes),
+        cmocka_unit_test(test_spans_missed_before_a_start_are_none),
+        cmocka_unit_test(test_jitter_of_many_spans_is_leapt_over),
         cmocka_unit_test(test_what_cannot_be_is_refused_and_says_why),
     };
 

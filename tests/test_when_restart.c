@@ -89,6 +89,33 @@ test_time_without_a_daemon_is_one_run_and_the_rest_missed(void **state)
 }
 
 static void
+test_fixed_times_do_not_repeat_though_an_engine_came_between(void **state)
+{
+    struct house house;
+    struct fixture *f = &house.f;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_cron(f, "c", "30 8 * * *", "UTC");
+    assert_time(run_next(f, "c"), "2027-01-15T08:30:00Z");
+    set_wall(f, -HOUR);
+    house_restart(&house);                      /* what it knows of the clock is an hour back, too */
+    assert_time(next_of(f, "c"), "2027-01-16T08:30:00Z");
+    set_wall(f, 5 * MINUTE);
+    submit(f, "later", PAWL_DELAY, HOUR, ":");  /* what was moved is shown before this */
+    assert_time(next_of(f, "c"), "2027-01-16T08:30:00Z");
+    house_end(&house);
+    pawl_clock_manual_set(&f->clock, -5 * MINUTE);
+    house_begin(&house);
+    assert_time(next_of(f, "c"), "2027-01-16T08:30:00Z");
+    set_wall(f, -3 * HOUR);                     /* a correction */
+    await(next_of(f, "c") == at("2027-01-15T08:30:00Z"));
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
 test_reboot_fires_at_each_start_of_the_daemon(void **state)
 {
     struct house house;
@@ -118,6 +145,78 @@ test_reboot_fires_at_each_start_of_the_daemon(void **state)
     assert_int_equal(view.run_count, 3);
     assert_true(view.next_ns == PAWL_NO_TIME);
     pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
+test_due_times_missed_before_a_reboot_are_all_counted(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("@reboot", "UTC"), BY_CRON("0 * * * *", "UTC")),
+                             ALWAYS};
+    struct house house;
+    struct fixture *f = &house.f;
+    struct pawl_view view;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_when(f, "r", PAWL_CRON, &when);
+    house_pass(&house, 3 * HOUR + 30 * MINUTE);
+    view = await_version(f, "r", 2);
+    assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.missed, 3);           /* 09:00, 10:00, 11:00 */
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T11:30:00Z");
+    assert_time(view.next_ns, "2027-01-15T12:00:00Z");
+    pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
+test_reboot_waits_for_its_start(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_CRON("@reboot", "UTC")),
+                             .start_ns = START_WALL + 90 * MINUTE, .end_ns = PAWL_NO_TIME};
+    struct house house;
+    struct fixture *f = &house.f;
+    struct pawl_view view;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_when(f, "r", PAWL_CRON, &when);
+    house_pass(&house, HOUR);
+    assert_true(next_of(f, "r") == PAWL_NO_TIME);
+    assert_int_equal(version_of(f, "r"), 0);
+    house_pass(&house, HOUR);
+    view = await_version(f, "r", 2);
+    assert_int_equal(view.run_count, 1);
+    pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
+/* It was noted that the time had come; then the clock was set back. */
+static void
+test_due_time_that_waited_for_its_jitter_survives_a_clock_set_back_over_a_restart(void **state)
+{
+    struct pawl_when when = {TRIGGERS(BY_AT(START_WALL + 30 * MINUTE)), ALWAYS,
+                             .jitter_ns = 10 * HOUR};
+    struct house house;
+    struct fixture *f = &house.f;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_when(f, "w", PAWL_CRON, &when);
+    assert_true(next_of(f, "w") > START_WALL + 50 * MINUTE);
+    fixture_advance(f, 45 * MINUTE);
+    submit(f, "noted", PAWL_DELAY, 0, ":");
+    house_end(&house);
+    pawl_clock_manual_set(&f->clock, -40 * MINUTE);
+    house_begin(&house);
+    assert_time(run_next(f, "w"), "2027-01-15T08:30:00Z");
     house_end(&house);
     house_fini(&house);
 }
@@ -267,7 +366,12 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_way_of_saying_when_comes_back),
         cmocka_unit_test(test_time_without_a_daemon_is_one_run_and_the_rest_missed),
+        cmocka_unit_test(test_fixed_times_do_not_repeat_though_an_engine_came_between),
         cmocka_unit_test(test_reboot_fires_at_each_start_of_the_daemon),
+        cmocka_unit_test(test_due_times_missed_before_a_reboot_are_all_counted),
+        cmocka_unit_test(test_reboot_waits_for_its_start),
+        cmocka_unit_test(
+            test_due_time_that_waited_for_its_jitter_survives_a_clock_set_back_over_a_restart),
         cmocka_unit_test(test_max_runs_count_over_restarts),
         cmocka_unit_test(test_wall_clock_that_was_set_while_no_daemon_ran),
         cmocka_unit_test(test_set_clock_is_durable_without_another_change),

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 
-from daemon import LIMIT, PAWLD, SANITIZED, Case, environment, refuse, wait_for
+from daemon import LIMIT, PAWLD, SANITIZED, Case, environment, preload, refuse, wait_for
 
 SOON = 20 if SANITIZED else 4           # seconds; for what comes within about one
 
@@ -57,3 +57,21 @@ class Stores(Case):
                 with open(f"{data}/{name}", "rb") as file:
                     found[name] = hashlib.sha256(file.read()).hexdigest()
         return found
+
+
+class Shifted(Stores):
+    """Daemons on one store, self.data, that live at another time. By the shim the wall is ahead by as
+    many seconds as its file says."""
+
+    def setUp(self):
+        self.data, self.folder = self.place(), self.place()
+
+    def at(self, wall=0, boot=None, uptime=0, **more):
+        env = preload("clock_shift", self.folder + "/wall", FAULT_UPTIME=str(uptime), **more)
+        with open(self.folder + "/wall", "w") as file:
+            file.write(str(wall))
+        if boot:
+            env["FAULT_BOOT"] = f"{self.folder}/{boot}"
+            with open(env["FAULT_BOOT"], "w") as file:
+                file.write(f"{boot}-0000-0000-0000-000000000000\n".rjust(37, "0"))
+        return self.daemon(data=self.data, env=env)

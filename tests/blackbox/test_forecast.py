@@ -286,6 +286,12 @@ class Forecasts(Shared):
         lines = self.pawl(*window, "-o", "ndjson").stdout.splitlines()
         self.assertEqual(json.loads(lines[0])["at"], f"{date}T03:00:00+02:00")
 
+    def test_pawl_forecast_reads_times_by_the_clock_of_this_machine(self):
+        self.cron(cron="30 2 * * *", timezone="UTC")
+        done = self.pawl("-from=2036-07-01 11:30", "-until=2036-07-01 11:31", "-o", "name")
+        self.assertEqual(done.stdout, f"{self.name}\n", done.stderr)
+        self.assertIn("-until=2036-07-01 11:31 is 2036-07-01T11:31:00+09:00", done.stderr)
+
     def test_pawl_forecast_says_what_is_wrong(self):
         done = self.pawl("-until=2h")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "nothing fires\n", ""))

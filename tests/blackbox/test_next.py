@@ -57,6 +57,13 @@ class Previews(Shared):
         self.assertEqual(document["times"], ["2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z"])
         self.assertEqual(document["warnings"], [])
 
+    def test_times_are_of_years_that_can_be_written(self):
+        for zone, start, n, times in (
+                ("UTC", "0000-01-03T00:00:00Z", -5, ["0000-01-02T00:00:00Z", "0000-01-01T00:00:00Z"]),
+                ("Asia/Tokyo", "9999-12-30T12:00:00Z", 5, ["9999-12-31T00:00:00+09:00"])):
+            document = self.next("@daily", timezone=zone, n=n, **{"from": start})
+            self.assertEqual(document["times"], times)
+
     def test_what_never_fires_has_no_times_and_a_warning(self):
         for expr in ("0 0 30 2 *", "0 0 0 1 1 * 1980", "@reboot"):
             document = self.next(expr)
@@ -138,6 +145,16 @@ class Previews(Shared):
         done = self.pawl("0 0 */2 * MON", "-from=2024-01-15T00:00:00Z", "-day-match=vixie", "-n=-1",
                          "-tz=UTC", "-o=name")
         self.assertEqual(done.stdout, "2024-01-01T00:00:00Z\n")
+
+    def test_pawl_next_reads_times_by_the_clock_of_this_machine(self):
+        done = self.pawl("TZ=UTC @every 1h", "-from=2036-07-01 09:30", "-start=2036-07-01 00:10",
+                         "-n=1", "-o=name")
+        self.assertEqual((done.returncode, done.stdout), (0, "2036-07-01T01:10:00Z\n"), done.stderr)
+        self.assertIn("-from=2036-07-01 09:30 is 2036-07-01T09:30:00+09:00", done.stderr)
+        for wrong in (("-from=soon",), ("-from=09:30", "-tz=UTC"), ("-start=",)):
+            done = self.pawl("@daily", *wrong)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{wrong[0]}: ", done.stderr)
 
     def test_pawl_next_takes_all_kinds_of_expressions_and_goes_back(self):
         start = ("-tz=UTC", "-from=2026-01-01T12:00:00Z", "-o=name")

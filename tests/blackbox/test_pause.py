@@ -95,6 +95,8 @@ class Pause(Shared):
             self.assertEqual(json.loads(done.stdout)["paused"], command == "pause")
             if command == "pause":
                 self.assertIn("(paused)", self.client("get", self.name).stdout)
+                listed = self.client("list", "-prefix", self.name).stdout
+                self.assertRegex(listed, rf"(?m)^{self.name} .* paused$")
             self.until(2)
         done = self.client("resume", self.name)
         self.assertEqual(done.returncode, 4)

@@ -1,33 +1,17 @@
 #!/usr/bin/env python3
 """Clocks that are set, and other boots: what docs/faults.md says of them."""
 
-import re
 import time
 import unittest
-from datetime import datetime
 
-from daemon import preload
-from stores import Stores
+from stores import Shifted
+from times import S, ns_of
 
 
-class Clocks(Stores):
-    """The clock on the wall is set, or the machine starts again, between two daemons. By the shim the
-    wall is ahead by as many seconds as its file says."""
+class Clocks(Shifted):
+    """The clock on the wall is set, or the machine starts again, between two daemons."""
 
     HOUR = 3600
-
-    def setUp(self):
-        self.data, self.folder = self.place(), self.place()
-
-    def at(self, wall=0, boot=None, uptime=0):
-        env = preload("clock_shift", self.folder + "/wall", FAULT_UPTIME=str(uptime))
-        with open(self.folder + "/wall", "w") as file:
-            file.write(str(wall))
-        if boot:
-            env["FAULT_BOOT"] = f"{self.folder}/{boot}"
-            with open(env["FAULT_BOOT"], "w") as file:
-                file.write(f"{boot}-0000-0000-0000-000000000000\n".rjust(37, "0"))
-        return self.daemon(data=self.data, env=env)
 
     def begin(self, **more):
         d = self.at(**more)
@@ -60,7 +44,7 @@ class Clocks(Stores):
         self.assertEqual((d.get("soon")["runCount"], d.get("done")["runCount"]), (1, 1))
 
     def seconds(self, text):
-        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).timestamp()
+        return ns_of(text) / S
 
     def start(self, **where):
         self.where = where

@@ -185,6 +185,8 @@ class When(Shared):
                      endAt="2096-01-01T00:00:00Z")
         self.refused("jitter", time="2s", jitter="25h")
         self.refused("maxRuns", taskType="delay", time="2s", maxRuns=2)
+        for too_many in 2**63, 2**64 - 1:
+            self.refused("maxRuns", time="2s", maxRuns=too_many)
         self.refused("taskType", "use taskType cron", taskType="delay", cron="@daily")
         self.refused("cron", "use triggers", cron="@daily", time="1s")
         self.assertEqual(self.d.call("GET", "/api/tasks/refused").status, 404)
