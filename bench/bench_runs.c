@@ -140,7 +140,7 @@ compare(struct pawl_report *report, unsigned concurrency, size_t nrounds, size_t
         delete_all(&client, n);
         begin_ns = pawl_bench_now_ns();
         cpu_ns = pawl_bench_cpu_ns();
-        pawl_bare_loop(client.engine->shell, "true", n, NTHREADS, concurrency);
+        pawl_bare_loop(pawl_interpreters_find(&client.engine->interpreters, NULL)->path, "true", n, NTHREADS, concurrency);
         note_round(&bare, round, n, begin_ns, cpu_ns);
         rates[round] = engine.rate[round] / bare.rate[round];
         costs[round] = engine.cpu_us[round] / bare.cpu_us[round];

@@ -24,7 +24,7 @@ spawn_once_us(struct pawl_spawn_room *room)
     int64_t begin = pawl_bench_now_ns(), end;
     siginfo_t info;
 
-    if (pawl_spawn(room, "true", 4, &facts, &child, &err) != PAWL_OK)
+    if (pawl_spawn(room, "true", 4, NULL, &facts, &child, &err) != PAWL_OK)
         pawl_bench_die("%s", err.text);
     end = pawl_bench_now_ns();
     waitid(P_PIDFD, (id_t) child.pidfd, &info, WEXITED);
@@ -55,13 +55,15 @@ main(int argc, char **argv)
     size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : is_smoke ? 10 : 300;
     size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : is_smoke ? 64 : 4096;
     double small[ROUNDS], large[ROUNDS], ratios[ROUNDS];
-    struct pawl_spawner spawner = {.shell = "/bin/bash", .environment = environ};
+    struct pawl_interpreters interpreters;
+    struct pawl_spawner spawner = {.interpreters = &interpreters, .environment = environ};
     struct pawl_spawn_room *room;
     struct pawl_report report;
     struct pawl_err err;
     char name[64];
 
-    if (n < 1 || pawl_spawner_init(&spawner, &err) != PAWL_OK ||
+    if (n < 1 || pawl_interpreters_init(&interpreters, NULL, &err) != PAWL_OK ||
+        pawl_spawner_init(&spawner, &err) != PAWL_OK ||
         !(room = pawl_spawn_room_new(&spawner)))
         pawl_bench_die("cannot start");
     pawl_report_open(&report, "Time in pawl_spawn()");

@@ -122,6 +122,12 @@ pawl_fields_add_when(struct pawl_text *out, const json_t *task, const struct tim
         expr = pawl_fields_string(first, "calendar", &len);
     if (expr) {
         pawl_text_append(out, expr, len);
+        const char *zone = pawl_fields_string(first, "timezone", &len);
+        if (zone && style == PAWL_FIELDS_FULL) {
+            pawl_text_puts(out, " (");
+            pawl_text_append(out, zone, len);
+            pawl_text_puts(out, ")");
+        }
     } else if (pawl_fields_string(first, "at", NULL)) {
         pawl_text_puts(out, "at ");
         pawl_fields_add_point(out, first, "at", now, style);

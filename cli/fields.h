@@ -37,7 +37,8 @@ void pawl_fields_add_point(struct pawl_text *out, const json_t *task, const char
     const struct timespec *now, enum pawl_fields_style style);
 
 /* Appends how a task, or one of its triggers, says when it fires: "1m30s", "30 2 * * *",
- * "at 18:00:00"; of several triggers the first, and how many more. It is not escaped. */
+ * "at 18:00:00"; of several triggers the first, and how many more; in FULL with the zone
+ * of an expression. It is not escaped. */
 void pawl_fields_add_when(struct pawl_text *out, const json_t *task,
     const struct timespec *now, enum pawl_fields_style style);
 

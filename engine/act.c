@@ -8,14 +8,15 @@ pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act
 {
     static int (*const calls[])(struct pawl_handle *, const char *, size_t, struct pawl_op *,
                                 struct pawl_err *) = {
-        [PAWL_ACT_STOP] = pawl_stop, [PAWL_ACT_RUN] = pawl_run, [PAWL_ACT_PAUSE] = pawl_pause,
-        [PAWL_ACT_RESUME] = pawl_resume,
+        [PAWL_ACT_RUN] = pawl_run, [PAWL_ACT_PAUSE] = pawl_pause, [PAWL_ACT_RESUME] = pawl_resume,
     };
     int code;
 
     handle->only = view->private_task;
     if (act == PAWL_ACT_DELETE || act == PAWL_ACT_KILL)
         code = pawl_delete(handle, view->id, view->id_len, act == PAWL_ACT_KILL, op, err);
+    else if (act == PAWL_ACT_STOP)
+        code = pawl_stop(handle, view->id, view->id_len, false, op, err);
     else
         code = calls[act](handle, view->id, view->id_len, op, err);
     handle->only = NULL;

@@ -1,4 +1,4 @@
-/* call.c: the calls on tasks: submit, stop, delete, get, list.
+/* call.c: the calls that change tasks: submit, stop, delete and the like; reading is read.c's.
  *
  * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
  * into the index, so that of two submissions of one id one wins, and gets its number, so that the
@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PASS_MAX 4096       /* tasks that one pawl_list_next() passes over */
-#define SECTION_MAX 128     /* tasks that it looks at in one epoch section */
 #define SHOWN_MAX 128       /* bytes of an id in an error's text */
 #define FULL_TEXT "the store's disk is full: make room on it, then submit again; stops and deletions " \
                   "are still taken"
@@ -49,10 +47,10 @@ pawl_op_init(struct pawl_op *op, struct pawl_handle *handle, enum pawl_op_kind k
 
 /* Takes back what admit() counted. */
 static void
-dismiss(struct pawl *engine, size_t script_len)
+dismiss(struct pawl *engine, size_t bytes)
 {
     pawl_count(&engine->pending, -1);
-    pawl_count(&engine->memory, -(int64_t) script_len);
+    pawl_count(&engine->memory, -(int64_t) bytes);
 }
 
 /* A task that was refused after it was counted and perhaps put. */
@@ -62,7 +60,7 @@ undo_submit(struct pawl_handle *handle, struct pawl_op *op)
     struct pawl *engine = handle->engine;
     struct pawl_task *task = op->task;
 
-    dismiss(engine, ((struct pawl_snapshot *) op->first)->def->script_len);
+    dismiss(engine, pawl_def_bytes(((struct pawl_snapshot *) op->first)->def));
     if (task->seq)
         pawl_order_remove(engine->order, handle->epoch, task->seq);
     pawl_index_remove(engine->index, handle->epoch, &task->key);
@@ -187,7 +185,7 @@ admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
     const struct pawl_options *options = &engine->options;
     enum pawl_store_state state = engine->committer ? pawl_committer_state(engine->committer)
                                                     : PAWL_STORE_NONE;
-    int64_t bytes;
+    int64_t own = (int64_t) pawl_def_bytes_of(spec), bytes;
 
     if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
         return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
@@ -201,10 +199,10 @@ admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
                             "%llu tasks are pending, the limit of max-pending: try again later",
                             (unsigned long long) options->max_pending);
     }
-    bytes = pawl_count(&engine->memory, (int64_t) spec->script_len);
+    bytes = pawl_count(&engine->memory, own);
     if (bytes > (int64_t) options->max_memory_bytes) {
-        dismiss(engine, spec->script_len);
-        pawl_keeper_want(engine->keeper, (int64_t) spec->script_len);
+        dismiss(engine, (size_t) own);
+        pawl_keeper_want(engine->keeper, own);
         return pawl_err_set(err, PAWL_EBUDGET, NULL,
                             "scripts and kept output fill max-memory (%llu bytes): delete tasks, "
                             "or try again later", (unsigned long long) options->max_memory_bytes);
@@ -251,6 +249,14 @@ compile(const struct pawl_spec *spec, const struct pawl_now *now,
                             : "this never fires: it has no time in the 400 years ahead");
 }
 
+static int
+check_interpreter(const struct pawl *engine, const char *name, struct pawl_err *err)
+{
+    if (pawl_interpreters_find(&engine->interpreters, name))
+        return PAWL_OK;
+    return pawl_interpreters_refuse(&engine->interpreters, name, PAWL_EINVAL, err);
+}
+
 int
 pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
             struct pawl_err *err)
@@ -262,6 +268,8 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     struct pawl_now now = pawl_now(engine);
     int code = pawl_spec_check(spec, err);
 
+    if (code == PAWL_OK && spec->action)
+        code = check_interpreter(engine, spec->action->interpreter, err);
     if (code == PAWL_OK && spec->when)
         code = compile(spec, &now, &schedule, err);
     if (code == PAWL_OK)
@@ -273,7 +281,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     task = pawl_task_new(engine->index, spec, engine->options.keep_results, schedule, &now,
                          &first);
     if (!task) {
-        dismiss(engine, spec->script_len);
+        dismiss(engine, pawl_def_bytes_of(spec));
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
     }
     pawl_op_init(op, handle, PAWL_OP_SUBMIT);
@@ -311,22 +319,49 @@ refuse_absent(const char *id, size_t id_len, struct pawl_err *err)
                         id_len > SHOWN_MAX ? " (cut)" : "");
 }
 
-/* Applies an event that somebody asks for; why: a refusal, in general. */
-static int
-change(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_event *event,
-       struct pawl_op *op, const char *why, struct pawl_err *err)
+/* A task that cannot be stopped any more, but has a run in progress: gives what readers see of it.
+ * False: it has none. */
+static bool
+is_left_running(struct pawl_handle *handle, struct pawl_task *task, struct pawl_view *out_view)
 {
-    struct pawl_task *task = pawl_handle_find(handle, id, id_len);
+    struct pawl_now now = pawl_now(handle->engine);
+    const struct pawl_snapshot *snapshot;
+    bool is_running;
+
+    pawl_epoch_begin(handle->epoch);
+    snapshot = pawl_task_read(task, NULL);
+    is_running = snapshot && snapshot->running > 0;
+    if (is_running)
+        pawl_task_view(task, snapshot, &now, out_view);
+    pawl_epoch_end(handle->epoch);
+    return is_running;
+}
+
+/* Applies an event that somebody asks for; why: a refusal, in general; kills: NULL, or to be sent if
+ * there is a run, even if the event is refused. */
+static int
+change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *event,
+       struct pawl_kills *kills, struct pawl_op *op, const char *why, struct pawl_err *err)
+{
+    bool is_left = false;
     int code;
 
-    if (!task)
-        return refuse_absent(id, id_len, err);
     pawl_op_init(op, handle, event->kind == PAWL_EVENT_STOP ? PAWL_OP_STOP : PAWL_OP_CHANGE);
     event->view = &op->view;
     code = pawl_change(handle, task, event, err);
     pawl_snapshot_free_unused(event->spare);
+    if (kills) {
+        is_left = code == PAWL_ESTATE && is_left_running(handle, task, &op->view);
+        pawl_kills_send(handle->engine, kills,
+                        is_left || (code == PAWL_OK && event->was_running) ? task : NULL, 0);
+    }
+    if (is_left) {
+        op->has_view = true;
+        pawl_task_unref(task);
+        return PAWL_OK;
+    }
     if (code == PAWL_ENOENT)
-        refuse_absent(id, id_len, err);
+        refuse_absent(task->key.bytes, task->key.len, err);
     if (code != PAWL_OK)
         return refuse(handle, op, task, event->is_unsettled, code,
                       code == PAWL_ENOENT ? "the task was deleted" : why);
@@ -338,39 +373,58 @@ change(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_ev
 }
 
 int
-pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
-          struct pawl_err *err)
+pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
+          struct pawl_op *op, struct pawl_err *err)
 {
+    struct pawl_task *task = pawl_handle_find(handle, id, id_len);
     struct pawl_event event = {.kind = PAWL_EVENT_STOP};
+    struct pawl_kills kills;
 
-    return change(handle, id, id_len, &event, op, "the task is stopped or has run already", err);
+    if (!task)
+        return refuse_absent(id, id_len, err);
+    if (kill && pawl_kills_make(handle->engine, &kills) != PAWL_OK) {
+        pawl_kills_send(handle->engine, &kills, NULL, 0);
+        pawl_task_unref(task);
+        return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory");
+    }
+    return change(handle, task, &event, kill ? &kills : NULL, op,
+                  "the task is stopped or has run already", err);
+}
+
+/* The same of the task that has an id, without kills. */
+static int
+change_by_id(struct pawl_handle *handle, const char *id, size_t id_len, enum pawl_event_kind kind,
+             struct pawl_op *op, const char *why, struct pawl_err *err)
+{
+    struct pawl_task *task = pawl_handle_find(handle, id, id_len);
+    struct pawl_event event = {.kind = kind};
+
+    if (!task)
+        return refuse_absent(id, id_len, err);
+    return change(handle, task, &event, NULL, op, why, err);
 }
 
 int
 pawl_run(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
          struct pawl_err *err)
 {
-    struct pawl_event event = {.kind = PAWL_EVENT_RUN};
-
-    return change(handle, id, id_len, &event, op, "the task is running or stopped", err);
+    return change_by_id(handle, id, id_len, PAWL_EVENT_RUN, op, "the task is running or stopped",
+                        err);
 }
 
 int
 pawl_pause(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
            struct pawl_err *err)
 {
-    struct pawl_event event = {.kind = PAWL_EVENT_PAUSE};
-
-    return change(handle, id, id_len, &event, op, "the task is paused, stopped or over", err);
+    return change_by_id(handle, id, id_len, PAWL_EVENT_PAUSE, op,
+                        "the task is paused, stopped or over", err);
 }
 
 int
 pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
             struct pawl_err *err)
 {
-    struct pawl_event event = {.kind = PAWL_EVENT_RESUME};
-
-    return change(handle, id, id_len, &event, op, "the task is not paused", err);
+    return change_by_id(handle, id, id_len, PAWL_EVENT_RESUME, op, "the task is not paused", err);
 }
 
 int
@@ -411,29 +465,6 @@ pawl_expire(struct pawl_handle *handle, struct pawl_task *task)
 
 /* --- Reading --- */
 
-int
-pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_view *out_view)
-{
-    struct pawl *engine = handle->engine;
-    const struct pawl_snapshot *snapshot = NULL;
-    union pawl_key_probe probe;
-    struct pawl_key *key;
-    struct pawl_now now;
-
-    if (id_len == 0 || id_len > PAWL_ID_MAX)
-        return PAWL_ENOENT;
-    pawl_index_key(engine->index, id, id_len, &probe.key);
-    now = pawl_now(engine);
-    pawl_epoch_begin(handle->epoch);
-    key = pawl_index_find(engine->index, &probe.key);
-    if (key)
-        snapshot = pawl_task_read(pawl_task_of_key(key), NULL);
-    if (snapshot)
-        pawl_task_view(pawl_task_of_key(key), snapshot, &now, out_view);
-    pawl_epoch_end(handle->epoch);
-    return snapshot ? PAWL_OK : PAWL_ENOENT;
-}
-
 static const struct pawl_result *
 find_result(const struct pawl_view *view, uint64_t run)
 {
@@ -471,54 +502,4 @@ pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_
     }
     pawl_view_release(&view);
     return code;
-}
-
-static bool
-passes(const struct pawl_filter *filter, const struct pawl_task *task,
-       const struct pawl_snapshot *snapshot)
-{
-    if (filter->status_mask && !(filter->status_mask >> snapshot->status & 1))
-        return false;
-    if (filter->type_mask && !(filter->type_mask >> snapshot->def->type & 1))
-        return false;
-    if (filter->prefix_len > 0 &&
-        (filter->prefix_len > task->key.len ||
-         memcmp(task->key.bytes, filter->prefix, filter->prefix_len) != 0))
-        return false;
-    return filter->ntags == 0 || pawl_tags_pass(pawl_def_tags(snapshot->def), filter);
-}
-
-int
-pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
-               struct pawl_cursor *cursor, struct pawl_view *out_view)
-{
-    static const struct pawl_filter all;
-    struct pawl *engine = handle->engine;
-    struct pawl_now now = pawl_now(engine);
-    struct pawl_task *task = NULL;
-    bool found = false;
-
-    if (!filter)
-        filter = &all;
-    if (cursor->until == 0)
-        cursor->until = pawl_order_newest(engine->order);
-    for (unsigned n = 0; n < PASS_MAX && !found; n++) {
-        if (n % SECTION_MAX == 0) {
-            if (n > 0)
-                pawl_epoch_end(handle->epoch);
-            pawl_epoch_begin(handle->epoch);
-        }
-        task = pawl_order_next(engine->order, cursor->after, cursor->until, &cursor->after);
-        if (!task)
-            break;
-        const struct pawl_snapshot *snapshot = pawl_task_read(task, NULL);
-
-        found = snapshot && passes(filter, task, snapshot);
-        if (found)
-            pawl_task_view(task, snapshot, &now, out_view);
-    }
-    pawl_epoch_end(handle->epoch);
-    if (found)
-        return PAWL_OK;
-    return task ? PAWL_PENDING : PAWL_ENOENT;
 }

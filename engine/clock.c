@@ -1,6 +1,7 @@
 /* clock.c: the system's clock and the manual one. */
 #include "clock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -161,19 +162,13 @@ pawl_clock_system(void)
 }
 
 /* The manual clock. Either advance() sees the armed moment, or timer_set() sees the new time:
- * S1: each stores its own word, then loads the other's, all four seq_cst. */
+ * S1: each stores its own word, then loads the other's, all four seq_cst.
+ * F1: publishes a timer's descriptor, for advance() on another thread. */
 
 static struct pawl_clock_manual *
 manual_of(struct pawl_clock *clock)
 {
     return (struct pawl_clock_manual *) clock;
-}
-
-static void
-ring_timer(struct pawl_clock_manual *manual)
-{
-    if (manual->timer >= 0)
-        eventfd_write(manual->timer, 1);
 }
 
 static int64_t
@@ -220,20 +215,32 @@ manual_set_clear(struct pawl_clock *clock, int fd)
 static int
 manual_timer_open(struct pawl_clock *clock)
 {
-    manual_of(clock)->timer = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return manual_of(clock)->timer;
+    struct pawl_clock_manual *manual = manual_of(clock);
+    unsigned i = atomic_fetch_add_explicit(&manual->ntimers, 1, memory_order_acq_rel);
+    int fd = -1;
+
+    if (i < PAWL_MANUAL_TIMERS)
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    else
+        errno = EMFILE;
+    if (fd >= 0)
+        atomic_store_explicit(&manual->timers[i].fd, fd, memory_order_release);      /* F1 */
+    return fd;
 }
 
 static void
 manual_timer_set(struct pawl_clock *clock, int fd, int64_t at_ns)
 {
     struct pawl_clock_manual *manual = manual_of(clock);
+    struct pawl_manual_timer *timer = manual->timers;
     eventfd_t ignored;
 
+    while (atomic_load_explicit(&timer->fd, memory_order_relaxed) != fd)    /* its own thread's */
+        timer++;
     eventfd_read(fd, &ignored);
-    atomic_store_explicit(&manual->armed, at_ns, memory_order_seq_cst);             /* S1 */
+    atomic_store_explicit(&timer->armed, at_ns, memory_order_seq_cst);              /* S1 */
     if (at_ns <= atomic_load_explicit(&manual->elapsed, memory_order_seq_cst))      /* S1 */
-        ring_timer(manual);
+        eventfd_write(fd, 1);
 }
 
 void
@@ -252,8 +259,18 @@ pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int
     manual->name = "manual";
     atomic_init(&manual->elapsed, elapsed_ns);
     atomic_init(&manual->offset, offset_ns);
-    atomic_init(&manual->armed, INT64_MAX);
-    manual->timer = manual->setter = -1;
+    manual->setter = -1;
+    pawl_clock_manual_forget(manual);
+}
+
+void
+pawl_clock_manual_forget(struct pawl_clock_manual *manual)
+{
+    for (unsigned i = 0; i < PAWL_MANUAL_TIMERS; i++) {
+        atomic_init(&manual->timers[i].armed, INT64_MAX);
+        atomic_init(&manual->timers[i].fd, -1);
+    }
+    atomic_init(&manual->ntimers, 0);
 }
 
 void
@@ -262,8 +279,13 @@ pawl_clock_manual_advance(struct pawl_clock_manual *manual, int64_t by_ns)
     int64_t now;
 
     now = atomic_fetch_add_explicit(&manual->elapsed, by_ns, memory_order_seq_cst) + by_ns; /* S1 */
-    if (atomic_load_explicit(&manual->armed, memory_order_seq_cst) <= now)                  /* S1 */
-        ring_timer(manual);
+    for (unsigned i = 0; i < PAWL_MANUAL_TIMERS; i++) {
+        struct pawl_manual_timer *timer = &manual->timers[i];
+        int fd = atomic_load_explicit(&timer->fd, memory_order_acquire);                    /* F1 */
+
+        if (fd >= 0 && atomic_load_explicit(&timer->armed, memory_order_seq_cst) <= now)    /* S1 */
+            eventfd_write(fd, 1);
+    }
 }
 
 void

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define PAWL_BOOT_SIZE 40
+#define PAWL_MANUAL_TIMERS 64
 
 struct pawl_clock {
     int64_t (*elapsed_ns)(struct pawl_clock *clock);
@@ -39,19 +40,29 @@ struct pawl_clock {
 struct pawl_clock *
 pawl_clock_system(void);
 
+/* A timer of the manual clock. */
+struct pawl_manual_timer {
+    _Atomic int64_t armed;          /* A: seq_cst, see clock.c: the moment that it is set to */
+    _Atomic int fd;                 /* A: acquire/release: F1 in clock.c; -1: free */
+};
+
 /* A clock that moves only when told, for tests. Not a part of the library's interface. */
 struct pawl_clock_manual {
     struct pawl_clock clock;
     _Atomic int64_t elapsed;        /* A: seq_cst, see clock.c */
     _Atomic int64_t offset;         /* A: seq_cst: S1 in wall.c */
-    _Atomic int64_t armed;          /* A: seq_cst: the moment that the timer is set to */
+    struct pawl_manual_timer timers[PAWL_MANUAL_TIMERS];
+    _Atomic unsigned ntimers;       /* A: acq_rel: those that were opened */
     const char *name;               /* I: of the boot */
-    int timer, setter;              /* I: the descriptors of the engine under test; -1 before */
+    int setter;                     /* I: a descriptor of the engine under test; -1 before */
 };
 
 void
 pawl_clock_manual_init(struct pawl_clock_manual *manual, int64_t elapsed_ns, int64_t offset_ns);
-/* Moves elapsed time on and lets a timer that is due become readable. Threads: any. */
+/* Forgets the timers of an engine that was closed. Threads: one, with no engine. */
+void
+pawl_clock_manual_forget(struct pawl_clock_manual *manual);
+/* Moves elapsed time on and lets the timers that are due become readable. Threads: any. */
 void
 pawl_clock_manual_advance(struct pawl_clock_manual *manual, int64_t by_ns);
 /* Sets the wall clock: moves it by so much, and elapsed time not. Threads: any. */

@@ -1,6 +1,7 @@
 /* def.c: what a task is. Pure but for the count. */
 #include "def.h"
 
+#include "action.h"
 #include "count.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ terms_free(struct pawl_terms *terms)
         return;
     free(terms->schedule);
     free(terms->tags);
+    free(terms->action);
     free(terms->policy);
     free(terms);
 }
@@ -43,19 +45,30 @@ terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
     terms->schedule = schedule;
     if (spec->ntags > 0)
         terms->tags = pawl_tags_new(spec->tags, spec->ntags);
+    terms->action_bytes = pawl_action_bytes(spec->action);
+    if (terms->action_bytes > 0)
+        terms->action = pawl_action_copy(spec->action, terms->action_bytes);
     if (spec->policy && (terms->policy = malloc(sizeof *terms->policy)))
         *terms->policy = *spec->policy;
-    if ((spec->ntags == 0 || terms->tags) && (!spec->policy || terms->policy))
+    if ((spec->ntags == 0 || terms->tags) && (terms->action_bytes == 0 || terms->action) &&
+        (!spec->policy || terms->policy))
         return terms;
     terms_free(terms);
     return NULL;
+}
+
+size_t
+pawl_def_bytes_of(const struct pawl_spec *spec)
+{
+    return spec->script_len + pawl_action_bytes(spec->action);
 }
 
 struct pawl_def *
 pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule)
 {
     struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
-    bool has_terms = schedule || spec->policy || spec->ntags > 0;
+    bool has_terms = schedule || spec->policy || spec->ntags > 0 ||
+                     pawl_action_bytes(spec->action) > 0;
     struct pawl_terms *terms = has_terms ? terms_new(spec, schedule) : NULL;
 
     if (!def || (has_terms && !terms)) {

@@ -15,6 +15,7 @@ struct pawl_terms {
     struct pawl_action *action;         /* NULL: bash, without limits; one block */
     struct pawl_policy *policy;         /* NULL: the defaults */
     struct pawl_tags *tags;             /* NULL: none */
+    size_t action_bytes;
 };
 
 struct pawl_def {
@@ -49,6 +50,16 @@ pawl_def_tags(const struct pawl_def *def)
 {
     return def->terms ? def->terms->tags : NULL;
 }
+
+/* What a definition takes of the memory that tasks may take: its texts; and one made of spec would. */
+static inline size_t
+pawl_def_bytes(const struct pawl_def *def)
+{
+    return def->script_len + (def->terms ? def->terms->action_bytes : 0);
+}
+
+size_t
+pawl_def_bytes_of(const struct pawl_spec *spec);
 
 /* Makes a definition with one reference. Owns: takes schedule, also on failure; gives.
  * NULL: out of memory. */

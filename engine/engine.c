@@ -109,28 +109,19 @@ runs_environment(void)
     return environment;
 }
 
-/* The path of bash, by PATH; where there is none, the usual place, so that each run says so.
- * NULL: out of memory. */
-static char *
-find_shell(void)
+/* Finds the interpreters, and warns of those that were asked for and are not there. */
+static int
+find_interpreters(struct pawl *engine, struct pawl_err *err)
 {
-    const char *path = getenv("PATH");
-    const char *dir = path ? path : "/usr/local/bin:/usr/bin:/bin";
+    int code = pawl_interpreters_init(&engine->interpreters, engine->options.interpreters, err);
 
-    while (*dir) {
-        int len = (int) strcspn(dir, ":");
-        char *candidate;
-
-        if (dir[0] == '/') {
-            if (asprintf(&candidate, "%.*s/bash", len, dir) < 0)
-                return NULL;
-            if (access(candidate, X_OK) == 0)
-                return candidate;
-            free(candidate);
-        }
-        dir += len + (dir[len] == ':');
+    for (struct pawl_program *program = engine->interpreters.first; program && code == PAWL_OK;
+         program = program->next) {
+        if (!program->is_there && !program->is_built_in)
+            pawl_engine_log(engine, PAWL_LOG_WARN, "the interpreter %s is left out: %s is not there, "
+                            "or cannot be run", program->name, program->path);
     }
-    return strdup("/bin/bash");
+    return code;
 }
 
 static int
@@ -169,10 +160,8 @@ open_rooms(struct pawl *engine)
     engine->index = pawl_index_new();
     engine->order = pawl_order_new();
     engine->environment = runs_environment();
-    engine->shell = find_shell();
     engine->workers = calloc(engine->options.nworkers, sizeof(struct pawl_worker *));
-    if (!engine->index || !engine->order || !engine->environment || !engine->shell ||
-        !engine->workers)
+    if (!engine->index || !engine->order || !engine->environment || !engine->workers)
         return PAWL_ENOMEM;
     return pawl_ready_init(&engine->ready, engine->options.nworkers);
 }
@@ -235,9 +224,11 @@ pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct p
         pawl_err_set(err, code, NULL, code == PAWL_ENOMEM ? "out of memory" : "eventfd: %s",
                      strerror(errno));
     if (code == PAWL_OK)
+        code = find_interpreters(engine, err);
+    if (code == PAWL_OK)
         code = pawl_spawner_init(spawner_of(engine), err);
     if (code == PAWL_OK) {
-        spawner_of(engine)->shell = engine->shell;
+        spawner_of(engine)->interpreters = &engine->interpreters;
         spawner_of(engine)->environment = engine->environment;
         spawner_of(engine)->nofile = engine->options.run_nofile;
         code = open_time(engine, err);
@@ -308,7 +299,7 @@ pawl_close(struct pawl *engine)
         close(engine->idle_fd);
     free(engine->workers);
     free(engine->environment);
-    free(engine->shell);
+    pawl_interpreters_fini(&engine->interpreters);
     free(engine);
 }
 

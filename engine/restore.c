@@ -522,7 +522,7 @@ place(struct pawl_restorer *restorer, struct pawl_handle *handle, struct pawl_ta
         return pawl_err_set(err, code, NULL, "out of memory while the store is loaded");
     restorer->ntasks++;
     restorer->npending += pawl_snapshot_is_pending(first);
-    restorer->memory += first->def->script_len + output;
+    restorer->memory += (int64_t) pawl_def_bytes(first->def) + output;
     restorer->output += output;
     pawl_task_publish(task, handle->epoch, first);
     if (fires_ns != PAWL_NO_TIME)
@@ -559,7 +559,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     struct pawl_spec spec = {
         .id = record->id, .id_len = record->id_len, .type = record->type,
         .time_ns = record->time_ns, .script = record->script, .script_len = record->script_len,
-        .keep_results = record->keep_results, .when = record->when,
+        .keep_results = record->keep_results, .when = record->when, .action = record->action,
         .tags = record->tags, .ntags = record->ntags, .policy = record->policy,
     };
     struct pawl_schedule *schedule = NULL;

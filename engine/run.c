@@ -66,7 +66,8 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
 {
     struct pawl_child child;
     siginfo_t end;
-    int code = pawl_spawn(room, run->def->script, run->def->script_len, facts, &child, &run->error);
+    int code = pawl_spawn(room, run->def->script, run->def->script_len, pawl_def_action(run->def),
+                          facts, &child, &run->error);
 
     if (code != PAWL_OK)
         return code;
@@ -152,6 +153,8 @@ set_outcome(const struct pawl_run *run, struct pawl_result *result)
         result->signal = run->end_status;
         result->outcome = PAWL_KILLED;
     }
+    if (run->error.code == PAWL_OK && run->ending != PAWL_ENDING_NONE)
+        result->outcome = run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
 }
 
 struct pawl_result_box *

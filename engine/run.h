@@ -4,6 +4,7 @@
 #define PAWL_RUN_H
 
 #include "capture.h"
+#include "deadlines.h"
 #include "shared.h"
 #include "spawn.h"
 
@@ -15,6 +16,9 @@ struct pawl_source {
     enum pawl_source_kind kind;
     int fd;                             /* -1: closed */
 };
+
+/* Why a run is ended by us. */
+enum pawl_ending { PAWL_ENDING_NONE, PAWL_ENDING_TIMEOUT, PAWL_ENDING_KILL };
 
 struct pawl_run {
     struct pawl_source sources[PAWL_NSOURCE];
@@ -29,8 +33,9 @@ struct pawl_run {
     uint32_t slot;                      /* in the table of runs, or PAWL_SLOT_NONE */
     struct pawl_due due;                /* the due time that is run */
     int64_t started_ns, ended_ns;       /* elapsed */
-    int64_t linger_until_ns;            /* the pipes are closed then, if the process has ended */
-    int64_t kill_at_ns;                 /* SIGKILL follows then; 0: it was not asked to end */
+    struct pawl_deadline deadline;      /* while it runs: of its time limit, then of its grace; when
+                                         * the process has ended, of the pipes */
+    enum pawl_ending ending;
     bool is_asked;                      /* to end: whom it leaves behind in its group gets KILL */
     struct pawl_err error;              /* why it could not be started; code 0: it was */
     struct pawl_run *next, **prev;      /* in one of the worker's lists */

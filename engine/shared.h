@@ -6,6 +6,7 @@
 #include "epoch.h"
 #include "inbox.h"
 #include "index.h"
+#include "interpreters.h"
 #include "order.h"
 #include "ready.h"
 #include "store.h"
@@ -45,7 +46,7 @@ struct pawl {
     struct pawl_worker **workers;           /* I */
     unsigned nworkers;                      /* I: started */
     char **environment;                     /* I: of runs: the process's, less PAWL_* */
-    char *shell;                            /* I: path of bash */
+    struct pawl_interpreters interpreters;  /* I */
     int idle_fd;                            /* I: an eventfd, see pawl_idle_fd() */
     int committer_fd;                       /* I: an eventfd that wakes the committer; -1: there is none */
     struct pawl_counter tasks;

@@ -39,7 +39,9 @@ struct pawl_spawn_room {
     char run[sizeof "PAWL_RUN=18446744073709551615"];
     char attempt[sizeof "PAWL_ATTEMPT=4294967295"];
     char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_MAX];
-    char *environment[];                        /* I: the four above, the spawner's, NULL */
+    const char *argv[PAWL_PROGRAM_WORDS + 3 + PAWL_ARGUMENTS_MAX + 1];
+    const char **merged;                        /* I: room for an environment with a task's variables */
+    const char *environment[];                  /* I: the four above, the spawner's, NULL */
 };
 
 /* Sanitizers must not see the child: it runs in the parent's memory, on a stack of its own. */
@@ -61,7 +63,9 @@ struct kernel_sigaction {
 /* What parent and child share while the parent waits. */
 struct plan {
     const struct pawl_spawner *spawner;
-    char **argv, **environment;
+    const char *path, *cwd;             /* cwd, or NULL */
+    const char **argv, **environment;
+    int umask;                          /* negative: as it is */
     int out_fd, err_fd, script_fd;      /* of the child; script_fd -1: none */
     int error;                          /* errno of what failed in the child; 0: exec went well */
     const char *failed;                 /* and its name */
@@ -117,6 +121,10 @@ child_main(void *arg)
 
     if (syscall(SYS_setpgid, 0, 0) < 0)
         return child_fail(plan, "setpgid");
+    if (plan->umask >= 0)
+        syscall(SYS_umask, plan->umask);
+    if (plan->cwd && syscall(SYS_chdir, plan->cwd) < 0)
+        return child_fail(plan, plan->cwd);
     if (child_descriptors(plan) < 0)
         return child_fail(plan, "dup2");
     if (spawner->nofile > 0 && syscall(SYS_getrlimit, RLIMIT_NOFILE, &limit) == 0) {
@@ -125,8 +133,8 @@ child_main(void *arg)
     }
     if (child_signals(spawner) < 0)
         return child_fail(plan, "sigaction");
-    syscall(SYS_execve, spawner->shell, plan->argv, plan->environment);
-    return child_fail(plan, spawner->shell);
+    syscall(SYS_execve, plan->path, plan->argv, plan->environment);
+    return child_fail(plan, plan->path);
 }
 
 /* --- The parent --- */
@@ -185,10 +193,12 @@ pawl_spawn_room_new(const struct pawl_spawner *spawner)
 
     while (spawner->environment[n])
         n++;
-    room = malloc(sizeof *room + (NFACTS + n + 1) * sizeof room->environment[0]);
+    room = malloc(sizeof *room +
+                  (2 * (NFACTS + n + 1) + PAWL_ARGUMENTS_MAX) * sizeof room->environment[0]);
     if (!room)
         return NULL;
     room->spawner = spawner;
+    room->merged = room->environment + NFACTS + n + 1;
     room->environment[0] = room->id;
     room->environment[1] = room->run;
     room->environment[2] = room->attempt;
@@ -223,6 +233,59 @@ tell(struct pawl_spawn_room *room, const struct pawl_run_facts *facts)
     snprintf(room->attempt, sizeof room->attempt, "PAWL_ATTEMPT=%u", facts->attempt);
     snprintf(room->scheduled, sizeof room->scheduled, "PAWL_SCHEDULED_AT=%.*s.%09uZ", (int) len,
              time, (unsigned) (facts->scheduled_ns - second * 1000000000));
+}
+
+static bool
+is_named_in(const char *variable, const char *const *env)
+{
+    size_t len = strcspn(variable, "=") + 1;
+
+    for (; *env; env++) {
+        if (strncmp(*env, variable, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The environment of a run: what a task gives goes before what the spawner has. */
+static const char **
+environment_of(struct pawl_spawn_room *room, const struct pawl_action *action)
+{
+    const char **own = room->environment + NFACTS;
+    size_t n = NFACTS;
+
+    if (!action || !action->env)
+        return room->environment;
+    memcpy(room->merged, room->environment, NFACTS * sizeof room->merged[0]);
+    for (const char *const *variable = action->env; *variable; variable++)
+        room->merged[n++] = *variable;
+    for (; *own; own++) {
+        if (!is_named_in(*own, action->env))
+            room->merged[n++] = *own;
+    }
+    room->merged[n] = NULL;
+    return room->merged;
+}
+
+/* The arguments of a run; script: NULL when it is long. */
+static const char **
+arguments_of(struct pawl_spawn_room *room, const struct pawl_program *program, const char *script,
+             const struct pawl_action *action)
+{
+    size_t n = program->nwords;
+
+    memcpy(room->argv, program->words, n * sizeof room->argv[0]);
+    if (program->is_shell) {
+        room->argv[n++] = "-c";
+        room->argv[n++] = script ? script : program->long_script;
+        room->argv[n++] = "pawl";
+    } else {
+        room->argv[n++] = "/dev/fd/3";          /* SCRIPT_FD */
+    }
+    for (const char *const *arg = action ? action->args : NULL; arg && *arg; arg++)
+        room->argv[n++] = *arg;
+    room->argv[n] = NULL;
+    return room->argv;
 }
 
 static void
@@ -290,49 +353,61 @@ clone_child(struct plan *plan, char *stack, int *out_pidfd, _Atomic int32_t *pid
     return __clone(child_main, stack + STACK_SIZE, flags, plan, out_pidfd, NULL, pid_slot);
 }
 
+/* Takes the end of a child that did not come to exec. */
+static void
+forget_child(const struct pawl_run_facts *facts, int pidfd)
+{
+    siginfo_t info;
+
+    if (facts->pid_slot)            /* relaxed: nothing goes with it */
+        atomic_store_explicit(facts->pid_slot, 0, memory_order_relaxed);
+    waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED);
+}
+
 int
 pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
-           const struct pawl_run_facts *facts, struct pawl_child *out_child, struct pawl_err *err)
+           const struct pawl_action *action, const struct pawl_run_facts *facts,
+           struct pawl_child *out_child, struct pawl_err *err)
 {
-    /* The script is read before it runs, so that it does not see the descriptor. */
-    static const char long_script[] = "eval \"exec 3<&-; $(</dev/fd/3)\"";
-    bool is_long = script_len > ARG_MAX_LEN;
-    char *argv[] = {(char *) "bash", (char *) "-c", (char *) (is_long ? long_script : script),
-                    (char *) "pawl", NULL};
-    struct plan plan = {.spawner = room->spawner, .argv = argv, .environment = room->environment,
-                        .script_fd = -1};
+    const char *name = action ? action->interpreter : NULL;
+    const struct pawl_program *program = pawl_interpreters_find(room->spawner->interpreters, name);
+    struct plan plan = {.spawner = room->spawner, .script_fd = -1,
+                        .umask = action ? action->umask : -1, .cwd = action ? action->cwd : NULL};
     int out[2] = {-1, -1}, error[2] = {-1, -1}, pidfd = -1, code = PAWL_ESYS;
     const char *what = "pipe";
-    pid_t pid;
+    bool is_file;
 
+    if (!program)
+        return pawl_interpreters_refuse(room->spawner->interpreters, name, PAWL_ESYS, err);
+    is_file = !program->is_shell || script_len > ARG_MAX_LEN;
+    plan.path = program->path;
+    plan.argv = arguments_of(room, program, is_file ? NULL : script, action);
+    plan.environment = environment_of(room, action);
     tell(room, facts);
     if (open_pipe(out) != 0 || open_pipe(error) != 0)
         goto out;
     what = "memfd";
-    if (is_long && (plan.script_fd = open_script(script, script_len)) < 0)
+    if (is_file && (plan.script_fd = open_script(script, script_len)) < 0)
         goto out;
     plan.out_fd = out[1];
     plan.err_fd = error[1];
     what = "clone";
-    pid = clone_child(&plan, room->stack, &pidfd, facts->pid_slot);
-    if (pid < 0)
+    out_child->pid = clone_child(&plan, room->stack, &pidfd, facts->pid_slot);
+    if (out_child->pid < 0)
         goto out;
     if (plan.error) {
-        siginfo_t info;
-
+        forget_child(facts, pidfd);
         what = plan.failed;
-        if (facts->pid_slot)        /* relaxed: nothing goes with it */
-            atomic_store_explicit(facts->pid_slot, 0, memory_order_relaxed);
-        waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED);
         errno = plan.error;
         goto out;
     }
-    *out_child = (struct pawl_child) {pid, pidfd, out[0], error[0]};
+    *out_child = (struct pawl_child) {out_child->pid, pidfd, out[0], error[0]};
     out[0] = error[0] = pidfd = -1;
     code = PAWL_OK;
 out:
     if (code != PAWL_OK)
-        pawl_err_set(err, code, NULL, "could not be started: %s: %s", what, strerror(errno));
+        pawl_err_set(err, code, NULL, "could not be started: %s%.160s: %s",
+                     what == plan.cwd ? "cwd " : "", what, strerror(errno));
     for (int i = 0; i < 2; i++) {
         close_fd(out[i]);
         close_fd(error[i]);

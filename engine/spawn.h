@@ -5,13 +5,15 @@
 #ifndef PAWL_SPAWN_H
 #define PAWL_SPAWN_H
 
+#include "interpreters.h"
+
 #include <pawl.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
 /* What all children of one engine share. Threads: read-only once filled in. */
 struct pawl_spawner {
-    const char *shell;              /* path of bash */
+    const struct pawl_interpreters *interpreters;
     char **environment;             /* of all runs; none of it begins with PAWL_ */
     uint64_t nofile;                /* soft descriptor limit; 0: as it is */
     int null_fd;                    /* /dev/null, for stdin */
@@ -31,8 +33,8 @@ pawl_spawner_init(struct pawl_spawner *spawner, struct pawl_err *err);
 void
 pawl_spawner_fini(struct pawl_spawner *spawner);
 
-/* What a thread needs to spawn: the child's stack, and room for its environment, so that a start
- * allocates nothing. One for each thread that spawns. */
+/* What a thread needs to spawn: the child's stack, and room for its arguments and its environment, so
+ * that a start allocates nothing. One for each thread that spawns. */
 struct pawl_spawn_room;
 
 /* The spawner's environment is read here. Owns: borrows spawner until the room is freed.
@@ -55,13 +57,15 @@ struct pawl_run_facts {
                                      * again if pawl_spawn() fails. */
 };
 
-/* Runs a script (with a NUL behind it) by bash, $0 being "pawl": in a process group of its own,
- * stdin /dev/null, descriptors 0 to 2 only, default signal dispositions, empty signal mask, the
- * spawner's environment and what facts tell.
+/* Runs a script (with a NUL behind it) as action says (NULL: by bash): in a process group of its own,
+ * stdin /dev/null, descriptors 0 to 2 only (and 3, the script, for whom it is a file), default signal
+ * dispositions, empty signal mask, the spawner's environment and what action and facts add. Of a
+ * shell $0 is "pawl".
  * Threads: the room's, with all signals blocked. Blocks: until exec. Errors: PAWL_ESYS, err says
  * why. */
 int
 pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
-           const struct pawl_run_facts *facts, struct pawl_child *out_child, struct pawl_err *err);
+           const struct pawl_action *action, const struct pawl_run_facts *facts,
+           struct pawl_child *out_child, struct pawl_err *err);
 
 #endif

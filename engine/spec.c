@@ -1,6 +1,7 @@
 /* spec.c: what a new task may be. */
 #include "spec.h"
 
+#include "action.h"
 #include "err.h"
 #include "policy.h"
 #include "tags.h"
@@ -151,14 +152,14 @@ check_script(const char *script, size_t len, struct pawl_err *err)
     const char *nul;
 
     if (len == 0)
-        return pawl_err_set(err, PAWL_EINVAL, "script", "script is empty: give what bash shall run");
+        return pawl_err_set(err, PAWL_EINVAL, "script", "script is empty: give what shall run");
     if (len > PAWL_SCRIPT_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "script",
                             "script has %zu bytes: the limit is %zu (1 MiB)", len, PAWL_SCRIPT_MAX);
     nul = memchr(script, '\0', len);
     if (nul)
         return pawl_err_set(err, PAWL_EINVAL, "script",
-                            "script has a NUL at byte %zu: bash cannot read it",
+                            "script has a NUL at byte %zu: a script is text",
                             (size_t) (nul - script));
     if (!pawl_utf8_valid(script, len))
         return pawl_err_set(err, PAWL_EINVAL, "script", "script is not valid UTF-8");
@@ -176,6 +177,8 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
         code = spec->when ? check_when(spec->type, spec->when, err) : check_time(spec, err);
     if (code == PAWL_OK)
         code = check_script(spec->script, spec->script_len, err);
+    if (code == PAWL_OK && spec->action)
+        code = pawl_action_check(spec->action, err);
     if (code == PAWL_OK && spec->keep_results > PAWL_KEEP_MAX)
         code = pawl_err_set(err, PAWL_EINVAL, "keepResults",
                             "keepResults is %d: give 0 to %d", spec->keep_results, PAWL_KEEP_MAX);

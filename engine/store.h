@@ -32,6 +32,7 @@ struct pawl_record {
     const char *script;             /* with a NUL behind it */
     size_t script_len;
     int keep_results;
+    const struct pawl_action *action;   /* NULL: bash, without limits */
     int64_t created_ns;             /* wall */
     const struct pawl_when *when;   /* NULL: after time_ns */
     const char *const *tags;

@@ -1,7 +1,7 @@
 /* store_check.c: pawl_store_check(): verifies an embedded store that nobody uses.
  *
  * SQLite verifies its pages and indices, then we verify that each row is what it should be, that
- * schedules, states and results belong to tasks, and that the sums are right. Every finding is a
+ * schedules, actions, states and results belong to tasks, and that the sums are right. Every finding is a
  * line; what cannot be read is one, too, and the rest is verified all the same. */
 #include "err.h"
 #include "store_db.h"
@@ -23,10 +23,11 @@ struct check {
     void (*say)(void *ctx, const char *line);
     void *ctx;
     unsigned findings;
-    sqlite3_stmt *schedule, *triggers;      /* of one task */
+    sqlite3_stmt *schedule, *triggers, *actions;    /* of one task */
     struct pawl_row_when when;
     int64_t tagged;                         /* the task that tags are of */
     struct pawl_row_tags tags;
+    struct pawl_row_action action;
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -106,15 +107,27 @@ read_when(struct check *check, int64_t seq)
     return fault;
 }
 
-/* The column behind the task's own says whether it has a schedule. */
+/* The two columns behind the task's own say whether it has a schedule, and an action. */
 static const char *
 visit_task(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_record record;
-    bool has_schedule = sqlite3_column_int(row, sqlite3_column_count(row) - 1) != 0;
-    const char *fault = has_schedule ? read_when(check, sqlite3_column_int64(row, 0)) : NULL;
+    int end = sqlite3_column_count(row);
+    bool has_schedule = sqlite3_column_int(row, end - 2) != 0;
+    bool has_action = sqlite3_column_int(row, end - 1) != 0;
+    int64_t seq = sqlite3_column_int64(row, 0);
+    const char *fault = has_schedule ? read_when(check, seq) : NULL;
 
-    return fault ? fault : pawl_row_task(row, has_schedule ? &check->when : NULL, &record);
+    if (!fault && has_action) {         /* stays at its row until the task was looked at */
+        sqlite3_bind_int64(check->actions, 1, seq);
+        fault = sqlite3_step(check->actions) == SQLITE_ROW
+                    ? pawl_row_action(check->actions, &check->action) : "its action cannot be read";
+    }
+    if (!fault)
+        fault = pawl_row_task(row, has_schedule ? &check->when : NULL,
+                              has_action ? &check->action : NULL, &record);
+    sqlite3_reset(check->actions);
+    return fault;
 }
 
 static const char *
@@ -169,13 +182,18 @@ check_tasks(struct check *check)
                                 "SELECT " PAWL_TRIGGER_COLUMNS " FROM due_by WHERE seq = ?"
                                 " ORDER BY n", -1, &check->triggers, NULL);
     if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(check->db,
+                                "SELECT " PAWL_ACTION_COLUMNS " FROM action WHERE seq = ?", -1,
+                                &check->actions, NULL);
+    if (rc == SQLITE_OK)
         each_row(check, "task",
-                 "SELECT " PAWL_TASK_COLUMNS ", seq IN (SELECT seq FROM schedule)"
-                 " FROM task ORDER BY seq", visit_task);
+                 "SELECT " PAWL_TASK_COLUMNS ", seq IN (SELECT seq FROM schedule),"
+                 " seq IN (SELECT seq FROM action) FROM task ORDER BY seq", visit_task);
     else
         find(check, "schedule: reading stopped: %s", sqlite3_errmsg(check->db));
     sqlite3_finalize(check->schedule);
     sqlite3_finalize(check->triggers);
+    sqlite3_finalize(check->actions);
 }
 
 static void
@@ -200,6 +218,9 @@ check_schedules(struct check *check)
              "SELECT DISTINCT seq, 'there is no such schedule' FROM due_by"
              " WHERE NOT EXISTS (SELECT 1 FROM schedule WHERE schedule.seq = due_by.seq)",
              visit_fault);
+    each_row(check, "action of task",
+             "SELECT seq, 'there is no such task' FROM action"
+             " WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = action.seq)", visit_fault);
     each_row(check, "state of task",
              "SELECT seq, 'its due time is a wall time, but it has no schedule' FROM state"
              " WHERE is_due_wall"

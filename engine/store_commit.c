@@ -53,6 +53,8 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_TRIGGER] = "INSERT OR IGNORE INTO due_by (" PAWL_TRIGGER_COLUMNS ")"
                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_TAG] = "INSERT OR IGNORE INTO tag (" PAWL_TAG_COLUMNS ") VALUES (?, ?, ?)",
+    [PAWL_SQL_ACTION] = "INSERT OR IGNORE INTO action (" PAWL_ACTION_COLUMNS ")"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_RESULT] = "INSERT OR IGNORE INTO result (" PAWL_RESULT_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_DROP_BELOW] = "DELETE FROM result WHERE seq = ? AND run < ? RETURNING bytes",
@@ -62,6 +64,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_GONE_SCHEDULE] = "DELETE FROM schedule WHERE seq = ?",
     [PAWL_SQL_GONE_TRIGGERS] = "DELETE FROM due_by WHERE seq = ?",
     [PAWL_SQL_GONE_TAGS] = "DELETE FROM tag WHERE seq = ?",
+    [PAWL_SQL_GONE_ACTION] = "DELETE FROM action WHERE seq = ?",
     [PAWL_SQL_SCALE] = "UPDATE meta SET boot = ?, anchor_ns = ?, offset_ns = ?, noted_ns = ?,"
                        " newest_seq = ?",
     [PAWL_SQL_HISTORY] = "UPDATE meta SET history_bytes = ?",
@@ -150,7 +153,7 @@ int
 pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
 {
     int rc, code = pawl_store_db_open(store->dir.path, PAWL_DB_WRITE, &store->db, err);
-    int64_t has_tags = 1;
+    int64_t has_tags = 1, has_actions = 1;
 
     if (code != PAWL_OK)
         return code;
@@ -170,7 +173,10 @@ pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
                                   &store->history_bytes);
     if (rc == SQLITE_OK)
         rc = pawl_store_db_number(store->db, "SELECT EXISTS (SELECT 1 FROM tag)", &has_tags);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_number(store->db, "SELECT EXISTS (SELECT 1 FROM action)", &has_actions);
     store->has_tags = has_tags != 0;
+    store->has_actions = has_actions != 0;
     if (rc == SQLITE_OK)
         return PAWL_OK;
     code = rc == SQLITE_DONE
@@ -272,6 +278,15 @@ write_tags(struct pawl_sqlite *store, const struct pawl_record *record)
 }
 
 static int
+write_action(struct pawl_sqlite *store, const struct pawl_record *record)
+{
+    int rc = pawl_row_bind_action(store->statements[PAWL_SQL_ACTION], record);
+
+    store->has_actions = true;
+    return rc == SQLITE_OK ? pawl_sqlite_run(store, PAWL_SQL_ACTION) : rc;
+}
+
+static int
 write_new(struct pawl_sqlite *store, struct pawl_write *write)
 {
     int rc = pawl_row_bind_task(store->statements[PAWL_SQL_NEW], &write->record);
@@ -284,6 +299,8 @@ write_new(struct pawl_sqlite *store, struct pawl_write *write)
         rc = write_schedule(store, &write->record);
     if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.ntags > 0)
         rc = write_tags(store, &write->record);
+    if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.action)
+        rc = write_action(store, &write->record);
     if (rc == SQLITE_OK && write->code == PAWL_OK && !pawl_row_is_new(&write->record))
         rc = write_state_row(store, write);
     return rc;
@@ -356,6 +373,10 @@ write_gone(struct pawl_sqlite *store, struct pawl_write *write)
     if (rc == SQLITE_OK && store->has_tags) {
         sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_TAGS], 1, seq);
         rc = pawl_sqlite_run(store, PAWL_SQL_GONE_TAGS);
+    }
+    if (rc == SQLITE_OK && store->has_actions) {
+        sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_ACTION], 1, seq);
+        rc = pawl_sqlite_run(store, PAWL_SQL_GONE_ACTION);
     }
     return rc;
 }

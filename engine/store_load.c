@@ -1,9 +1,9 @@
 /* store_load.c: reading all tasks of the embedded store at the start.
  *
  * Each call has a connection of its own, so several threads read disjoint ranges at once. A
- * statement for each table walks it beside the others, each by seq: a task, its schedule, triggers
- * and tags if it has any, its state if there is one, its results if there are any. Every row is
- * verified.
+ * statement for each table walks it beside the others, each by seq: a task, its schedule, triggers,
+ * tags and action if it has any, its state if there is one, its results if there are any. Every row
+ * is verified.
  *
  * A range of due times is compared with what the row says, on whichever of the two scales. */
 #include "store_sqlite.h"
@@ -33,9 +33,10 @@ struct loader {
     const char *dir;
     sqlite3 *db;
     struct pawl_err *err;
-    struct walk tasks, schedules, triggers, tags, states, results;
+    struct walk tasks, schedules, triggers, tags, actions, states, results;
     struct pawl_row_tags of_task;
     struct pawl_row_when *when;     /* NULL: no task had a schedule yet */
+    struct pawl_row_action *action; /* NULL: none had an action */
     struct shelf shelf;
 };
 
@@ -233,18 +234,38 @@ collect_tags(struct loader *loader, uint64_t seq)
     return code;
 }
 
+/* *out: NULL if the task has no action. Its strings are the row's, which the walk stands at. */
+static int
+collect_action(struct loader *loader, uint64_t seq, const struct pawl_row_action **out)
+{
+    const char *wrong;
+    int code = seek(loader, &loader->actions, seq);
+
+    *out = NULL;
+    if (code != PAWL_OK || loader->actions.seq != seq)
+        return code;
+    if (!loader->action && !(loader->action = malloc(sizeof *loader->action)))
+        return pawl_err_set(loader->err, PAWL_ENOMEM, NULL, "out of memory");
+    *out = loader->action;
+    wrong = pawl_row_action(loader->actions.statement, loader->action);
+    return wrong ? fail_row(loader, &loader->actions, seq, wrong) : PAWL_OK;
+}
+
 static int
 load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *visit, void *ctx)
 {
     struct pawl_record record;
     const struct pawl_row_when *when;
+    const struct pawl_row_action *action;
     const char *wrong;
     uint64_t seq = loader->tasks.seq;
     int code = collect_when(loader, seq, &when);
 
+    if (code == PAWL_OK)
+        code = collect_action(loader, seq, &action);
     if (code != PAWL_OK)
         return code;
-    wrong = pawl_row_task(loader->tasks.statement, when, &record);
+    wrong = pawl_row_task(loader->tasks.statement, when, action, &record);
     if (wrong)
         return fail_row(loader, &loader->tasks, seq, wrong);
     code = collect_tags(loader, seq);
@@ -276,6 +297,8 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
                                    " FROM due_by WHERE seq BETWEEN ? AND ? ORDER BY seq, n";
     static const char tags[] = "SELECT " PAWL_TAG_COLUMNS
                                " FROM tag WHERE seq BETWEEN ? AND ? ORDER BY seq, n";
+    static const char actions[] = "SELECT " PAWL_ACTION_COLUMNS
+                                  " FROM action WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char states[] = "SELECT " PAWL_STATE_COLUMNS
                                  " FROM state WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char results[] = "SELECT " PAWL_RESULT_COLUMNS
@@ -295,6 +318,8 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
         code = begin_walk(loader, &loader->triggers, "due_by", triggers, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->tags, "tag", tags, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->actions, "action", actions, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->states, "state", states, range);
     if (code == PAWL_OK)
@@ -321,10 +346,12 @@ pawl_sqlite_load(struct pawl_store *base, const struct pawl_range *range, pawl_l
     sqlite3_finalize(loader.schedules.statement);
     sqlite3_finalize(loader.triggers.statement);
     sqlite3_finalize(loader.tags.statement);
+    sqlite3_finalize(loader.actions.statement);
     sqlite3_finalize(loader.states.statement);
     sqlite3_finalize(loader.results.statement);
     sqlite3_close_v2(loader.db);
     free(loader.when);
+    free(loader.action);
     free(loader.shelf.results);
     free(loader.shelf.text);
     return code;

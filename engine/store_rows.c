@@ -4,6 +4,7 @@
  * like a page. Numbers are SQLite's signed 64 bits; none of ours comes near their end. */
 #include "store_rows.h"
 
+#include "action.h"
 #include "spec.h"
 #include "tags.h"
 #include "utf8.h"
@@ -34,6 +35,11 @@ enum {
 };
 
 enum { TAG_SEQ, TAG_N, TAG_TAG };
+
+enum {
+    ACTION_SEQ, ACTION_INTERPRETER, ACTION_ARGS, ACTION_ENV, ACTION_CWD, ACTION_UMASK,
+    ACTION_TIMEOUT, ACTION_KILL_GRACE
+};
 
 enum {
     RESULT_SEQ, RESULT_RUN, RESULT_ATTEMPT, RESULT_SCHEDULED, RESULT_STARTED, RESULT_ENDED,
@@ -77,6 +83,36 @@ bind_text(struct binder *binder, int column, const char *text, size_t len)
     if (binder->rc == SQLITE_OK)
         binder->rc = sqlite3_bind_text64(binder->statement, column + 1, len > 0 ? text : "", len,
                                          SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* One that may be none. */
+static void
+bind_optional(struct binder *binder, int column, const char *text)
+{
+    if (text)
+        bind_text(binder, column, text, strlen(text));
+    else if (binder->rc == SQLITE_OK)
+        binder->rc = sqlite3_bind_null(binder->statement, column + 1);
+}
+
+/* The strings of a list one behind the other, with a NUL behind each. */
+static void
+bind_list(struct binder *binder, int column, const char *const *list)
+{
+    size_t len = 0;
+    char *all, *at;
+
+    for (size_t i = 0; list && list[i]; i++)
+        len += strlen(list[i]) + 1;
+    if (binder->rc != SQLITE_OK)
+        return;
+    if (!(all = at = sqlite3_malloc64(len + 1))) {
+        binder->rc = SQLITE_NOMEM;
+        return;
+    }
+    for (size_t i = 0; list && list[i]; i++)
+        at = stpcpy(at, list[i]) + 1;
+    binder->rc = sqlite3_bind_blob64(binder->statement, column + 1, all, len, sqlite3_free);
 }
 
 int
@@ -166,6 +202,24 @@ pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, siz
     bind_count(&binder, TAG_SEQ, record->seq);
     bind_count(&binder, TAG_N, n);
     bind_text(&binder, TAG_TAG, record->tags[n], strlen(record->tags[n]));
+    return binder.rc;
+}
+
+int
+pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record)
+{
+    struct binder binder = {statement, SQLITE_OK};
+    const struct pawl_action *action = record->action;
+
+    bind_count(&binder, ACTION_SEQ, record->seq);
+    bind_optional(&binder, ACTION_INTERPRETER, action->interpreter);
+    bind_list(&binder, ACTION_ARGS, action->args);
+    bind_list(&binder, ACTION_ENV, action->env);
+    bind_optional(&binder, ACTION_CWD, action->cwd);
+    bind_time(&binder, ACTION_UMASK, action->umask < 0 ? PAWL_NO_TIME : action->umask);
+    bind_time(&binder, ACTION_TIMEOUT, action->timeout_ns == 0 ? PAWL_NO_TIME : action->timeout_ns);
+    bind_time(&binder, ACTION_KILL_GRACE,
+              action->kill_grace_ns < 0 ? PAWL_NO_TIME : action->kill_grace_ns);
     return binder.rc;
 }
 
@@ -351,6 +405,68 @@ pawl_row_tag(sqlite3_stmt *row, struct pawl_row_tags *tags)
     return NULL;
 }
 
+/* A text that may be none; a NUL in it would cut it. */
+static const char *
+read_optional(struct reader *reader, int column)
+{
+    const char *text;
+    size_t len;
+
+    if (sqlite3_column_type(reader->row, column) == SQLITE_NULL)
+        return NULL;
+    text = read_text(reader, column, &len);
+    if (strlen(text) != len)
+        reader->is_wrong = true;
+    return text;
+}
+
+/* A number that is not negative, or none: fallback. */
+static int64_t
+read_setting(struct reader *reader, int column, int64_t max, int64_t fallback)
+{
+    if (sqlite3_column_type(reader->row, column) == SQLITE_NULL)
+        return fallback;
+    return read_number(reader, column, 0, max);
+}
+
+/* The strings of a list, into room for PAWL_ARGUMENTS_MAX of them and a NULL. */
+static const char *const *
+read_list(struct reader *reader, int column, const char **list)
+{
+    const char *at = sqlite3_column_blob(reader->row, column);
+    size_t len = (size_t) sqlite3_column_bytes(reader->row, column), n = 0;
+    const char *end = at + len;
+
+    if (sqlite3_column_type(reader->row, column) != SQLITE_BLOB || (len > 0 && end[-1] != '\0'))
+        reader->is_wrong = true;
+    while (!reader->is_wrong && at < end && n < PAWL_ARGUMENTS_MAX) {
+        list[n++] = at;
+        at += strlen(at) + 1;
+    }
+    if (at < end)
+        reader->is_wrong = true;
+    list[n] = NULL;
+    return n > 0 ? list : NULL;
+}
+
+const char *
+pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action)
+{
+    struct reader reader = {row, false};
+
+    read_number(&reader, ACTION_SEQ, 1, INT64_MAX);
+    action->action = (struct pawl_action){
+        .interpreter = read_optional(&reader, ACTION_INTERPRETER),
+        .args = read_list(&reader, ACTION_ARGS, action->args),
+        .env = read_list(&reader, ACTION_ENV, action->env),
+        .cwd = read_optional(&reader, ACTION_CWD),
+        .umask = (int) read_setting(&reader, ACTION_UMASK, INT_MAX, -1),
+        .timeout_ns = read_setting(&reader, ACTION_TIMEOUT, INT64_MAX, 0),
+        .kill_grace_ns = read_setting(&reader, ACTION_KILL_GRACE, INT64_MAX, -1),
+    };
+    return reader.is_wrong ? "a value of its action is none" : NULL;
+}
+
 /* Whether it could have been submitted. */
 static const char *
 verify_task(const struct pawl_record *record)
@@ -365,7 +481,8 @@ verify_task(const struct pawl_record *record)
             .time_ns = record->time_ns, .script = record->script,
             .script_len = record->script_len, .keep_results = record->keep_results,
             .when = record->when}, &err) == PAWL_OK)
-        return NULL;
+        return record->action && pawl_action_check(record->action, NULL) != PAWL_OK
+                   ? "its action is none" : NULL;
     field = err.field ? err.field : "";
     return strcmp(field, "id") == 0         ? "its id is none"
            : strcmp(field, "script") == 0   ? "its script is none"
@@ -375,7 +492,8 @@ verify_task(const struct pawl_record *record)
 }
 
 const char *
-pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when, struct pawl_record *record)
+pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,
+              const struct pawl_row_action *action, struct pawl_record *record)
 {
     struct reader reader = {row, false};
 
@@ -385,6 +503,7 @@ pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when, struct pawl_r
         .time_ns = read_number(&reader, TASK_TIME, INT64_MIN, INT64_MAX),
         .keep_results = (int) read_number(&reader, TASK_KEEP, INT_MIN, PAWL_KEEP_MAX),
         .created_ns = read_number(&reader, TASK_CREATED, INT64_MIN, INT64_MAX),
+        .action = action ? &action->action : NULL,
         .when = when ? &when->when : NULL, .origin_ns = when ? when->origin_ns : 0,
         .due_ns = read_time(&reader, TASK_DUE), .is_due_wall = when && when->is_due_wall,
         .previous_ns = PAWL_NO_TIME, .status = PAWL_TO_BE_EXECUTED,

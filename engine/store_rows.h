@@ -22,6 +22,8 @@
 #define PAWL_TRIGGER_COLUMNS                                                                      \
     "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
 #define PAWL_TAG_COLUMNS "seq, n, tag"
+#define PAWL_ACTION_COLUMNS                                                                       \
+    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must
  * live until the statement is reset. SQLite's code. */
@@ -41,6 +43,10 @@ pawl_row_bind_trigger(sqlite3_stmt *statement, const struct pawl_record *record,
 /* n: which of the record's tags. */
 int
 pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, size_t n);
+
+/* The record has an action. Its args and env are copied. */
+int
+pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record);
 
 int
 pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_result *result);
@@ -62,6 +68,12 @@ struct pawl_row_tags {
     char text[PAWL_TAGS_MAX][PAWL_TAG_MAX + 1];
 };
 
+/* An action, and the lists that it points to. */
+struct pawl_row_action {
+    struct pawl_action action;
+    const char *args[PAWL_ARGUMENTS_MAX + 1], *env[PAWL_ARGUMENTS_MAX + 1];
+};
+
 /* Read a row and verify it: NULL, or what is wrong with it, a literal. Strings live until the
  * statement's next step. */
 
@@ -77,10 +89,15 @@ pawl_row_trigger(sqlite3_stmt *row, struct pawl_row_when *when);
 const char *
 pawl_row_tag(sqlite3_stmt *row, struct pawl_row_tags *tags);
 
-/* A task as it was submitted, until its state is read over it. when is its whole schedule, which
- * the record borrows, or NULL. */
+/* Its bounds are pawl_row_task()'s to verify. */
 const char *
-pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when, struct pawl_record *record);
+pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action);
+
+/* A task as it was submitted, until its state is read over it. when is its whole schedule, and action
+ * its action, which the record borrows, or NULL. */
+const char *
+pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,
+              const struct pawl_row_action *action, struct pawl_record *record);
 
 const char *
 pawl_row_state(sqlite3_stmt *row, struct pawl_record *record);

@@ -6,7 +6,8 @@
  * which costs a fourteenth of random keys; no index on the id, which memory keeps unique. `result`
  * is in the order of writing, so that the oldest results are its first rows. A task that fires in
  * another way than after time_ns has a row of `schedule` too, and of `due_by` one for each trigger;
- * one that is labelled has a row of `tag` for each label; the others pay nothing for these tables.
+ * one that is labelled has a row of `tag` for each label, one whose script is not simply given to bash
+ * a row of `action`; the others pay nothing for these tables.
  *
  * The format is the number of steps of the table below that were run, PRAGMA user_version in the
  * file. A step that was released is never changed; a new format is a new step at the end. The views
@@ -110,6 +111,17 @@ static const char *const steps[] = {
     " tag TEXT NOT NULL,"
     " PRIMARY KEY (seq, n)"
     ") STRICT, WITHOUT ROWID;",
+
+    "CREATE TABLE action ("             /* see struct pawl_action */
+    " seq INTEGER PRIMARY KEY,"
+    " interpreter TEXT,"                /* NULL: bash */
+    " args BLOB NOT NULL,"              /* with a NUL behind each */
+    " env BLOB NOT NULL,"               /* NAME=value, with a NUL behind each */
+    " cwd TEXT,"                        /* NULL: the daemon's */
+    " umask INTEGER,"                   /* NULL: the daemon's */
+    " timeout_ns INTEGER,"              /* NULL: none */
+    " kill_grace_ns INTEGER"            /* NULL: the default */
+    ") STRICT;",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -183,9 +195,11 @@ static const char views[] =
     " " TIME("t.created_ns") " AS created,"
     " " TIME("coalesce(s.updated_ns, t.created_ns)") " AS updated,"
     " coalesce(s.version, 0) AS version,"
+    " coalesce(a.interpreter, 'bash') AS interpreter,"
+    " a.timeout_ns / 1e9 AS timeout_seconds, a.cwd,"
     " t.script"
     " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq)"
-    " LEFT JOIN schedule AS c USING (seq), meta AS m;"
+    " LEFT JOIN schedule AS c USING (seq) LEFT JOIN action AS a USING (seq), meta AS m;"
     "DROP VIEW IF EXISTS runs;"
     "CREATE VIEW runs AS"
     " SELECT t.id, r.run, r.attempt, " OUTCOME " AS outcome,"

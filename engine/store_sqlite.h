@@ -24,6 +24,7 @@ enum pawl_sqlite_statement {
     PAWL_SQL_SCHEDULE,
     PAWL_SQL_TRIGGER,
     PAWL_SQL_TAG,
+    PAWL_SQL_ACTION,
     PAWL_SQL_RESULT,
     PAWL_SQL_DROP_BELOW,
     PAWL_SQL_GONE_TASK,
@@ -32,6 +33,7 @@ enum pawl_sqlite_statement {
     PAWL_SQL_GONE_SCHEDULE,
     PAWL_SQL_GONE_TRIGGERS,
     PAWL_SQL_GONE_TAGS,
+    PAWL_SQL_GONE_ACTION,
     PAWL_SQL_SCALE,
     PAWL_SQL_HISTORY,
     PAWL_SQL_OLDEST,
@@ -51,6 +53,7 @@ struct pawl_sqlite {
     bool has_written;               /* a group, so that it is sound, as far as anybody knows */
     bool is_suspect;                    /* it is unknown what is on the disk: see store_commit.c */
     bool has_tags;                      /* perhaps: a task that goes may have rows of tag */
+    bool has_actions;                   /* the same of action */
     int log_frames;                     /* in SQLite's log, as of the last commit */
     int next_checkpoint;                /* when that many are in it */
     int64_t history_bytes;              /* as committed */

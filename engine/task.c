@@ -121,7 +121,7 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     event->delta_pending = (next && pawl_snapshot_is_pending(next)) - pawl_snapshot_is_pending(old);
     event->was_running = old->running;
     event->delta_output = output_of(next) - output_of(old);
-    event->delta_memory = event->delta_output - (next ? 0 : (int64_t) old->def->script_len);
+    event->delta_memory = event->delta_output - (next ? 0 : (int64_t) pawl_def_bytes(old->def));
     event->is_wall = next && pawl_def_follows_wall(next->def);
     event->next_due_ns = next ? pawl_snapshot_fires_ns(next, offset_ns) : PAWL_NO_TIME;
     event->rearm = event->kind != PAWL_EVENT_TRIM &&

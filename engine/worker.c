@@ -1,15 +1,19 @@
 /* worker.c: the event loops that start runs and supervise them ("pawl-worker-N").
  *
- * A worker sleeps in one epoll, on its eventfd and on the process and the pipes of each of its
- * runs. It starts a few runs, then looks at what happened, and so on; nothing but exec holds it
+ * A worker sleeps in one epoll, on its eventfd, on its timer and on the process and the pipes of
+ * each of its runs. It starts a few runs, then looks at what happened, and so on; nothing but exec holds it
  * up. A run is over when its process has ended and its pipes are at their end; pipes that some
- * grandchild still holds open are waited for a moment only. */
+ * grandchild still holds open are waited for a moment only.
+ *
+ * A run has at most one deadline at a time: its time limit; the end of its grace once it was asked to
+ * end; the end of that moment once its process is gone. The timer is set to the earliest of them,
+ * and left alone when that one goes: so runs that end in time cost no system call. */
 #include "worker.h"
 
+#include "action.h"
 #include "kill.h"
-
-#include "shared.h"
 #include "run.h"
+#include "shared.h"
 #include "ticker.h"
 
 #include <errno.h>
@@ -33,7 +37,7 @@ struct pawl_worker {
     const struct pawl_spawner *spawner; /* I */
     unsigned number;                    /* I */
     pthread_t thread;                   /* I */
-    int epoll_fd, wake_fd;              /* I */
+    int epoll_fd, wake_fd, timer_fd;    /* I */
     struct pawl_spawn_room *room;       /* I: of children until exec */
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
@@ -41,7 +45,9 @@ struct pawl_worker {
     uint32_t slot;                      /* W: a free one for the next run, or PAWL_SLOT_NONE */
     struct pawl_run *live;              /* W: processes that run */
     bool has_failed;                    /* W: its epoll */
-    unsigned nkilling;                  /* W: of the live ones, those with kill_at_ns */
+    struct pawl_deadlines deadlines;    /* W: of live and lingering runs */
+    int64_t timer_ns;                   /* W: when timer_fd rings; INT64_MAX: never */
+    bool has_rung;                      /* W: it rang, and still does */
     struct pawl_run *lingering;         /* W: ended, pipes open; the newest first */
     struct pawl_run *over;              /* W: to be freed when no event of this batch is left */
     struct pawl_lateness lateness;      /* W writes, any reads */
@@ -87,12 +93,13 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     event.due = run->due;
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
     event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
-                   run->end_status != 0;
+                   run->end_status != 0 || run->ending != PAWL_ENDING_NONE;
     if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
         pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
     run->spares[1] = event.spare;
     if (box)
         pawl_result_unref(&box->result);
+    pawl_deadlines_clear(&worker->deadlines, &run->deadline);
     unlink_run(run);
     push(&worker->over, run);
     pawl_count(&engine->finished, 1);
@@ -111,6 +118,13 @@ free_over(struct pawl_worker *worker)
 }
 
 static void
+read_pipes(struct pawl_worker *worker, struct pawl_run *run)
+{
+    pawl_run_read(run, PAWL_SOURCE_OUT, worker->epoll_fd, worker->buffer);
+    pawl_run_read(run, PAWL_SOURCE_ERR, worker->epoll_fd, worker->buffer);
+}
+
+static void
 on_event(struct pawl_worker *worker, struct pawl_source *source)
 {
     struct pawl_run *run = source->run;
@@ -121,61 +135,18 @@ on_event(struct pawl_worker *worker, struct pawl_source *source)
         pawl_run_read(run, source->kind, worker->epoll_fd, worker->buffer);
     } else if (pawl_run_reap(run, worker->epoll_fd)) {
         run->ended_ns = pawl_now(worker->engine).elapsed_ns;
-        run->linger_until_ns = run->ended_ns + LINGER_NS;
-        pawl_run_read(run, PAWL_SOURCE_OUT, worker->epoll_fd, worker->buffer);
-        pawl_run_read(run, PAWL_SOURCE_ERR, worker->epoll_fd, worker->buffer);
-        worker->nkilling -= run->kill_at_ns != 0;
+        pawl_deadlines_clear(&worker->deadlines, &run->deadline);
+        read_pipes(worker, run);
         unlink_run(run);
         push(&worker->lingering, run);
+        if (!pawl_run_is_over(run))
+            pawl_deadlines_set(&worker->deadlines, &run->deadline, run->ended_ns + LINGER_NS);
     }
     if (pawl_run_is_over(run))
         finish(worker, run);
 }
 
-/* Ends the runs whose pipes were waited for long enough. Gives the time in ms until the next, -1
- * if none waits. */
-static int
-end_lingering(struct pawl_worker *worker)
-{
-    int64_t now_ns, next_ns = INT64_MAX;
-    struct pawl_run *run, *next;
-
-    if (!worker->lingering)
-        return -1;
-    now_ns = pawl_now(worker->engine).elapsed_ns;
-    for (run = worker->lingering; run; run = next) {
-        next = run->next;
-        if (run->linger_until_ns <= now_ns) {
-            pawl_run_read(run, PAWL_SOURCE_OUT, worker->epoll_fd, worker->buffer);
-            pawl_run_read(run, PAWL_SOURCE_ERR, worker->epoll_fd, worker->buffer);
-            finish(worker, run);
-        } else if (run->linger_until_ns < next_ns) {
-            next_ns = run->linger_until_ns;
-        }
-    }
-    return next_ns == INT64_MAX ? -1 : (int) ((next_ns - now_ns) / 1000000) + 1;
-}
-
 /* --- Ending runs --- */
-
-struct pawl_kill {
-    struct pawl_link link;              /* in the worker's handle */
-    struct pawl_worker *worker;
-    struct pawl_task *task;             /* counted */
-    uint64_t run;                       /* 0: any */
-};
-
-struct pawl_kill *
-pawl_kill_new(void)
-{
-    return malloc(sizeof(struct pawl_kill));
-}
-
-void
-pawl_kill_free(struct pawl_kill *kill)
-{
-    free(kill);
-}
 
 /* Sends a signal to the group of a run that is not reaped yet, so that its number is not used
  * again. A script may have left the group that it was started in: a KILL finds it all the same. */
@@ -198,19 +169,87 @@ signal_runs(struct pawl_worker *worker, uint64_t signals)
     }
 }
 
+/* Asks a run to end, unless it has ended by itself meanwhile. */
+static void
+end_run(struct pawl_worker *worker, struct pawl_run *run, enum pawl_ending why)
+{
+    int64_t grace_ns = pawl_action_kill_grace_ns(pawl_def_action(run->def));
+
+    on_event(worker, &run->sources[PAWL_SOURCE_PROCESS]);
+    if (run->pid == 0)
+        return;
+    signal_run(run, SIGTERM);
+    run->ending = why;
+    pawl_deadlines_set(&worker->deadlines, &run->deadline,
+                       pawl_schedule_after(pawl_now(worker->engine).elapsed_ns, grace_ns));
+}
+
+static void
+on_deadline(struct pawl_worker *worker, struct pawl_run *run, int64_t now_ns)
+{
+    if (run->pid == 0) {
+        read_pipes(worker, run);
+        finish(worker, run);
+    } else if (run->ending == PAWL_ENDING_NONE) {
+        end_run(worker, run, PAWL_ENDING_TIMEOUT);
+    } else {
+        signal_run(run, SIGKILL);
+        pawl_deadlines_set(&worker->deadlines, &run->deadline, now_ns + PAWL_KILL_GRACE_NS);
+    }
+}
+
+/* Handles the deadlines that have come, and sets the timer to the next one. */
+static void
+on_time(struct pawl_worker *worker)
+{
+    struct pawl_clock *clock = worker->engine->clock;
+    struct pawl_deadline *first = pawl_deadlines_first(&worker->deadlines);
+    int64_t now_ns = first ? clock->elapsed_ns(clock) : INT64_MIN, next_ns;
+
+    for (; first && first->at_ns <= now_ns; first = pawl_deadlines_first(&worker->deadlines)) {
+        char *run = (char *) first - offsetof(struct pawl_run, deadline);
+
+        on_deadline(worker, (struct pawl_run *) run, now_ns);
+    }
+    next_ns = first ? first->at_ns : INT64_MAX;
+    if (!worker->has_rung && next_ns >= worker->timer_ns)
+        return;
+    worker->has_rung = false;
+    worker->timer_ns = next_ns;
+    clock->timer_set(clock, worker->timer_fd, next_ns);
+}
+
+struct pawl_kill {
+    struct pawl_link link;              /* in the worker's handle */
+    struct pawl_worker *worker;
+    struct pawl_task *task;             /* counted */
+    uint64_t run;                       /* 0: any */
+};
+
+struct pawl_kill *
+pawl_kill_new(void)
+{
+    return malloc(sizeof(struct pawl_kill));
+}
+
+void
+pawl_kill_free(struct pawl_kill *kill)
+{
+    free(kill);
+}
+
 static void
 kill_deliver(struct pawl_link *link)
 {
     struct pawl_kill *asked = (struct pawl_kill *) link;     /* its first member */
     struct pawl_worker *worker = asked->worker;
+    struct pawl_run *run, *next;
 
-    for (struct pawl_run *run = worker->live; run; run = run->next) {
-        if (run->task == asked->task && run->kill_at_ns == 0 &&
-            (asked->run == 0 || asked->run == run->number)) {
-            signal_run(run, SIGTERM);
-            run->kill_at_ns = pawl_now(worker->engine).elapsed_ns + PAWL_KILL_GRACE_NS;
-            worker->nkilling++;
-        }
+    for (run = worker->live; run; run = next) {
+        next = run->next;
+        if (run->task == asked->task && run->ending == PAWL_ENDING_NONE &&
+            (asked->run == 0 || asked->run == run->number))
+            end_run(worker, run, PAWL_ENDING_KILL);
     }
     pawl_task_unref(asked->task);
     free(asked);
@@ -227,28 +266,6 @@ pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *asked, struct paw
     pawl_handle_send(&worker->handle, &asked->link);
 }
 
-/* Sends KILL to those that had their grace. Gives the time in ms until the next, -1 if none. */
-static int
-kill_overdue(struct pawl_worker *worker)
-{
-    int64_t now_ns, next_ns = INT64_MAX;
-
-    if (worker->nkilling == 0)
-        return -1;
-    now_ns = pawl_now(worker->engine).elapsed_ns;
-    for (struct pawl_run *run = worker->live; run; run = run->next) {
-        if (run->kill_at_ns == 0)
-            continue;
-        if (run->kill_at_ns <= now_ns) {
-            signal_run(run, SIGKILL);
-            run->kill_at_ns = now_ns + PAWL_KILL_GRACE_NS;
-        }
-        if (run->kill_at_ns < next_ns)
-            next_ns = run->kill_at_ns;
-    }
-    return (int) ((next_ns - now_ns) / 1000000) + 1;
-}
-
 /* --- The start of a run --- */
 
 static void
@@ -260,6 +277,7 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
         .scheduled_ns = pawl_due_wall(started->due, started->wall_ns - started->now_ns),
         .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
     };
+    const struct pawl_action *action = pawl_def_action(started->def);
     int64_t now_ns;
 
     run->def = started->def;
@@ -273,6 +291,9 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - started->due_ns);
     if (pawl_run_start(run, worker->room, &facts, worker->epoll_fd) != PAWL_OK)
         finish(worker, run);
+    else if (action && action->timeout_ns > 0)
+        pawl_deadlines_set(&worker->deadlines, &run->deadline,
+                           pawl_schedule_after(run->started_ns, action->timeout_ns));
 }
 
 enum taken { STARTED, NOTHING_DUE, NO_ROOM, NO_MEMORY, NO_SLOT };
@@ -357,19 +378,14 @@ take(struct pawl_worker *worker)
 static int
 sleep_ms(struct pawl_worker *worker, enum taken taken)
 {
-    int ms = end_lingering(worker), kill_ms = kill_overdue(worker);
-
-    if (kill_ms >= 0 && (ms < 0 || ms > kill_ms))
-        ms = kill_ms;
+    on_time(worker);
     free_over(worker);
     if (taken == STARTED)
         return 0;
     if (taken == NOTHING_DUE && !pawl_ready_sleep(&worker->engine->ready, worker->number))
         return 0;
-    if ((pawl_epoch_rest(worker->handle.epoch) || taken == NO_MEMORY || taken == NO_SLOT) &&
-        (ms < 0 || ms > RETRY_MS))
-        ms = RETRY_MS;
-    return ms;
+    return pawl_epoch_rest(worker->handle.epoch) || taken == NO_MEMORY || taken == NO_SLOT ? RETRY_MS
+                                                                                           : -1;
 }
 
 /* What a worker does whose epoll failed, while the engine is brought down: it starts nothing, and
@@ -405,7 +421,9 @@ look_around(struct pawl_worker *worker, int ms)
     for (int i = 0; i < n; i++) {
         eventfd_t ignored;
 
-        if (events[i].data.ptr)
+        if (events[i].data.ptr == &worker->timer_fd)
+            worker->has_rung = true;
+        else if (events[i].data.ptr)
             on_event(worker, events[i].data.ptr);
         else
             eventfd_read(worker->wake_fd, &ignored);
@@ -446,12 +464,17 @@ wake(void *ctx)
 static int
 open_loop(struct pawl_worker *worker)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event woken = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event rung = {.events = EPOLLIN, .data.ptr = &worker->timer_fd};
+    struct pawl_clock *clock = worker->engine->clock;
 
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->epoll_fd < 0 || worker->wake_fd < 0 ||
-        epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event) != 0)
+    worker->timer_fd = clock->timer_open(clock);
+    worker->timer_ns = INT64_MAX;
+    if (worker->epoll_fd < 0 || worker->wake_fd < 0 || worker->timer_fd < 0 ||
+        epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &woken) != 0 ||
+        epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->timer_fd, &rung) != 0)
         return PAWL_ESYS;
     worker->room = pawl_spawn_room_new(worker->spawner);
     worker->buffer = malloc(2 * PAWL_OUTPUT_MAX);
@@ -471,6 +494,8 @@ pawl_worker_free(struct pawl_worker *worker)
         close(worker->epoll_fd);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
+    if (worker->timer_fd >= 0)
+        close(worker->timer_fd);
     free(worker);
 }
 

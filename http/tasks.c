@@ -131,7 +131,15 @@ change(struct pawl_request *request, const char *done,
 void
 pawl_tasks_stop(struct pawl_request *request)
 {
-    change(request, "stopped", pawl_stop);
+    const struct pawl_text *id = pawl_tasks_id(request);
+    struct pawl_err err;
+    bool kill = false;
+
+    if (!pawl_param_bool(request, "kill", &kill))
+        return;
+    begin_op(request, "stopped");
+    answer_call(request,
+        pawl_stop(request->http->handle, id->text, id->len, kill, &request->op, &err), &err);
 }
 
 void

@@ -90,6 +90,10 @@ enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEB
 #define PAWL_TAGS_MAX 32                         /* of one task */
 #define PAWL_TAG_MAX 63                          /* bytes of a tag */
 #define PAWL_FILTER_TAGS_MAX 8                   /* that a listing can ask for */
+#define PAWL_ARGUMENTS_MAX 1000                  /* args and env of an action, together */
+#define PAWL_ARGUMENTS_BYTES ((size_t) 64 << 10) /* of them together, a NUL behind each */
+#define PAWL_CWD_MAX 4095                        /* bytes of a working directory */
+#define PAWL_TIMEOUT_MIN_NS INT64_C(1000000)     /* the shortest time limit: 1 ms */
 #define PAWL_NO_TIME INT64_MIN                   /* instead of a time: there is none */
 
 /* One finished run, immutable. Times are wall times. */
@@ -115,7 +119,7 @@ struct pawl_result {
 struct pawl_action {
     const char *interpreter;       /* by name, one that the engine was opened with; NULL: bash */
     const char *const *args;       /* behind the script: $1, $2, ...; NULL-terminated; NULL: none */
-    const char *const *env;        /* "NAME=value", over those of the daemon; NULL-terminated; NULL */
+    const char *const *env;        /* "NAME=value", over the daemon's; NULL-terminated; NULL: none */
     const char *cwd;               /* an absolute path; NULL: the daemon's */
     int umask;                     /* negative: the daemon's */
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
@@ -380,6 +384,8 @@ struct pawl_options {
     bool (*is_cancelled)(void *ctx);    /* asked while a store is loaded, from any thread; true ends
                                          * pawl_open() with PAWL_ECLOSED; NULL: never */
     bool leave_orphans;                 /* else runs that outlived a crash of the engine are ended */
+    const char *const *interpreters;    /* "NAME=PROGRAM [ARGUMENT...]", beside those built in; NULL-
+                                         * terminated; NULL: none; see docs/protocol.md */
     struct pawl_clock *clock;           /* NULL: the system's; borrowed */
     struct pawl_store *store;           /* NULL: memory only; taken */
     void *ctx;                          /* of the two calls below; from any thread */
@@ -486,12 +492,15 @@ int
 pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct pawl_op *op,
             struct pawl_err *err);
 
-/* Stops a task, as the state table allows. op->view is the task as the stop left it.
+/* Stops a task, as the state table allows; a run in progress is left to end. With kill it is ended:
+ * its process group gets SIGTERM, and SIGKILL when the script has ended, at the latest the task's
+ * kill_grace_ns later; so is the one of a task that cannot be stopped any more, which stays as it
+ * is. op->view is the task as the stop left it.
  * Threads: the handle's. Blocks: no. Errors: PAWL_ENOENT, PAWL_ESTATE, PAWL_ENOMEM;
  * PAWL_PENDING as above. */
 int
-pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
-          struct pawl_err *err);
+pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
+          struct pawl_op *op, struct pawl_err *err);
 
 /* Asks for a run now, beside the schedule, which stays as it is; the delay task that waits or has run
  * runs now. op->view is the task before that run. Threads: the handle's. Blocks: no.
@@ -512,8 +521,7 @@ pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pa
             struct pawl_err *err);
 
 /* Deletes a task at once, in whatever state; its id is free. A run in progress is left to end, its
- * result is dropped; with kill its process group gets SIGTERM, and SIGKILL when the script has
- * ended, at the latest PAWL_KILL_GRACE_NS later. No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the index.
+ * result is dropped; with kill it is ended as by pawl_stop(). No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the index.
  * Errors: PAWL_ENOENT, PAWL_ENOMEM; PAWL_PENDING as above. */
 int
 pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,

@@ -138,7 +138,7 @@ static inline int
 ask_stop(struct fixture *f, struct asked *asked, const char *id)
 {
     *asked = (struct asked) {.op.done = asked_cb};
-    return handed_over(f, pawl_stop(f->handle, id, strlen(id), &asked->op, NULL));
+    return handed_over(f, pawl_stop(f->handle, id, strlen(id), false, &asked->op, NULL));
 }
 
 static inline int

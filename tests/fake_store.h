@@ -105,6 +105,7 @@ fake_free_task(struct fake_task *task)
     free((char *) task->record.id);
     free((char *) task->record.script);
     when_free(task->record.when);
+    free((struct pawl_action *) task->record.action);
 }
 
 static inline int
@@ -128,6 +129,7 @@ fake_write_new_locked(struct fake_store *fake, const struct pawl_record *record)
     task->record.id = fake_copy(record->id, record->id_len);
     task->record.script = fake_copy(record->script, record->script_len);
     task->record.when = when_copy(record->when);
+    task->record.action = action_copy(record->action);
     return PAWL_OK;
 }
 

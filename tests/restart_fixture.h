@@ -13,6 +13,7 @@
 #define HOUR (3600 * SECOND)
 
 struct house {
+    const char *const *interpreters;
     struct fixture f;
     char dir[64];
     int64_t keep_finished_ns;
@@ -40,6 +41,7 @@ house_try_begin(struct house *house, struct pawl_err *err)
     pawl_options_init(&options);
     options.nworkers = 2;
     options.keep_finished_ns = house->keep_finished_ns;
+    options.interpreters = house->interpreters;
     options.clock = &house->f.clock.clock;
     code = pawl_store_open(&store_options, &options.store, err);
     if (code != PAWL_OK)
@@ -65,8 +67,7 @@ static inline void
 house_end(struct house *house)
 {
     fixture_close(&house->f);
-    house->f.clock.timer = -1;
-    atomic_store(&house->f.clock.armed, INT64_MAX);
+    pawl_clock_manual_forget(&house->f.clock);
 }
 
 static inline void

@@ -379,7 +379,7 @@ stop_some(struct worker *worker)
     struct pawl_op *op = &asked.op;
     char id[32];
     size_t len = shared_id(pick(worker, NIDS), id);
-    int code = end_of(worker, &asked, pawl_stop(worker->handle, id, len, op, NULL));
+    int code = end_of(worker, &asked, pawl_stop(worker->handle, id, len, false, op, NULL));
 
     if (code != PAWL_OK && code != PAWL_ENOENT && code != PAWL_ESTATE)
         violated("stop: %d", code);

@@ -115,7 +115,7 @@ do_stop(struct side *side)
 {
     struct pawl_op op = {0};
 
-    side->code = pawl_stop(side->handle, "id", 2, &op, NULL);
+    side->code = pawl_stop(side->handle, "id", 2, false, &op, NULL);
     if (op.has_view)
         pawl_view_release(&op.view);
 }

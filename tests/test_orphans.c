@@ -29,6 +29,7 @@ struct run {
     struct pawl_orphan orphan;
 };
 
+static struct pawl_interpreters interpreters;
 static struct pawl_spawner spawner;
 static struct pawl_spawn_room *room;
 
@@ -49,7 +50,7 @@ start(struct run *run, const char *id, uint64_t number, const char *script)
 
     *run = (struct run) {.orphan = {.started_elapsed_ns = elapsed_ns(), .id = id,
                                     .id_len = strlen(id), .run = number}};
-    if (pawl_spawn(room, script, strlen(script), &facts, &run->child, &err) != PAWL_OK)
+    if (pawl_spawn(room, script, strlen(script), NULL, &facts, &run->child, &err) != PAWL_OK)
         fail_msg("spawn: %s", err.text);
     run->orphan.pid = run->child.pid;
 }
@@ -495,8 +496,9 @@ static int
 open_room(void **state)
 {
     (void) state;
-    spawner = (struct pawl_spawner) {.shell = "/bin/bash", .environment = environ};
-    if (pawl_spawner_init(&spawner, NULL) != PAWL_OK)
+    spawner = (struct pawl_spawner) {.interpreters = &interpreters, .environment = environ};
+    if (pawl_interpreters_init(&interpreters, NULL, NULL) != PAWL_OK ||
+        pawl_spawner_init(&spawner, NULL) != PAWL_OK)
         return -1;
     room = pawl_spawn_room_new(&spawner);
     return room ? 0 : -1;
@@ -508,6 +510,7 @@ close_room(void **state)
     (void) state;
     pawl_spawn_room_free(room);
     pawl_spawner_fini(&spawner);
+    pawl_interpreters_fini(&interpreters);
     return 0;
 }
 

@@ -22,6 +22,7 @@
 
 #define WAIT_MS 30000
 
+static struct pawl_interpreters interpreters;
 static struct pawl_spawner spawner;
 static struct pawl_spawn_room *room;
 
@@ -35,7 +36,7 @@ output_of(const char *script, const struct pawl_run_facts *facts)
     size_t len = 0;
     int status;
 
-    if (pawl_spawn(room, script, strlen(script), facts, &child, &err) != PAWL_OK)
+    if (pawl_spawn(room, script, strlen(script), NULL, facts, &child, &err) != PAWL_OK)
         fail_msg("spawn: %s", err.text);
     for (;;) {
         struct pollfd ready = {.fd = child.out_fd, .events = POLLIN};
@@ -150,7 +151,9 @@ test_number_is_noted_when_the_spawn_returns(void **state)
 static void
 test_number_is_gone_when_the_spawn_failed(void **state)
 {
+    static const char *const elsewhere[] = {"bash=/nowhere/bash", NULL};
     struct pawl_spawner other = spawner;
+    struct pawl_interpreters others;
     struct pawl_spawn_room *other_room;
     _Atomic int32_t pid_slot = 0;
     struct pawl_run_facts facts = {"t", 1, 1, 1, 0, &pid_slot};
@@ -158,12 +161,14 @@ test_number_is_gone_when_the_spawn_failed(void **state)
     struct pawl_err err = {0};
 
     (void) state;
-    other.shell = "/nowhere/bash";
+    assert_int_equal(pawl_interpreters_init(&others, elsewhere, NULL), PAWL_OK);
+    other.interpreters = &others;
     other_room = pawl_spawn_room_new(&other);
-    assert_int_equal(pawl_spawn(other_room, ":", 1, &facts, &child, &err), PAWL_ESYS);
+    assert_int_equal(pawl_spawn(other_room, ":", 1, NULL, &facts, &child, &err), PAWL_ESYS);
     assert_int_equal(atomic_load(&pid_slot), 0);
     assert_non_null(strstr(err.text, "/nowhere/bash"));
     pawl_spawn_room_free(other_room);
+    pawl_interpreters_fini(&others);
 }
 
 /* A daemon that starts one run and is traced: it stops at the clone, its child before the first
@@ -182,7 +187,7 @@ be_traced_daemon(int dir_fd, const char *script)
     pawl_slot_fill(&table, 0, &values);
     facts.pid_slot = &table.slots[0].pid;
     raise(SIGSTOP);
-    pawl_spawn(room, script, strlen(script), &facts, &child, NULL);
+    pawl_spawn(room, script, strlen(script), NULL, &facts, &child, NULL);
     _exit(2);
 }
 
@@ -260,8 +265,9 @@ open_room(void **state)
     static char *environment[] = {(char *) "PATH=/usr/bin:/bin", (char *) "OTHER=x", NULL};
 
     (void) state;
-    spawner = (struct pawl_spawner) {.shell = "/bin/bash", .environment = environment};
-    if (pawl_spawner_init(&spawner, NULL) != PAWL_OK)
+    spawner = (struct pawl_spawner) {.interpreters = &interpreters, .environment = environment};
+    if (pawl_interpreters_init(&interpreters, NULL, NULL) != PAWL_OK ||
+        pawl_spawner_init(&spawner, NULL) != PAWL_OK)
         return -1;
     room = pawl_spawn_room_new(&spawner);
     return room ? 0 : -1;
@@ -273,6 +279,7 @@ close_room(void **state)
     (void) state;
     pawl_spawn_room_free(room);
     pawl_spawner_fini(&spawner);
+    pawl_interpreters_fini(&interpreters);
     return 0;
 }
 

@@ -1,7 +1,9 @@
-/* when_copy.h: a copy of a schedule for tests, that lives as long as they want it to. Uses no test
- * framework: planted programs have it, too. */
+/* when_copy.h: copies of a schedule and of an action for tests, that live as long as they want them
+ * to. Uses no test framework: planted programs have it, too. */
 #ifndef PAWL_WHEN_COPY_H
 #define PAWL_WHEN_COPY_H
+
+#include "action.h"
 
 #include <pawl.h>
 #include <stdlib.h>
@@ -54,6 +56,20 @@ when_free(const struct pawl_when *when)
     }
     free((struct pawl_trigger *) when->triggers);
     free((struct pawl_when *) when);
+}
+
+/* NULL of NULL; free() frees it. */
+static inline struct pawl_action *
+action_copy(const struct pawl_action *action)
+{
+    struct pawl_action *copy;
+
+    if (!action)
+        return NULL;
+    copy = pawl_action_copy(action, pawl_action_bytes(action));
+    if (!copy)
+        abort();
+    return copy;
 }
 
 #endif

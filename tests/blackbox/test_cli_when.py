@@ -124,6 +124,11 @@ class When(WithFake):
             "TIME", "30 2 * * mon-fri", "daily 2 at\\n09:00", "at 2036-12-24", "1m to 1m30s",
             "5s and 2 more"])
 
+    def test_a_wide_list_has_the_zone_of_an_expression(self):
+        out, _ = self.check(0, "list", "-o", "wide")
+        self.assertIn("  30 2 * * mon-fri (Europe/Berlin)  ", out)
+        self.assertIn("  daily 2 at\\n09:00 (UTC)  ", out)
+
     def test_a_long_expression_gives_way_on_a_terminal(self):
         self.daemon.tasks = {"a": document("a", time=0, cron="0,1,2,3,4,5 " * 12, nextRun=None)}
         status, text = Terminal("list", server=self.daemon.address).end()

@@ -25,7 +25,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../blackbox")]
 
 import daemon                                                       # noqa: E402
 from load import Load                                               # noqa: E402
-from model import MS, S, Model, Violation, ns_of                    # noqa: E402
+from model import Model, Violation                                  # noqa: E402
+from times import MS, S, ns_of                                      # noqa: E402
 
 SLOW = 6 if daemon.SANITIZED else 1
 LIMIT = 60 * SLOW                       # seconds for a start or an end

@@ -10,6 +10,8 @@ from collections import deque
 
 import model as m
 from daemon import quote
+from due import every
+from times import rfc
 
 LINE_BATCH = 8                          # lines that a stream sends at once
 
@@ -125,7 +127,7 @@ class Load:
 
     def run(self, until):
         """Asks and answers until a moment, or until as many changes as stop_after are answered."""
-        self.fast = sum(t.type == "cron" and t.time < 60 * m.MS for t in self.model.pool)
+        self.fast = sum(t.type == "cron" and (t.time or m.S) < 60 * m.MS for t in self.model.pool)
         while True:
             for conn in list(self.conns.values()):
                 self.feed(conn)
@@ -232,9 +234,12 @@ class Load:
 
     def make(self, id):
         rng = self.rng
+        when = {}
         if rng.random() < 0.12:
             type = "cron"
-            if self.fast < 6:
+            if rng.random() < 0.5:
+                time, when = self.make_when()
+            elif self.fast < 6:
                 time = rng.randrange(3 * m.MS, 60 * m.MS)
                 self.fast += 1
             else:
@@ -244,7 +249,9 @@ class Load:
             x = rng.random()
             time = 0 if x < 0.03 else rng.randrange(100 * m.MS) if x < 0.15 else \
                 rng.randrange(2 * m.S) if x < 0.25 else rng.randrange(3 * m.S, 7200 * m.S)
-        script = 'echo {n} "$EPOCHREALTIME" >>' + self.model.starts_path
+            if rng.random() < 0.2:
+                time, when = None, {"at": rfc(self.clock() + time - rng.choice((0, 0, 9 * m.S)))}
+        script = 'echo {n} "$EPOCHREALTIME" "$PAWL_SCHEDULED_AT" >>' + self.model.starts_path
         x, fails = rng.random(), False
         if x < 0.06:
             script += f"; exec sleep {rng.randrange(300) / 1000}"
@@ -257,7 +264,21 @@ class Load:
         elif x < 0.22:
             script += "\n#" + "x" * rng.randrange(20000)
         return self.model.new_task(id, type, time, rng.choice((10, 10, 10, 0, 1, 3, 100)), script,
-                                   fails)
+                                   fails, when)
+
+    def make_when(self):
+        """What fires a cron task otherwise than after one span."""
+        rng, zones = self.rng, ("UTC", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe")
+        when = {} if rng.random() < 0.3 else {"maxRuns": rng.randrange(1, 6)} \
+            if rng.random() < 0.4 else {"timezone": rng.choice(zones)}
+        if rng.random() < 0.6:
+            return None, {**every(rng.choice((1, 2, 2, 3, 5))), **when}
+        triggers = [every(rng.choice((2, 3)), timezone=rng.choice(zones)), every(rng.choice((4, 5)))]
+        triggers += [{"time": rng.randrange(200 * m.MS, 9 * m.S)}] * rng.randrange(2)
+        if rng.random() < 0.5:
+            triggers.append({"at": rfc(self.clock() + rng.randrange(3 * m.S))})
+        rng.shuffle(triggers)
+        return None, {"triggers": triggers, **when}
 
     def request(self, conn, op, method, target, body=None):
         conn.ops.append(op)

@@ -9,29 +9,14 @@ A change without an answer may have happened or not: it is open until the next l
 settles it for ever."""
 
 import re
-from datetime import datetime
+
+from due import Times
+from times import MS, S, ns_of
 
 TO_BE_EXECUTED, EXECUTED, EXECUTING, WAITING, STOPPED = range(5)
 STATES = ("ToBeExecuted", "Executed", "Executing", "WaitForNextExecution", "Stopped")
 OUTCOMES = ("success", "failure", "timeout", "killed", "lost", "error")
 OPEN, THERE, GONE = "open", "there", "gone"
-MS, S = 10**6, 10**9
-
-_seconds = {}
-
-
-def ns_of(text):
-    """RFC 3339 as nanoseconds since the epoch; None stays None."""
-    if text is None:
-        return None
-    key = text[:19] + text[29:]
-    seconds = _seconds.get(key)
-    if seconds is None:
-        if len(_seconds) > 100000:
-            _seconds.clear()
-        zone = "+00:00" if text[29:] == "Z" else text[29:]
-        seconds = _seconds[key] = int(datetime.fromisoformat(text[:19] + zone).timestamp())
-    return seconds * S + int(text[20:29])
 
 
 def brief(document):
@@ -57,9 +42,10 @@ class Task:
                  "life", "state", "dead_at", "stop", "stop_sent", "stop_acked", "delete_sent",
                  "delete_acked", "seen_gone", "version", "shown", "runs", "failures", "overlap",
                  "missed", "running", "stops", "starts",
-                 "starts_before", "forgiven", "lost", "history", "at")
+                 "starts_before", "forgiven", "lost", "history", "at", "when", "times", "started",
+                 "repeats", "newest_run", "newest_due")
 
-    def __init__(self, n, id, type, time, script, keep, fails):
+    def __init__(self, n, id, type, time, script, keep, fails, when):
         self.n, self.id, self.type, self.time = n, id, type, time
         self.script, self.keep, self.fails = script, keep, fails
         self.sent = self.acked = self.created = self.dead_at = None
@@ -79,10 +65,16 @@ class Task:
         self.lost = set()               # runs shown as lost
         self.history = []
         self.at = -1                    # where it stands in Model.pool
+        self.when = when                # what says its due times besides time: fields of a submit
+        self.times = Times(type, time, when)
+        self.started = set()            # the due times that scripts were started for
+        self.repeats = 0                # how many of those starts were of one that was there
+        self.newest_run, self.newest_due = 0, 0         # of all results shown
 
     def document(self):
-        return {"id": self.id, "taskType": self.type, "time": self.time, "script": self.script,
-                "keepResults": self.keep}
+        time = {} if self.time is None else {"time": self.time}
+        return {"id": self.id, "taskType": self.type, "script": self.script,
+                "keepResults": self.keep, **time, **self.when}
 
 
 class Slot:
@@ -130,10 +122,10 @@ class Model:
             slot = self.slots[id] = Slot()
         return slot
 
-    def new_task(self, id, type, time, keep, script, fails=False):
-        """script: with {n} where the number goes."""
+    def new_task(self, id, type, time, keep, script, fails=False, when=None):
+        """script: with {n} where the number goes; time: None if when says all."""
         n, self.next_n = self.next_n, self.next_n + 1
-        task = Task(n, id, type, time, script.replace("{n}", str(n)), keep, fails)
+        task = Task(n, id, type, time, script.replace("{n}", str(n)), keep, fails, when or {})
         self.tasks[n] = task
         return task
 
@@ -257,10 +249,12 @@ class Model:
             self._not_found(task, was_there, "stop")
         elif status == 409:
             if task.stops == 1 and task.stop == "sent":
-                if task.type == "cron" and task.delete_sent is None:
+                most = task.times.max_runs
+                if task.type == "cron" and task.delete_sent is None and not (
+                        most and task.times.passed(task.created or task.sent, now + MS) >= most):
                     raise Violation("the only stop of a cron task was refused", task)
                 if task.type == "delay" and task.created and \
-                        task.created + task.time > now + MS:
+                        task.times.once(task.created) > now + MS:
                     raise Violation("the only stop of a delay task that was not due was refused",
                                     task)
                 task.stop = task.stop_sent = None
@@ -329,9 +323,13 @@ class Model:
 
         if task.dead_at is not None and task.dead_at <= sent:
             raise bad("it was deleted")
-        for name, value in task.document().items():
+        for name in ("id", "taskType", "script", "keepResults"):
+            value = task.document()[name]
             if document[name] != value:
                 raise bad(f"{name} is not {value!r}")
+        name = task.times.differs(document)
+        if name:
+            raise bad(f"{name} is not as submitted: {task.document().get(name)!r}")
         created = ns_of(document["createdAt"])
         if task.created is None:
             # Not before it was sent, by the same clock; rounding of two readings.
@@ -347,7 +345,7 @@ class Model:
         if task.type == "cron":
             self._check_beat(task, document, now, bad)
         elif document["nextRun"] is not None:
-            self._check_phase(task, ns_of(document["nextRun"]) - created - task.time, bad)
+            self._check_phase(task, ns_of(document["nextRun"]), bad)
         # Those of this life may not be shown yet: a change is shown when it is durable.
         if task.starts_before > document["runCount"] + task.forgiven:
             raise bad(f"{task.starts_before} starts were counted before this life"
@@ -381,10 +379,15 @@ class Model:
             if (status == TO_BE_EXECUTED) != (document["nextRun"] is not None):
                 raise bad("nextRun does not fit to the state")
         else:
-            if (status == STOPPED) != (document["nextRun"] is None):
+            most = task.times.max_runs
+            is_used_up = most > 0 and runs == most
+            if most and runs > most:
+                raise bad(f"maxRuns is {most}")
+            if (status == STOPPED or is_used_up) != (document["nextRun"] is None):
                 raise bad("nextRun does not fit to the state")
             if status == TO_BE_EXECUTED and runs > 0 or status == WAITING and runs == 0 or \
-                    status == EXECUTED or status in (TO_BE_EXECUTED, WAITING) and running:
+                    (status == EXECUTED) != (is_used_up and not running and status != STOPPED) or \
+                    status in (TO_BE_EXECUTED, WAITING) and running:
                 raise bad("a cron task in no possible state")
         if (runs == 0) != (document["previousRun"] is None):
             raise bad("previousRun does not fit to the number of runs")
@@ -413,23 +416,31 @@ class Model:
             # Of the older ones of many lost runs nothing but the number is known.
             is_unknown = outcome == "lost" and (self.loses_power or not result["scheduledFor"])
             if not is_unknown:
-                self._check_phase(task, ns_of(result["scheduledFor"]) - task.created, bad,
-                                  result["run"])
+                due = ns_of(result["scheduledFor"])
+                self._check_phase(task, due, bad, result["run"])
+                self._check_order(task, result["run"], due, bad)
         failures = document["failureCount"]
         if failures < failed or len(results) == ended and failures != failed or failures > ended:
             raise bad("failureCount does not fit to the results")
 
-    def _check_phase(self, task, ahead, bad, run=None):
-        """Whether a due time is on the beat; ahead: less its start."""
+    def _check_phase(self, task, due, bad, run=None):
+        """Whether it is a due time."""
         what = "nextRun" if run is None else f"the due time of run {run}"
         if task.type == "delay":
-            off = ahead - (task.time if run is not None else 0)
+            off = due - task.times.once(task.created)
         else:
-            off = (ahead + task.time // 2) % task.time - task.time // 2
-            if ahead + self.phase_ns < task.time:
+            off = task.times.off(task.created, due)
+            if due + self.phase_ns < task.times.first(task.created):
                 raise bad(f"{what} is before the first")
         if abs(off) > self.phase_ns:
             raise bad(f"{what} is {off} ns off")
+
+    def _check_order(self, task, run, due, bad):
+        """Later runs have later due times: none is run twice."""
+        if run > task.newest_run:
+            if due <= task.newest_due:
+                raise bad(f"run {run} was due at {due}, run {task.newest_run} at {task.newest_due}")
+            task.newest_run, task.newest_due = run, due
 
     def _check_beat(self, task, document, now, bad):
         """Every due time before the next one is a run or is counted under a reason."""
@@ -439,14 +450,15 @@ class Model:
             raise bad("there is no count of missed due times")
         counted = document["runCount"] + overlap + (missed or 0)
         if document["nextRun"] is None:
-            passed = (now - task.created + self.phase_ns) // task.time
+            passed = task.times.passed(task.created, now, self.phase_ns)
             if counted > passed:
                 raise bad(f"{counted} due times are accounted for, {passed} have passed")
             return
-        ahead = ns_of(document["nextRun"]) - task.created
-        self._check_phase(task, ahead, bad)
-        passed = (ahead + task.time // 2) // task.time - 1
-        if counted != passed and not (missed is None and counted <= passed):
+        due = ns_of(document["nextRun"])
+        self._check_phase(task, due, bad)
+        least, passed = (task.times.passed(task.created, due, slack_ns) - 1
+                         for slack_ns in (-self.phase_ns, self.phase_ns))
+        if not least <= counted <= passed and not (missed is None and counted <= passed):
             raise bad(f"{passed} due times came before nextRun, accounted for are {counted}: "
                       f"{document['runCount']} runs, {overlap} overlapped, {missed} missed")
         if missed is not None and document["running"] == 0 and document["version"] >= task.version:
@@ -628,6 +640,7 @@ class Model:
             task.version, task.shown, task.running = -1, None, False
             task.stops = task.runs = task.failures = task.overlap = task.missed = 0
             task.lost = set()
+            task.newest_run = task.newest_due = 0
         self.acks_open = 0
         gone = [task.n for task in tasks if task.n not in present and task.life < self.life - 30]
         for n in gone:
@@ -648,25 +661,36 @@ class Model:
         lines = (self.starts_rest + data).split(b"\n")
         self.starts_rest = lines.pop()
         for line in lines:
-            n, second, micro = line.replace(b".", b" ").split()
+            n, began, due = line.decode().split()
+            second, micro = began.split(".")
             at = int(second) * S + int(micro) * 1000
             self.runs += 1
-            self._check_start(int(n), at, slack_ns)
+            self._check_start(int(n), at, ns_of(due), slack_ns)
 
-    def _check_start(self, n, at, slack_ns):
+    def _check_start(self, n, at, due, slack_ns):
         task = self.tasks.get(n)
         if task is None:
             raise Violation(f"task number {n} ran, which is gone for long")
         task.starts += 1
         self.life_starts.append((task, at))
-        self.note(task, f"its script began at {at}")
+        self.note(task, f"its script began at {at}, due at {due}")
         if self.rolls_back:
             return                      # a task may come back from the past
+        most = task.times.max_runs
+        if most and task.starts > most + task.forgiven:
+            raise Violation(f"it was started {task.starts} times, maxRuns is {most}", task)
+        if task.created is not None:
+            self._check_phase(task, due, lambda text: Violation("start: " + text, task), task.starts)
         limit = 1 + task.forgiven
         if task.type == "delay" and task.starts > limit:
             raise Violation(f"a delay task was started {task.starts} times", task)
         if task.type == "delay" and task.stop == "done" and task.starts > task.forgiven:
             raise Violation("a delay task ran, though its stop was answered", task)
+        if due in task.started:
+            task.repeats += 1
+            if task.repeats > task.forgiven:
+                raise Violation(f"its script began twice for {due}", task)
+        task.started.add(due)
         if task.dead_at is not None and self.listened > task.dead_at and \
                 at > self.listened + slack_ns:
             raise Violation("it ran, though it was deleted before the daemon started", task)

@@ -10,14 +10,11 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../blackbox")]
 
-from model import MS, S, STATES, Model, Violation                   # noqa: E402
+from due import every                                               # noqa: E402
+from model import STATES, Model, Violation                          # noqa: E402
+from times import MS, S, ns_of, rfc                                 # noqa: E402
 
 START = 1_900_000_000 * S
-
-
-def rfc(ns):
-    import time
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // S)) + f".{ns % S:09}Z"
 
 
 class Base(unittest.TestCase):
@@ -40,8 +37,8 @@ class Base(unittest.TestCase):
         self.now += 1000
         return self.now
 
-    def submit(self, id="a", type="delay", time=10 * S, keep=10, ack=True):
-        task = self.model.new_task(id, type, time, keep, "echo {n} x")
+    def submit(self, id="a", type="delay", time=10 * S, keep=10, ack=True, when=None):
+        task = self.model.new_task(id, type, time, keep, "echo {n} x", when=when)
         sent = self.tick()
         self.model.sends_submit(task, sent)
         document = self.document(task, self.tick())
@@ -50,9 +47,10 @@ class Base(unittest.TestCase):
         return task, document
 
     def document(self, task, created):
-        return {**task.document(), "status": 0, "state": STATES[0], "version": 0,
+        first = task.times.once(created) if task.type == "delay" else task.times.first(created)
+        return {**task.document(), **task.times.shown(), "status": 0, "state": STATES[0], "version": 0,
                 "lastStatusUpdated": rfc(created), "createdAt": rfc(created),
-                "nextRun": rfc(created + task.time), "previousRun": None, "runCount": 0,
+                "nextRun": rfc(first), "previousRun": None, "runCount": 0,
                 "failureCount": 0, "skipped": {"overlap": 0}, "missed": 0, "running": 0,
                 "results": []}
 
@@ -61,24 +59,28 @@ class Base(unittest.TestCase):
         self.tick()
         document.update(status=2, state=STATES[2], version=document["version"] + 1, running=1,
                         runCount=document["runCount"] + 1, previousRun=rfc(self.now))
-        if document["taskType"] == "delay":
+        if document["taskType"] == "delay" or document["runCount"] == document.get("maxRuns"):
             document["nextRun"] = None
         else:
             document["nextRun"] = rfc(self.due(document, document["runCount"] + 1))
         with open(self.starts, "a") as file:
             file.write(f"{document['script'].split()[1]} {self.now // S}."
-                       f"{self.now % S // 1000:06}\n")
+                       f"{self.now % S // 1000:06} {rfc(self.due(document, document['runCount']))}\n")
         return document
 
     def due(self, document, k):
-        from model import ns_of
-        return ns_of(document["createdAt"]) + k * document["time"]
+        """The k-th due time; of an expression every two seconds."""
+        created = ns_of(document["createdAt"])
+        if "at" in document:
+            return ns_of(document["at"])
+        return (created // S // 2 + k) * 2 * S if "cron" in document else created + k * document["time"]
 
     def ended(self, document, outcome="success"):
         document = copy.deepcopy(document)
         self.tick()
         run = document["runCount"]
-        status = 4 if document["status"] == 4 else 1 if document["taskType"] == "delay" else 3
+        is_last = document["taskType"] == "delay" or run == document.get("maxRuns")
+        status = 4 if document["status"] == 4 else 1 if is_last else 3
         document.update(status=status, state=STATES[status], version=document["version"] + 1,
                         running=0, failureCount=document["failureCount"] + (outcome != "success"))
         document["results"] = (document["results"] + [
@@ -350,6 +352,86 @@ class Intervals(Base):
     def test_model_sees_that_missed_due_times_are_not_shown(self):
         del self.third["missed"]
         self.fails("no count of missed", self.look, [self.third])
+
+
+class When(Base):
+    """Tasks that fire otherwise than after one span."""
+
+    def setUp(self):
+        super().setUp()
+        self.task, self.first = self.submit("c", "cron", None, when={**every(2), "maxRuns": 3,
+                                                                     "timezone": "UTC"})
+        self.second = self.ended(self.started(self.first))
+        self.third = self.ended(self.started(self.second))
+        self.get(self.third)
+        self.crash()
+
+    def test_model_accepts_all_ways(self):
+        for id, type, when in (
+                ("at", "delay", {"at": rfc(self.now + 7)}), ("at", "delay", {"at": rfc(7 * S + 7)}),
+                ("t", "cron", {"triggers": [every(2, timezone="UTC"), every(3), {"time": 7 * S},
+                                            {"at": rfc(self.now + S // 7)}]})):
+            with self.subTest(id):
+                task, document = self.submit(id, type, None, when=when)
+                self.get({**document, "timezone": document["timezone"]})
+                self.delete(task)
+
+    def test_model_counts_the_due_times_of_several_triggers(self):
+        at = self.now + 1500 * MS
+        task, document = self.submit("t", "cron", None, when={
+            "triggers": [every(2), every(3), {"time": 7 * S}, {"at": rfc(at)}]})
+        created, n = task.created, 0
+        due = {k * S for k in range(created // S + 1, created // S + 60) if k % 2 == 0 or k % 3 == 0}
+        for ns in sorted(due | {created + k * 7 * S for k in range(1, 9)} | {at}):
+            n += 1
+            self.assertEqual((task.times.passed(created, ns), task.times.off(created, ns)), (n, 0))
+            self.assertEqual(task.times.passed(created, ns - 1), n - 1)
+        self.assertEqual(task.times.first(created), ns_of(document["nextRun"]))
+
+    def test_model_sees_what_says_when_change(self):
+        for name, value in (("cron", "*/3 * * * * *"), ("timezone", "Europe/Berlin"), ("maxRuns", 4),
+                            ("dst", "once"), ("time", 1), ("at", rfc(START)), ("startAt", rfc(START))):
+            with self.subTest(name):
+                self.fails(name + " is not", self.get, {**self.third, name: value})
+        del self.third["maxRuns"]
+        self.fails("maxRuns is not", self.get, self.third)
+
+    def test_model_sees_due_times_vanish(self):
+        self.third["nextRun"] = rfc(self.due(self.third, 4))
+        self.fails("3 due times came before", self.look, [self.third])
+
+    def test_model_sees_a_due_time_off_the_expression(self):
+        self.third["nextRun"] = rfc(self.due(self.third, 3) + S)
+        self.fails("ns off", self.look, [self.third])
+
+    def test_model_sees_more_runs_than_max_runs(self):
+        self.now = self.due(self.first, 3)
+        last = self.ended(self.started(self.third))
+        self.look([last])
+        self.assertEqual(last["status"], 1)
+        more = copy.deepcopy(last)
+        more.update(status=3, state=STATES[3], nextRun=self.third["nextRun"])
+        self.fails("nextRun does not fit", self.look, [more])
+        more = self.ended(self.started({**last, "maxRuns": 9}))
+        self.fails("maxRuns is 3", self.look, [{**more, "maxRuns": 3}])
+        self.fails("started 4 times", self.model.read_starts)
+
+    def test_model_sees_a_due_time_started_twice(self):
+        self.started(self.second)
+        self.fails("began twice", self.model.read_starts)
+
+    def test_model_sees_a_due_time_run_twice(self):
+        last = self.ended(self.started(self.third))
+        last["results"][2]["scheduledFor"] = last["results"][1]["scheduledFor"]
+        self.fails("run 3 was due at", self.look, [last])
+
+    def test_model_lets_a_stop_be_refused_behind_the_last_run(self):
+        self.model.sends_stop(self.task, self.tick())
+        self.fails("the only stop", self.model.refused_stop, self.task, 409, True, self.now, self.now)
+        self.now = self.due(self.third, 3)
+        self.model.slot("c").stops = 1
+        self.model.refused_stop(self.task, 409, True, self.now, self.now)
+        self.look([self.ended(self.started(self.third))])
 
 
 class PowerLoss(Base):

@@ -109,7 +109,8 @@ caller(void *unused)
         if (PLANT == 4)
             submits[i].kind = PAWL_OP_SUBMIT;
         deliver_until(&submitted, i);
-        if (pawl_stop(handles[0], room_id(i), strlen(room_id(i)), &stops[i], NULL) != PAWL_PENDING)
+        if (pawl_stop(handles[0], room_id(i), strlen(room_id(i)), false, &stops[i],
+                      NULL) != PAWL_PENDING)
             abort();
         deliver_until(&stopped, i);
     }
