@@ -35,6 +35,7 @@ constexpr struct {
     {"jitter", "jitter"},
     {"jitterMode", "jittermode"},
     {"intervalFrom", "intervalfrom"},
+    {"tags", "tags"},
     {"results", "results"},
     {"status", "status"},
     {"state", "state"},

@@ -29,6 +29,7 @@ struct pawl_json_reader {
     const char *id = nullptr;           /* of the last document, in the parser's memory */
     size_t id_len = 0;
     pawl_json_when when;                /* set where it is used */
+    const char *tags[PAWL_TAGS_MAX];    /* what spec.tags points to */
 };
 
 namespace pawl_json
@@ -99,7 +100,7 @@ constexpr char DURATION_HINT[] =
 
 constexpr uint64_t SAYS_WHEN =
     EVERY_READ &
-    ~(bit(ID) | bit(TASK_TYPE) | bit(TIME) | bit(SCRIPT) | bit(KEEP_RESULTS));
+    ~(bit(ID) | bit(TASK_TYPE) | bit(TIME) | bit(SCRIPT) | bit(KEEP_RESULTS) | bit(TAGS));
 
 /* One field of SAYS_WHEN. */
 int

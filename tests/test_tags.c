@@ -204,7 +204,7 @@ act(struct fixture *f, const struct pawl_view *view, enum pawl_act act, struct p
 {
     struct asked asked = {.op.done = asked_cb};
 
-    return end_of(f, &asked, pawl_act(f->handle, view, act, &asked.op, err));
+    return end_of(f, &asked, pawl_act(f->handle, view, act, true, &asked.op, err));
 }
 
 static void
@@ -241,7 +241,7 @@ static void
 test_act_leaves_another_task_of_the_id_alone(void **state)
 {
     static const enum pawl_act acts[] = {PAWL_ACT_STOP, PAWL_ACT_RUN, PAWL_ACT_PAUSE,
-                                         PAWL_ACT_DELETE, PAWL_ACT_KILL};
+                                         PAWL_ACT_DELETE};
     struct pawl_view old, view;
     struct pawl_err err = {0};
     struct fixture f;
