@@ -48,6 +48,27 @@ refuse_expression(const char *field, const struct pawl_err *said, struct pawl_er
                         said->text);        /* which begins with the position */
 }
 
+/* Whether it was meant as a calendar interval; if not, what a parser expects says too little. */
+static bool
+names_calendar(const struct pawl_trigger *trigger)
+{
+    static const char *const words[] = {"daily", "weekly", "monthly"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (trigger->expr_len > 0 &&
+            memmem(trigger->expr, trigger->expr_len, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
+static int
+refuse_no_calendar(struct pawl_err *err)
+{
+    return pawl_err_set(err, PAWL_EINVAL, "calendar",
+                        "calendar must be such as \"daily 2 at 10:30\", \"weekly 1 on mon,thu at "
+                        "9:00\" or \"monthly 1 on 1,-1 at 12:00\"");
+}
+
 static int
 compile_expression(struct draft *draft, const struct pawl_trigger *trigger,
                    struct pawl_pace *pace, struct pawl_err *err)
@@ -66,15 +87,17 @@ compile_expression(struct draft *draft, const struct pawl_trigger *trigger,
         code = pawl_zone_load(trigger->timezone, trigger->timezone_len, &options.zone, err);
     if (code != PAWL_OK)
         return code;
+    if (trigger->kind == PAWL_BY_CALENDAR && !names_calendar(trigger))
+        return refuse_no_calendar(err);
     if (pawl_cron_parse(cron, trigger->expr, trigger->expr_len, &options, NULL, &said) != PAWL_OK)
         return refuse_expression(field, &said, err);
     is_calendar = cron->kind == PAWL_CRON_DAILY || cron->kind == PAWL_CRON_WEEKLY ||
                   cron->kind == PAWL_CRON_MONTHLY;
-    if (is_calendar != (trigger->kind == PAWL_BY_CALENDAR))
+    if (is_calendar && trigger->kind == PAWL_BY_CRON)
         return pawl_err_set(err, PAWL_EINVAL, field,
-                            is_calendar ? "cron is a calendar interval: give it as calendar"
-                                        : "calendar must be such as \"daily 2 at 10:30\", \"weekly 1 on "
-                                          "mon,thu at 9:00\" or \"monthly 1 on 1,-1 at 12:00\"");
+                            "cron is a calendar interval: give it as calendar");
+    if (!is_calendar && trigger->kind == PAWL_BY_CALENDAR)      /* "@daily" */
+        return refuse_no_calendar(err);
     pace->kind = cron->kind == PAWL_CRON_EVERY ? PAWL_PACE_SPAN
                : cron->kind == PAWL_CRON_REBOOT ? PAWL_PACE_REBOOT : PAWL_PACE_WALL;
     if (pace->kind == PAWL_PACE_SPAN)
