@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include "err.h"
+#include "wall.h"
 
 #include <assert.h>
 
@@ -148,6 +149,8 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
 
     if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
         return PAWL_ESTATE;
+    /* The thread that keeps the mark may not have seen yet that the clock was set. */
+    now.high_ns = pawl_wall_high(now.high_ns, from_ns, now.wall_ns);
     if (old->previous_ns > from_ns && old->previous_ns <= now.wall_ns)
         from_ns = old->previous_ns;
     due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now, from_ns,

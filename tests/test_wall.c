@@ -97,6 +97,27 @@ test_set_on_over_the_high_mark_repeats_no_fixed_time(void **state)
 }
 
 static void
+test_fixed_times_do_not_repeat_though_a_task_is_moved_before_the_mark(void **state)
+{
+    struct pawl_view view;
+    int64_t old_offset_ns;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "fixed", "30 8 * * *", "UTC");
+    assert_time(run_next(&f, "fixed"), "2027-01-15T08:30:00Z");
+    view = get(&f, "fixed");
+    old_offset_ns = atomic_fetch_add(&f.clock.offset, -HOUR);   /* the thread is not told yet */
+    pawl_wall_check(f.handle, view.private_task, old_offset_ns);
+    pawl_view_release(&view);
+    assert_time(next_of(&f, "fixed"), "2027-01-16T08:30:00Z");
+    set_wall(&f, 0);
+    assert_time(next_of(&f, "fixed"), "2027-01-16T08:30:00Z");
+    fixture_close(&f);
+}
+
+static void
 test_jumped_over_times_run_once_though_they_ran_before_they_were_moved(void **state)
 {
     static const char *const expressions[] = {"30 * * * *", "30 8,9,10,11 * * *"};
@@ -294,6 +315,7 @@ main(void)
         cmocka_unit_test(test_set_forward_runs_once_what_was_jumped_over),
         cmocka_unit_test(test_set_back_a_little_repeats_no_fixed_time),
         cmocka_unit_test(test_set_on_over_the_high_mark_repeats_no_fixed_time),
+        cmocka_unit_test(test_fixed_times_do_not_repeat_though_a_task_is_moved_before_the_mark),
         cmocka_unit_test(test_jumped_over_times_run_once_though_they_ran_before_they_were_moved),
         cmocka_unit_test(test_set_back_far_is_a_correction_that_all_follow),
         cmocka_unit_test(test_several_small_steps_back_become_a_correction),
