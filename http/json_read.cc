@@ -183,6 +183,8 @@ read_value(task_read &read, int field, dom::element value)
     case TAGS:
         return read_tags(read, value);
     default:
+        if (bit(field) & OF_AN_ACTION)
+            return read_action(read, field, value);
         return field < NREAD ? read_when(read, field, value) : 0;
     }
 }

@@ -318,6 +318,8 @@ pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
     pawl_json_write_string(buffer, view->script, view->script_len);
     if (view->ntags > 0)
         write_tags(buffer, view);
+    if (view->action != NULL)
+        pawl_json_write_action(buffer, view->action);
 
     at = pawl_buffer_reserve(buffer, HEAD_FIXED);
     if (at != NULL)

@@ -28,7 +28,7 @@ static const struct pawl_route routes[] = {
         "let all paused tasks that match go on", .params = BULK_PARAMS},
     {PAWL_GET, "/api/tasks/{id}", pawl_tasks_get, "show a task, or wait until it changes",
         .params = " watch version wait "},
-    {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = ""},
+    {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = " kill "},
     {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
         .params = " kill "},
     {PAWL_POST, "/api/tasks/{id}/run", pawl_tasks_ask, "run a task now, beside its schedule",

@@ -60,7 +60,7 @@ class Methods(Shared):
                                     ("GET", "/api/tasks?=1", "prefix"),
                                     ("GET", "/api/tasks/x?watchh=1", "watch"),
                                     ("DELETE", "/api/tasks/x?force=1", ""),
-                                    ("PUT", "/api/tasks/x?force", "none"),
+                                    ("PUT", "/api/tasks/x?force", "kill"),
                                     ("POST", "/api/tasks?dry-run", "none")):
             self.assertProblem(self.d.call(method, path, "" if method == "POST" else None), 400,
                                text=known)
