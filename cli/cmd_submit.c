@@ -49,6 +49,7 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
     {"script", NULL, PAWL_FLAG_STRING, "TEXT", "what bash runs"},
     {"script-file", NULL, PAWL_FLAG_STRING, "FILE",
         "the script from a file, - for stdin"},
+    {"tag", NULL, PAWL_FLAG_STRING, "TAG", "a word to find it by; may be repeated"},
     {"keep-results", NULL, PAWL_FLAG_COUNT, "N", "how many results are kept"},
     {0},
 };
@@ -98,6 +99,22 @@ take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
 }
 
 static int
+add_tags(const struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
+{
+    json_t *tags = json_array();
+    const char *tag;
+    int status = PAWL_EXIT_OK;
+
+    for (size_t n = 0; (tag = pawl_flags_nth(&cli->args, "tag", n)) && !status; n++)
+        if (json_array_append_new(tags, json_string(tag)) != 0)
+            status = pawl_client_fail(fail, PAWL_EXIT_USAGE, "a tag must be UTF-8");
+    if (!status && json_array_size(tags) > 0)
+        status = pawl_when_add(task, "tags", json_incref(tags), fail);
+    json_decref(tags);
+    return status;
+}
+
+static int
 build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
     int64_t keep = pawl_flags_number(&cli->args, "keep-results", -1);
@@ -111,6 +128,8 @@ build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
     if (!status)
         status = pawl_when_add(
             task, "script", json_stringn(pawl_text_string(&script), script.len), fail);
+    if (!status)
+        status = add_tags(cli, task, fail);
     if (!status && keep >= 0)
         status = pawl_when_add(task, "keepResults", json_integer(keep), fail);
     pawl_text_fini(&script);

@@ -206,6 +206,24 @@ add_script(struct pawl_text *out, const json_t *task)
     }
 }
 
+static void
+add_tags(struct pawl_text *out, const json_t *task)
+{
+    const json_t *tags = json_object_get(task, "tags");
+
+    for (size_t i = 0; i < json_array_size(tags); i++) {
+        const char *tag = json_string_value(json_array_get(tags, i));
+
+        if (i == 0)
+            add_name(out, "TAGS");
+        else
+            pawl_text_puts(out, ", ");
+        if (tag)
+            pawl_glyph_escape(out, tag, strlen(tag), false);
+    }
+    pawl_text_puts(out, json_array_size(tags) > 0 ? "\n" : "");
+}
+
 /* " (1 failed, 3 missed, 2 skipped)": runs that failed, and due times without a run. */
 static void
 add_counts(struct pawl_text *out, const json_t *task)
@@ -244,6 +262,7 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     pawl_text_puts(out, "\n");
     add_when(out, task, now);
     add_script(out, task);
+    add_tags(out, task);
     add_name(out, "STATUS");
     add_state(out, task, has_colour);
     if (nrunning > 0 && strcmp(pawl_fields_state(task), "Executing") != 0)
