@@ -15,10 +15,18 @@ change_one(struct pawl_cli *cli, const char *method, const char *id, const char 
     return status;
 }
 
+const struct pawl_flag pawl_cmd_stop_flags[] = {
+    {"kill", NULL, PAWL_FLAG_BOOL, NULL, "also end a script that is running"},
+    PAWL_BULK_FLAGS,
+    {0},
+};
+
 static int
 stop_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
 {
-    return change_one(cli, "PUT", id, "", fail);
+    const char *query = pawl_flags_is_set(&cli->args, "kill") ? "?kill=true" : "";
+
+    return change_one(cli, "PUT", id, query, fail);
 }
 
 static int
@@ -43,7 +51,8 @@ int
 pawl_cmd_stop(struct pawl_cli *cli)
 {
     if (pawl_bulk_is_asked(cli))
-        return pawl_bulk(cli, "PUT", "/api/tasks", false, "stopped");
+        return pawl_bulk(
+            cli, "PUT", "/api/tasks", pawl_flags_is_set(&cli->args, "kill"), "stopped");
     return pawl_command_each(cli, stop_one);
 }
 

@@ -88,6 +88,7 @@ int pawl_cmd_version(struct pawl_cli *cli);
 extern const struct pawl_flag pawl_cmd_submit_flags[];
 extern const struct pawl_flag pawl_cmd_list_flags[];
 extern const struct pawl_flag pawl_cmd_get_flags[];
+extern const struct pawl_flag pawl_cmd_stop_flags[];
 extern const struct pawl_flag pawl_cmd_delete_flags[];
 extern const struct pawl_flag pawl_cmd_runs_flags[];
 extern const struct pawl_flag pawl_cmd_logs_flags[];

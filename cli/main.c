@@ -104,9 +104,10 @@ static const struct pawl_command commands[] = {
         .summary = "let a task not run any more",
         .usage = "ID... | -tag=TAG [-prefix=TEXT] [-type=TYPE] [-status=STATE] | -all",
         .examples = "  pawl stop beat\n"
+                    "  pawl stop beat -kill\n"
                     "  pawl stop -tag=nightly -type=cron\n"
                     "  pawl stop -prefix=test/ -dry-run\n",
-        .flags = pawl_bulk_flags,
+        .flags = pawl_cmd_stop_flags,
         .least = 1,
         .most = SIZE_MAX,
         .takes_filter = true,

@@ -89,6 +89,46 @@ class Action(Shared):
         self.assertProblem(self.d.call("PUT", f"/api/tasks/{self.name}?kill=perhaps"), 400, "kill")
 
 
+class Client(Shared):
+    def pawl(self, *args):
+        return subprocess.run([PAWL, "-server", self.d.address, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, stdin=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"})
+
+    def submit(self, *args):
+        return self.pawl("submit", self.name, "-time=0", "-script=sleep 0.1; echo $1,$2,$A,$B; pwd; umask", *args)
+
+    def test_submit_has_a_flag_for_each_and_get_shows_them(self):
+        done = self.submit("-type=delay", "-interpreter=sh", "-arg=a b", "-arg=", "-env=A=1=2", "-env=B=", "-cwd=/usr",
+                           "-umask=027", "-time-limit=1m30s", "-kill-grace=2s", "-o=json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        task = json.loads(done.stdout)
+        self.assertEqual((task["args"], task["env"]), (["a b", ""], {"A": "1=2", "B": ""}))
+        self.assertEqual((task["timeout"], task["killGrace"]), (90 * 10**9, 2 * 10**9))
+        self.assertEqual(self.d.finished(self.name)["results"][0]["result"], "a b,,1=2,\n/usr\n0027\n")
+        shown = self.pawl("get", self.name).stdout
+        for line in ("PROGRAM   sh", "ARGS      a b", "ENV       A=1=2", "          B=", "CWD       /usr", "UMASK     027",
+                     "TIMEOUT   1m30s", "GRACE     2s"):
+            self.assertIn(line + "\n", shown)
+
+    def test_what_could_not_be_told_is_refused(self):
+        for flag, text in (("-env=A", "-env=NAME=VALUE"), ("-env==x", "-env=NAME=VALUE"), ("-time-limit=10", "unit")):
+            done = self.submit("-type=delay", flag)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(text, done.stderr)
+        done = self.submit("-type=delay", "-env=A=1", "-env=A=2")
+        self.assertIn("given twice", done.stderr)
+        done = self.submit("-type=delay", "-interpreter=cobol")
+        self.assertIn("no interpreter 'cobol'", done.stderr)
+
+    def test_stop_with_kill_ends_the_run(self):
+        self.d.submit(self.name, time=0, script="exec sleep 100")
+        self.d.watch(self.name, lambda task: task["running"] == 1)
+        self.assertNotEqual(self.pawl("stop", self.name).returncode, 0)
+        done = self.pawl("stop", self.name, "-kill")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.d.finished(self.name)["results"][0]["outcome"], "killed")
+
+
 class Stored(Case):
     def test_interpreter_that_went_is_told_by_the_run(self):
         data = self.place()
