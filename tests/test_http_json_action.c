@@ -75,8 +75,8 @@ test_json_action_is_written_as_it_was_read(void **state)
         ",\"umask\":\"000\"",
         ",\"timeout\":1000000",
         ",\"killGrace\":0",
-        ",\"interpreter\":\"sh\",\"args\":[\"a\"],\"env\":{\"A\":\"1\"},\"cwd\":\"/\","
-        "\"umask\":\"777\",\"timeout\":1500000000,\"killGrace\":7000000000",
+        (",\"interpreter\":\"sh\",\"args\":[\"a\"],\"env\":{\"A\":\"1\"},\"cwd\":\"/\","
+         "\"umask\":\"777\",\"timeout\":1500000000,\"killGrace\":7000000000"),
     };
 
     (void) state;
