@@ -112,6 +112,7 @@ compile(struct draft *draft, size_t i, struct pawl_err *err)
 {
     const struct pawl_trigger *trigger = &draft->when->triggers[i];
     struct pawl_pace *pace = &draft->paces[i];
+    int code;
 
     *pace = (struct pawl_pace) {0};
     switch (trigger->kind) {
@@ -125,8 +126,12 @@ compile(struct draft *draft, size_t i, struct pawl_err *err)
         pace->at_ns = trigger->at_ns;
         return PAWL_OK;
     default:
-        return compile_expression(draft, trigger, pace, err);
+        code = compile_expression(draft, trigger, pace, err);
     }
+    if (code != PAWL_EINVAL || !draft->basis->is_stored)
+        return code;
+    *pace = (struct pawl_pace) {.kind = PAWL_PACE_UNKNOWN};
+    return PAWL_OK;
 }
 
 static size_t
@@ -135,8 +140,10 @@ text_size(const struct draft *draft)
     size_t size = 0;
 
     for (size_t i = 0; i < draft->when->ntriggers; i++) {
-        if (has_expression(&draft->when->triggers[i]))
-            size += draft->when->triggers[i].expr_len + 1;
+        const struct pawl_trigger *trigger = &draft->when->triggers[i];
+
+        if (has_expression(trigger))
+            size += trigger->expr_len + trigger->timezone_len + 2;
     }
     return size;
 }
@@ -148,6 +155,18 @@ name_zone(struct pawl_trigger *trigger, const struct pawl_pace *pace)
 {
     trigger->timezone = pawl_zone_name(pace->cron->zone);
     trigger->timezone_len = strlen(trigger->timezone);
+}
+
+/* Copies a text to *at, with a NUL behind it. */
+static const char *
+put_text(char **at, const char *text, size_t len)
+{
+    char *copy = *at;
+
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    *at += len + 1;
+    return copy;
 }
 
 /* Moves the draft into a block of its own. */
@@ -173,7 +192,7 @@ assemble(const struct draft *draft)
         .offset_ns = draft->basis->offset_ns,
         .seed = XXH3_64bits(draft->basis->id, draft->basis->id_len),
         .is_delay = draft->basis->type == PAWL_DELAY,
-        .has_wall = draft->when->start_ns != PAWL_NO_TIME,
+        .has_wall = draft->when->start_ns != PAWL_NO_TIME || draft->when->end_ns != PAWL_NO_TIME,
         .paces = (struct pawl_pace *) ((char *) schedule + paces_at),
     };
     schedule->when.triggers = triggers;
@@ -185,14 +204,17 @@ assemble(const struct draft *draft)
         schedule->has_wall |= pace->kind == PAWL_PACE_AT || pace->kind == PAWL_PACE_WALL;
         schedule->has_wild |= pace->kind == PAWL_PACE_WALL && pace->cron->is_wild;
         schedule->has_reboot |= pace->kind == PAWL_PACE_REBOOT;
+        schedule->is_unknown |= pace->kind == PAWL_PACE_UNKNOWN;
         if (!has_expression(&triggers[i]))
             continue;
+        triggers[i].expr = put_text(&text, triggers[i].expr, triggers[i].expr_len);
+        if (pace->kind == PAWL_PACE_UNKNOWN) {
+            triggers[i].timezone = put_text(&text, triggers[i].timezone, triggers[i].timezone_len);
+            continue;
+        }
         *cron = *pace->cron;
         pace->cron = cron++;
         name_zone(&triggers[i], pace);
-        triggers[i].expr = memcpy(text, triggers[i].expr, triggers[i].expr_len);
-        text[triggers[i].expr_len] = '\0';
-        text += triggers[i].expr_len + 1;
     }
     return schedule;
 }

@@ -137,6 +137,16 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     pawl_snapshot_set_due(next, due);
 }
 
+/* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
+static bool
+is_past_end(const struct pawl_snapshot *old, const struct pawl_now *now)
+{
+    int64_t end_ns = pawl_def_schedule(old->def)->when.end_ns;
+
+    return end_ns != PAWL_NO_TIME &&
+           pawl_due_wall(pawl_snapshot_due(old), now->wall_ns - now->elapsed_ns) > end_ns;
+}
+
 /* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
  * already: nothing up to that run comes again. */
 static int
@@ -155,9 +165,17 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
         from_ns = old->previous_ns;
     due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now, from_ns,
                                old->status == PAWL_EXECUTING);
-    if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
+    if (due.ns == PAWL_NO_TIME && !is_past_end(old, &now))
+        return PAWL_ESTATE;
+    if (due.ns == old->due_ns && due.is_wall == old->is_due_wall)
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
+    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING) {
+        next->status = PAWL_EXECUTED;
+        next->due_ns = pawl_task_expiry(event->now_ns, event->keep_ns);
+        next->version++;
+        next->updated_ns = event->wall_ns;
+    }
     return PAWL_OK;
 }
 

@@ -307,6 +307,29 @@ test_what_is_over_or_stopped_stays_so(void **state)
     fixture_close(&f);
 }
 
+static void
+test_set_forward_past_the_end_ends_a_span(void **state)
+{
+    struct pawl_trigger trigger = BY_SPAN(HOUR);
+    struct pawl_when when = {.triggers = &trigger, .ntriggers = 1, .start_ns = PAWL_NO_TIME,
+                             .end_ns = START_WALL + 5 * HOUR};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "e", PAWL_CRON, &when);
+    run_next(&f, "e");
+    set_wall(&f, 10 * HOUR);
+    view = await_version(&f, "e", 3);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.run_count, 1);
+    assert_true(view.next_ns == PAWL_NO_TIME);
+    pawl_view_release(&view);
+    assert_int_equal(stats_of(&f).pending, 0);
+    fixture_close(&f);
+}
+
 int
 main(void)
 {
@@ -326,6 +349,7 @@ main(void)
         cmocka_unit_test(test_new_task_fires_in_the_time_that_the_clock_repeats),
         cmocka_unit_test(test_set_forward_fires_no_span_before_it_began),
         cmocka_unit_test(test_what_is_over_or_stopped_stays_so),
+        cmocka_unit_test(test_set_forward_past_the_end_ends_a_span),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
