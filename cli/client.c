@@ -164,7 +164,8 @@ tick_cb(
     (void)dlnow, (void)ultotal, (void)ulnow;
     if (sink)
         return sink->tick(sink->arg, dltotal) ? 0 : 1;
-    call->request->wait->tick(call->request->wait->arg);
+    if (call->request->wait->tick)
+        call->request->wait->tick(call->request->wait->arg);
     return 0;
 }
 

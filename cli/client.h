@@ -34,7 +34,7 @@ struct pawl_fail {
 /* How an answer that may be long in coming is waited for. */
 struct pawl_wait {
     long patience_s; /* silence that is expected, on top of the client's own timeout */
-    void (*tick)(void *arg); /* called about once a second meanwhile */
+    void (*tick)(void *arg); /* called about once a second meanwhile; NULL: nothing is */
     void *arg;
 };
 

@@ -1,12 +1,13 @@
 /* cmd_delete.c: pawl delete: stops and removes. What the daemon says about a removed task
  * is not promised, so only its id is printed, and only to who asked for data with -o. One
  * thread. */
-#include "command.h"
+#include "bulk.h"
 
 #include <string.h>
 
 const struct pawl_flag pawl_cmd_delete_flags[] = {
     {"kill", NULL, PAWL_FLAG_BOOL, NULL, "also end a script that is running"},
+    PAWL_BULK_FLAGS,
     {0},
 };
 
@@ -32,5 +33,9 @@ delete_one(struct pawl_cli *cli, const char *id, struct pawl_fail *fail)
 int
 pawl_cmd_delete(struct pawl_cli *cli)
 {
+    bool kill = pawl_flags_is_set(&cli->args, "kill");
+
+    if (pawl_bulk_is_asked(cli))
+        return pawl_bulk(cli, "DELETE", "/api/tasks", kill, "deleted");
     return pawl_command_each(cli, delete_one);
 }

@@ -21,6 +21,8 @@ const struct pawl_flag pawl_cmd_forecast_flags[] = {
     {"tz", NULL, PAWL_FLAG_STRING, "ZONE", "time zone to show times in (the daemon's)"},
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
+    {"tag", NULL, PAWL_FLAG_STRING, "TAG",
+        "only tasks with this tag; repeated: that have all of them"},
     {0},
 };
 
@@ -73,6 +75,7 @@ static int
 build_path(struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
 {
     struct timespec base = cli->print.now;
+    const char *tag;
 
     pawl_text_puts(path, "/api/forecast");
     int status = add_time(cli, path, "from", &base, fail);
@@ -86,6 +89,8 @@ build_path(struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
         if (value)
             add_parameter(path, parameters[i][1], value);
     }
+    for (size_t n = 0; (tag = pawl_flags_nth(&cli->args, "tag", n)); n++)
+        add_parameter(path, "tag", tag);
     return PAWL_EXIT_OK;
 }
 

@@ -2,7 +2,7 @@
  * Reads the list page by page and prints each page before it asks for the next, so that
  * memory does not grow with the number of tasks. One thread. */
 #define _GNU_SOURCE 1
-#include "command.h"
+#include "bulk.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,6 +17,8 @@ const struct pawl_flag pawl_cmd_list_flags[] = {
     {"status", NULL, PAWL_FLAG_STRING, "STATE",
         "only tasks in this state; may be repeated"},
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
+    {"tag", NULL, PAWL_FLAG_STRING, "TAG",
+        "only tasks with this tag; repeated: that have all of them"},
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
     {"limit", NULL, PAWL_FLAG_COUNT, "N", "at most so many tasks"},
     {"results", NULL, PAWL_FLAG_COUNT, "N",
@@ -39,15 +41,14 @@ build_path(const struct pawl_cli *cli, int64_t limit, struct pawl_text *path)
     bool is_documents =
         cli->print.format == PAWL_FORMAT_JSON || cli->print.format == PAWL_FORMAT_NDJSON;
     int64_t page = is_documents ? PAGE_DOCUMENTS : PAGE_ROWS;
-    const char *status;
 
     pawl_text_printf(path, "/api/tasks?limit=%" PRId64, limit < page ? limit : page);
     if (is_documents)
         add_parameter(path, "results", pawl_flags_value(&cli->args, "results"));
     else
         pawl_text_puts(path, "&results=0");
-    for (size_t n = 0; (status = pawl_flags_nth(&cli->args, "status", n)); n++)
-        add_parameter(path, "status", status);
+    pawl_bulk_add_all(cli, path, "status");
+    pawl_bulk_add_all(cli, path, "tag");
     add_parameter(path, "type", pawl_flags_value(&cli->args, "type"));
     add_parameter(path, "prefix", pawl_flags_value(&cli->args, "prefix"));
 }

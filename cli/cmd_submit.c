@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "how.h"
 #include "when.h"
 
 /* Far above what the daemon takes: it only keeps us from reading /dev/zero for ever. */
@@ -46,9 +47,21 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
         "spans count from due time to due time, or from the end of a run"},
     {"trigger", NULL, PAWL_FLAG_STRING, "JSON",
         "one of several, as in `triggers` of a document; or repeat -time, -cron, -calendar"},
-    {"script", NULL, PAWL_FLAG_STRING, "TEXT", "what bash runs"},
+    {"script", NULL, PAWL_FLAG_STRING, "TEXT", "what bash, or -interpreter, runs"},
     {"script-file", NULL, PAWL_FLAG_STRING, "FILE",
         "the script from a file, - for stdin"},
+    {"tag", NULL, PAWL_FLAG_STRING, "TAG", "a word to find it by; may be repeated"},
+    {"interpreter", NULL, PAWL_FLAG_STRING, "NAME",
+        "what runs it: bash, sh, python3, node, perl, ... as far as the daemon has them"},
+    {"arg", NULL, PAWL_FLAG_STRING, "TEXT", "an argument of the script; repeat it for more"},
+    {"env", NULL, PAWL_FLAG_STRING, "NAME=VALUE",
+        "a variable over those of the daemon; repeat it for more"},
+    {"cwd", NULL, PAWL_FLAG_STRING, "DIR", "the directory that it runs in"},
+    {"umask", NULL, PAWL_FLAG_STRING, "OCTAL", "its umask, such as 027"},
+    {"time-limit", NULL, PAWL_FLAG_DURATION, "DURATION",
+        "`timeout` of the task: a run that takes longer is ended"},
+    {"kill-grace", NULL, PAWL_FLAG_DURATION, "DURATION",
+        "from SIGTERM to SIGKILL when a run is ended (5s)"},
     {"keep-results", NULL, PAWL_FLAG_COUNT, "N", "how many results are kept"},
     {0},
 };
@@ -98,6 +111,22 @@ take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
 }
 
 static int
+add_tags(const struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
+{
+    json_t *tags = json_array();
+    const char *tag;
+    int status = PAWL_EXIT_OK;
+
+    for (size_t n = 0; (tag = pawl_flags_nth(&cli->args, "tag", n)) && !status; n++)
+        if (json_array_append_new(tags, json_string(tag)) != 0)
+            status = pawl_client_fail(fail, PAWL_EXIT_USAGE, "a tag must be UTF-8");
+    if (!status && json_array_size(tags) > 0)
+        status = pawl_when_add(task, "tags", json_incref(tags), fail);
+    json_decref(tags);
+    return status;
+}
+
+static int
 build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
     int64_t keep = pawl_flags_number(&cli->args, "keep-results", -1);
@@ -109,8 +138,12 @@ build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
     if (!status)
         status = take_script(cli, &script, fail);
     if (!status)
+        status = pawl_how_build(cli, task, fail);
+    if (!status)
         status = pawl_when_add(
             task, "script", json_stringn(pawl_text_string(&script), script.len), fail);
+    if (!status)
+        status = add_tags(cli, task, fail);
     if (!status && keep >= 0)
         status = pawl_when_add(task, "keepResults", json_integer(keep), fail);
     pawl_text_fini(&script);

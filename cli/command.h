@@ -23,6 +23,7 @@ struct pawl_command {
     const char *examples;          /* lines, each with its newline */
     const struct pawl_flag *flags; /* NULL for none */
     size_t least, most;            /* how many words may follow the name */
+    bool takes_filter;             /* flags of bulk.h say which tasks, in place of words */
     bool needs_daemon;             /* cli->client is open when run is called */
     enum pawl_format format;       /* without -o */
 };
@@ -87,6 +88,7 @@ int pawl_cmd_version(struct pawl_cli *cli);
 extern const struct pawl_flag pawl_cmd_submit_flags[];
 extern const struct pawl_flag pawl_cmd_list_flags[];
 extern const struct pawl_flag pawl_cmd_get_flags[];
+extern const struct pawl_flag pawl_cmd_stop_flags[];
 extern const struct pawl_flag pawl_cmd_delete_flags[];
 extern const struct pawl_flag pawl_cmd_runs_flags[];
 extern const struct pawl_flag pawl_cmd_logs_flags[];

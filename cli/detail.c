@@ -206,6 +206,76 @@ add_script(struct pawl_text *out, const json_t *task)
     }
 }
 
+static void
+add_tags(struct pawl_text *out, const json_t *task)
+{
+    const json_t *tags = json_object_get(task, "tags");
+
+    for (size_t i = 0; i < json_array_size(tags); i++) {
+        const char *tag = json_string_value(json_array_get(tags, i));
+
+        if (i == 0)
+            add_name(out, "TAGS");
+        else
+            pawl_text_puts(out, ", ");
+        if (tag)
+            pawl_glyph_escape(out, tag, strlen(tag), false);
+    }
+    pawl_text_puts(out, json_array_size(tags) > 0 ? "\n" : "");
+}
+
+static void
+add_string_line(
+    struct pawl_text *out, const char *title, const json_t *task, const char *name)
+{
+    if (!json_is_string(json_object_get(task, name)))
+        return;
+    add_name(out, title);
+    add_string(out, task, name);
+    pawl_text_puts(out, "\n");
+}
+
+static void
+add_span_line(
+    struct pawl_text *out, const char *title, const json_t *task, const char *name)
+{
+    if (!json_is_integer(json_object_get(task, name)))
+        return;
+    add_name(out, title);
+    pawl_fields_add_duration(out, task, name);
+    pawl_text_puts(out, "\n");
+}
+
+/* How the script is run, as far as the task says it. */
+static void
+add_how(struct pawl_text *out, const json_t *task)
+{
+    json_t *args = json_object_get(task, "args"), *env = json_object_get(task, "env");
+    const char *name, *title = "ENV";
+    json_t *value;
+
+    add_string_line(out, "PROGRAM", task, "interpreter");
+    for (size_t i = 0; i < json_array_size(args); i++) {
+        value = json_array_get(args, i);
+        add_name(out, i == 0 ? "ARGS" : "");
+        pawl_glyph_escape(out, json_string_value(value), json_string_length(value), false);
+        pawl_text_puts(out, "\n");
+    }
+    json_object_foreach(env, name, value)
+    {
+        add_name(out, title);
+        pawl_glyph_escape(out, name, strlen(name), false);
+        pawl_text_puts(out, "=");
+        pawl_glyph_escape(out, json_string_value(value), json_string_length(value), false);
+        pawl_text_puts(out, "\n");
+        title = "";
+    }
+    add_string_line(out, "CWD", task, "cwd");
+    add_string_line(out, "UMASK", task, "umask");
+    add_span_line(out, "TIMEOUT", task, "timeout");
+    add_span_line(out, "GRACE", task, "killGrace");
+}
+
 /* " (1 failed, 3 missed, 2 skipped)": runs that failed, and due times without a run. */
 static void
 add_counts(struct pawl_text *out, const json_t *task)
@@ -244,6 +314,8 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     pawl_text_puts(out, "\n");
     add_when(out, task, now);
     add_script(out, task);
+    add_tags(out, task);
+    add_how(out, task);
     add_name(out, "STATUS");
     add_state(out, task, has_colour);
     if (nrunning > 0 && strcmp(pawl_fields_state(task), "Executing") != 0)

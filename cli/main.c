@@ -3,7 +3,7 @@
  * the client where the command needs it, and decides the exit status. One thread. A new
  * command is a file cmd_<name>.c, a row here and a line in command.h. */
 #define _GNU_SOURCE 1
-#include "command.h"
+#include "bulk.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -102,50 +102,63 @@ static const struct pawl_command commands[] = {
     {.name = "stop",
         .run = pawl_cmd_stop,
         .summary = "let a task not run any more",
-        .usage = "ID...",
+        .usage = "ID... | -tag=TAG [-prefix=TEXT] [-type=TYPE] [-status=STATE] | -all",
         .examples = "  pawl stop beat\n"
-                    "  pawl list -prefix=test/ -o name | xargs -d '\\n' pawl stop --\n",
+                    "  pawl stop beat -kill\n"
+                    "  pawl stop -tag=nightly -type=cron\n"
+                    "  pawl stop -prefix=test/ -dry-run\n",
+        .flags = pawl_cmd_stop_flags,
         .least = 1,
         .most = SIZE_MAX,
+        .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
     {.name = "run",
         .run = pawl_cmd_run,
         .summary = "run a task now, beside its schedule",
-        .usage = "ID...",
+        .usage = "ID... | -tag=TAG [-prefix=TEXT] [-type=TYPE] [-status=STATE] | -all",
         .examples = "  pawl run backup\n",
+        .flags = pawl_bulk_flags,
         .least = 1,
         .most = SIZE_MAX,
+        .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
     {.name = "pause",
         .run = pawl_cmd_pause,
         .summary = "let a task's due times pass until it is resumed",
-        .usage = "ID...",
-        .examples = "  pawl pause backup\n",
+        .usage = "ID... | -tag=TAG [-prefix=TEXT] [-type=TYPE] [-status=STATE] | -all",
+        .examples = "  pawl pause backup\n"
+                    "  pawl pause -tag=db\n",
+        .flags = pawl_bulk_flags,
         .least = 1,
         .most = SIZE_MAX,
+        .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
     {.name = "resume",
         .run = pawl_cmd_resume,
         .summary = "let a paused task go on; what it missed is one run, at once",
-        .usage = "ID...",
+        .usage = "ID... | -tag=TAG [-prefix=TEXT] [-type=TYPE] [-status=STATE] | -all",
         .examples = "  pawl resume backup\n",
+        .flags = pawl_bulk_flags,
         .least = 1,
         .most = SIZE_MAX,
+        .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
     {.name = "delete",
         .alias = "del",
         .run = pawl_cmd_delete,
         .summary = "stop a task and remove it with its results",
-        .usage = "ID... [-kill]",
+        .usage = "ID... | -tag=TAG [-prefix=TEXT] [-type=TYPE] [-status=STATE] | -all [-kill]",
         .examples = "  pawl delete beat\n"
-                    "  pawl delete beat -kill\n",
+                    "  pawl delete beat -kill\n"
+                    "  pawl delete -tag=test -status=Stopped\n",
         .flags = pawl_cmd_delete_flags,
         .least = 1,
         .most = SIZE_MAX,
+        .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_DETAIL},
     {.name = "next",
@@ -290,6 +303,12 @@ check_words(const struct pawl_cli *cli)
                                            cli->command->run == pawl_cmd_import
                                        ? "a FILE has at least one character"
                                        : "an ID has at least one character");
+    if (cli->command->takes_filter && pawl_bulk_is_asked(cli))
+        return cli->nwords == 0
+                   ? PAWL_EXIT_OK
+                   : fail_usage(cli, "give IDs, or flags that say which tasks, not both");
+    if (cli->command->takes_filter && pawl_flags_is_set(&cli->args, "dry-run"))
+        return fail_usage(cli, "-dry-run goes with -tag, -prefix, -type, -status or -all");
     if (cli->nwords >= cli->command->least && cli->nwords <= cli->command->most)
         return PAWL_EXIT_OK;
     if (cli->nwords < cli->command->least)

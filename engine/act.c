@@ -4,7 +4,7 @@
 
 int
 pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act act,
-         struct pawl_op *op, struct pawl_err *err)
+         bool kill, struct pawl_op *op, struct pawl_err *err)
 {
     static int (*const calls[])(struct pawl_handle *, const char *, size_t, struct pawl_op *,
                                 struct pawl_err *) = {
@@ -13,10 +13,10 @@ pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act
     int code;
 
     handle->only = view->private_task;
-    if (act == PAWL_ACT_DELETE || act == PAWL_ACT_KILL)
-        code = pawl_delete(handle, view->id, view->id_len, act == PAWL_ACT_KILL, op, err);
+    if (act == PAWL_ACT_DELETE)
+        code = pawl_delete(handle, view->id, view->id_len, kill, op, err);
     else if (act == PAWL_ACT_STOP)
-        code = pawl_stop(handle, view->id, view->id_len, false, op, err);
+        code = pawl_stop(handle, view->id, view->id_len, kill, op, err);
     else
         code = calls[act](handle, view->id, view->id_len, op, err);
     handle->only = NULL;

@@ -37,6 +37,7 @@ static struct pawl_terms *
 terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
 {
     struct pawl_terms *terms = calloc(1, sizeof *terms);
+    size_t action_bytes = pawl_action_bytes(spec->action);
 
     if (!terms) {
         free(schedule);
@@ -45,12 +46,12 @@ terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
     terms->schedule = schedule;
     if (spec->ntags > 0)
         terms->tags = pawl_tags_new(spec->tags, spec->ntags);
-    terms->action_bytes = pawl_action_bytes(spec->action);
-    if (terms->action_bytes > 0)
-        terms->action = pawl_action_copy(spec->action, terms->action_bytes);
+    if (action_bytes > 0)
+        terms->action = pawl_action_copy(spec->action, action_bytes);
     if (spec->policy && (terms->policy = malloc(sizeof *terms->policy)))
         *terms->policy = *spec->policy;
-    if ((spec->ntags == 0 || terms->tags) && (terms->action_bytes == 0 || terms->action) &&
+    terms->bytes = action_bytes + pawl_tags_bytes(spec->tags, spec->ntags);
+    if ((spec->ntags == 0 || terms->tags) && (action_bytes == 0 || terms->action) &&
         (!spec->policy || terms->policy))
         return terms;
     terms_free(terms);
@@ -60,7 +61,8 @@ terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
 size_t
 pawl_def_bytes_of(const struct pawl_spec *spec)
 {
-    return spec->script_len + pawl_action_bytes(spec->action);
+    return spec->script_len + pawl_action_bytes(spec->action) +
+           pawl_tags_bytes(spec->tags, spec->ntags);
 }
 
 struct pawl_def *

@@ -15,7 +15,7 @@ struct pawl_terms {
     struct pawl_action *action;         /* NULL: bash, without limits; one block */
     struct pawl_policy *policy;         /* NULL: the defaults */
     struct pawl_tags *tags;             /* NULL: none */
-    size_t action_bytes;
+    size_t bytes;                       /* that action and tags take, as pawl_def_bytes_of() counts */
 };
 
 struct pawl_def {
@@ -55,7 +55,7 @@ pawl_def_tags(const struct pawl_def *def)
 static inline size_t
 pawl_def_bytes(const struct pawl_def *def)
 {
-    return def->script_len + (def->terms ? def->terms->action_bytes : 0);
+    return def->script_len + (def->terms ? def->terms->bytes : 0);
 }
 
 size_t

@@ -458,6 +458,8 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     now = now_of(restorer);
     if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
+    if (schedule && due.ns == INT64_MAX && !schedule->has_reboot)      /* it was not known */
+        due = pawl_schedule_next(schedule, (struct pawl_due) {PAWL_NO_TIME, false}, &now, false);
     due = follow_back(restorer, schedule, due, &now);
     missed = pawl_policy_make_up(first->def, &due, &now, true, &has_more);
     if (schedule && is_reboot_due(schedule, &now)) {
@@ -531,23 +533,26 @@ place(struct pawl_restorer *restorer, struct pawl_handle *handle, struct pawl_ta
 }
 
 static int
-restore_schedule(const struct pawl *engine, const struct pawl_record *record,
+restore_schedule(struct pawl *engine, const struct pawl_record *record,
                  const struct pawl_now *now, struct pawl_schedule **out_schedule,
                  struct pawl_err *err)
 {
     struct pawl_schedule_basis basis = {
         .id = record->id, .id_len = record->id_len, .type = record->type,
         .created_ns = record->created_ns, .origin_ns = record->origin_ns - engine->scale.anchor_ns,
-        .offset_ns = now->wall_ns - now->elapsed_ns,
+        .offset_ns = now->wall_ns - now->elapsed_ns, .is_stored = true,
     };
     struct pawl_err said;
     int code = pawl_schedule_new(record->when, &basis, out_schedule, &said);
 
-    if (code == PAWL_OK)
-        return code;
-    return pawl_err_set(err, code == PAWL_EINVAL ? PAWL_EDAMAGED : code, NULL,
-                        "the task '%.*s' cannot be loaded: %s",
-                        record->id_len < 80 ? (int) record->id_len : 80, record->id, said.text);
+    if (code != PAWL_OK)
+        return pawl_err_set(err, code, NULL, "out of memory while the store is loaded");
+    if ((*out_schedule)->is_unknown)
+        pawl_engine_log(engine, PAWL_LOG_ERROR,
+                        "the task '%.*s' does not fire by one of its triggers: %s; it is kept: put that "
+                        "right and restart pawld", record->id_len < 80 ? (int) record->id_len : 80,
+                        record->id, said.text);
+    return PAWL_OK;
 }
 
 int

@@ -82,6 +82,16 @@ is_grid(const struct pawl_schedule *schedule, const struct pawl_pace *pace)
     return pace->span_max_ns == 0 && !schedule->when.from_completion;
 }
 
+/* Whether a grid is counted from the schedule's origin, not from the due time before: where something
+ * else may have come between. */
+static bool
+is_from_origin(const struct pawl_schedule *schedule, const struct pawl_pace *pace)
+{
+    return pace->span_max_ns == 0 &&
+           (schedule->when.ntriggers > 1 ||
+            (schedule->when.runs_on_start && schedule->when.start_ns != PAWL_NO_TIME));
+}
+
 /* --- One trigger --- */
 
 /* The last time of a grid not after a moment. There is none before the origin, but that a start is
@@ -108,7 +118,7 @@ next_span(const struct pawl_schedule *schedule, const struct pawl_pace *pace, st
         return is_end ? (struct pawl_due) {
             pawl_schedule_after(now->elapsed_ns, span_at(schedule, pace, now->elapsed_ns)), false}
                       : none;
-    if (pace->span_max_ns == 0 && schedule->when.ntriggers > 1)
+    if (is_from_origin(schedule, pace))
         due_ns = pawl_schedule_after(grid_floor(schedule, pace, after.elapsed_ns), pace->span_ns);
     else
         due_ns = pawl_schedule_after(after.elapsed_ns,
@@ -170,6 +180,7 @@ next_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace, stru
     case PAWL_PACE_WALL:
         return next_wall(schedule, pace, after.wall_ns, now);
     case PAWL_PACE_REBOOT:
+    case PAWL_PACE_UNKNOWN:
         break;
     }
     return never;
@@ -296,7 +307,7 @@ count_spans(const struct pawl_schedule *schedule, const struct pawl_pace *pace,
         *out_last = start;
         is_started = 1;
     }
-    base_ns = schedule->when.ntriggers > 1 ? grid_floor(schedule, pace, after.elapsed_ns)
+    base_ns = is_from_origin(schedule, pace) ? grid_floor(schedule, pace, after.elapsed_ns)
                                            : after.elapsed_ns;
     if (until.elapsed_ns <= base_ns)
         return is_started;
@@ -334,6 +345,7 @@ count_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace, str
             *out_last = (struct pawl_due) {second * NS_PER_S, true};
         return n;
     case PAWL_PACE_REBOOT:
+    case PAWL_PACE_UNKNOWN:
         break;
     }
     return 0;

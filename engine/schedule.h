@@ -63,6 +63,7 @@ struct pawl_schedule {
     int64_t offset_ns;                  /* wall - elapsed when it was made */
     bool is_delay;                      /* one run: its first due time */
     bool has_wall;                      /* something in it follows the wall clock */
+    bool is_unknown;                    /* some of its times are not known: PAWL_PACE_UNKNOWN */
     bool has_wild;                      /* something of that has wildcards: see wall.h */
     bool has_reboot;                    /* fires at each start of the daemon, too */
     struct pawl_pace *paces;            /* one a trigger */
@@ -76,6 +77,8 @@ struct pawl_schedule_basis {
     int64_t created_ns;                 /* wall: what calendar intervals are counted from without startAt */
     int64_t origin_ns;                  /* elapsed */
     int64_t offset_ns;                  /* wall - elapsed, now */
+    bool is_stored;                     /* it was accepted once: what means nothing now has no times,
+                                         * and err says why, beside PAWL_OK */
 };
 
 /* Compiles when, which is not NULL. Threads: any. Blocks: only for a zone not seen before.

@@ -48,6 +48,27 @@ refuse_expression(const char *field, const struct pawl_err *said, struct pawl_er
                         said->text);        /* which begins with the position */
 }
 
+/* Whether it was meant as a calendar interval; if not, what a parser expects says too little. */
+static bool
+names_calendar(const struct pawl_trigger *trigger)
+{
+    static const char *const words[] = {"daily", "weekly", "monthly"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (trigger->expr_len > 0 &&
+            memmem(trigger->expr, trigger->expr_len, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
+static int
+refuse_no_calendar(struct pawl_err *err)
+{
+    return pawl_err_set(err, PAWL_EINVAL, "calendar",
+                        "calendar must be such as \"daily 2 at 10:30\", \"weekly 1 on mon,thu at "
+                        "9:00\" or \"monthly 1 on 1,-1 at 12:00\"");
+}
+
 static int
 compile_expression(struct draft *draft, const struct pawl_trigger *trigger,
                    struct pawl_pace *pace, struct pawl_err *err)
@@ -66,15 +87,17 @@ compile_expression(struct draft *draft, const struct pawl_trigger *trigger,
         code = pawl_zone_load(trigger->timezone, trigger->timezone_len, &options.zone, err);
     if (code != PAWL_OK)
         return code;
+    if (trigger->kind == PAWL_BY_CALENDAR && !names_calendar(trigger))
+        return refuse_no_calendar(err);
     if (pawl_cron_parse(cron, trigger->expr, trigger->expr_len, &options, NULL, &said) != PAWL_OK)
         return refuse_expression(field, &said, err);
     is_calendar = cron->kind == PAWL_CRON_DAILY || cron->kind == PAWL_CRON_WEEKLY ||
                   cron->kind == PAWL_CRON_MONTHLY;
-    if (is_calendar != (trigger->kind == PAWL_BY_CALENDAR))
+    if (is_calendar && trigger->kind == PAWL_BY_CRON)
         return pawl_err_set(err, PAWL_EINVAL, field,
-                            is_calendar ? "cron is a calendar interval: give it as calendar"
-                                        : "calendar must be such as \"daily 2 at 10:30\", \"weekly 1 on "
-                                          "mon,thu at 9:00\" or \"monthly 1 on 1,-1 at 12:00\"");
+                            "cron is a calendar interval: give it as calendar");
+    if (!is_calendar && trigger->kind == PAWL_BY_CALENDAR)      /* "@daily" */
+        return refuse_no_calendar(err);
     pace->kind = cron->kind == PAWL_CRON_EVERY ? PAWL_PACE_SPAN
                : cron->kind == PAWL_CRON_REBOOT ? PAWL_PACE_REBOOT : PAWL_PACE_WALL;
     if (pace->kind == PAWL_PACE_SPAN)
@@ -89,6 +112,7 @@ compile(struct draft *draft, size_t i, struct pawl_err *err)
 {
     const struct pawl_trigger *trigger = &draft->when->triggers[i];
     struct pawl_pace *pace = &draft->paces[i];
+    int code;
 
     *pace = (struct pawl_pace) {0};
     switch (trigger->kind) {
@@ -102,8 +126,12 @@ compile(struct draft *draft, size_t i, struct pawl_err *err)
         pace->at_ns = trigger->at_ns;
         return PAWL_OK;
     default:
-        return compile_expression(draft, trigger, pace, err);
+        code = compile_expression(draft, trigger, pace, err);
     }
+    if (code != PAWL_EINVAL || !draft->basis->is_stored)
+        return code;
+    *pace = (struct pawl_pace) {.kind = PAWL_PACE_UNKNOWN};
+    return PAWL_OK;
 }
 
 static size_t
@@ -112,8 +140,10 @@ text_size(const struct draft *draft)
     size_t size = 0;
 
     for (size_t i = 0; i < draft->when->ntriggers; i++) {
-        if (has_expression(&draft->when->triggers[i]))
-            size += draft->when->triggers[i].expr_len + 1;
+        const struct pawl_trigger *trigger = &draft->when->triggers[i];
+
+        if (has_expression(trigger))
+            size += trigger->expr_len + trigger->timezone_len + 2;
     }
     return size;
 }
@@ -125,6 +155,18 @@ name_zone(struct pawl_trigger *trigger, const struct pawl_pace *pace)
 {
     trigger->timezone = pawl_zone_name(pace->cron->zone);
     trigger->timezone_len = strlen(trigger->timezone);
+}
+
+/* Copies a text to *at, with a NUL behind it. */
+static const char *
+put_text(char **at, const char *text, size_t len)
+{
+    char *copy = *at;
+
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    *at += len + 1;
+    return copy;
 }
 
 /* Moves the draft into a block of its own. */
@@ -150,7 +192,7 @@ assemble(const struct draft *draft)
         .offset_ns = draft->basis->offset_ns,
         .seed = XXH3_64bits(draft->basis->id, draft->basis->id_len),
         .is_delay = draft->basis->type == PAWL_DELAY,
-        .has_wall = draft->when->start_ns != PAWL_NO_TIME,
+        .has_wall = draft->when->start_ns != PAWL_NO_TIME || draft->when->end_ns != PAWL_NO_TIME,
         .paces = (struct pawl_pace *) ((char *) schedule + paces_at),
     };
     schedule->when.triggers = triggers;
@@ -162,14 +204,17 @@ assemble(const struct draft *draft)
         schedule->has_wall |= pace->kind == PAWL_PACE_AT || pace->kind == PAWL_PACE_WALL;
         schedule->has_wild |= pace->kind == PAWL_PACE_WALL && pace->cron->is_wild;
         schedule->has_reboot |= pace->kind == PAWL_PACE_REBOOT;
+        schedule->is_unknown |= pace->kind == PAWL_PACE_UNKNOWN;
         if (!has_expression(&triggers[i]))
             continue;
+        triggers[i].expr = put_text(&text, triggers[i].expr, triggers[i].expr_len);
+        if (pace->kind == PAWL_PACE_UNKNOWN) {
+            triggers[i].timezone = put_text(&text, triggers[i].timezone, triggers[i].timezone_len);
+            continue;
+        }
         *cron = *pace->cron;
         pace->cron = cron++;
         name_zone(&triggers[i], pace);
-        triggers[i].expr = memcpy(text, triggers[i].expr, triggers[i].expr_len);
-        text[triggers[i].expr_len] = '\0';
-        text += triggers[i].expr_len + 1;
     }
     return schedule;
 }

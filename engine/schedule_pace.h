@@ -10,6 +10,8 @@ enum pawl_pace_kind {
     PAWL_PACE_AT,
     PAWL_PACE_WALL,             /* by cron->... */
     PAWL_PACE_REBOOT,           /* has no times */
+    PAWL_PACE_UNKNOWN,          /* of a task that was stored: its expression means nothing here, for
+                                 * example because its zone is not installed any more */
 };
 
 /* What one trigger means. */

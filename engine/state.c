@@ -4,6 +4,7 @@
 
 #include "err.h"
 #include "policy.h"
+#include "wall.h"
 
 #include <assert.h>
 
@@ -265,6 +266,23 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
     end_run(old, event, next);
 }
 
+/* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
+static bool
+is_past_end(const struct pawl_snapshot *old, const struct pawl_now *now)
+{
+    int64_t end_ns = pawl_def_schedule(old->def)->when.end_ns;
+
+    return end_ns != PAWL_NO_TIME &&
+           pawl_due_wall(pawl_snapshot_due(old), now->wall_ns - now->elapsed_ns) > end_ns;
+}
+
+/* Whether its next run is another attempt: the task ends after that one. */
+static bool
+is_retried(const struct pawl_snapshot *old)
+{
+    return pawl_def_policy(old->def) && pawl_wait_of(old)->is_retry;
+}
+
 /* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
  * already: nothing up to that run comes again. */
 static int
@@ -277,13 +295,22 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
 
     if (!pawl_snapshot_is_pending(old) || !pawl_def_follows_wall(old->def))
         return PAWL_ESTATE;
+    /* The thread that keeps the mark may not have seen yet that the clock was set. */
+    now.high_ns = pawl_wall_high(now.high_ns, from_ns, now.wall_ns);
     if (old->previous_ns > from_ns && old->previous_ns <= now.wall_ns)
         from_ns = old->previous_ns;
     due = pawl_schedule_retime(pawl_def_schedule(old->def), pawl_snapshot_due(old), &now, from_ns,
                                old->status == PAWL_EXECUTING);
-    if (due.ns == PAWL_NO_TIME || (due.ns == old->due_ns && due.is_wall == old->is_due_wall))
+    if (due.ns == PAWL_NO_TIME && !is_past_end(old, &now))
+        return PAWL_ESTATE;
+    if (due.ns == old->due_ns && due.is_wall == old->is_due_wall)
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
+    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING && !is_retried(old)) {
+        end_it(event, next);
+        next->version++;
+        next->updated_ns = event->wall_ns;
+    }
     return PAWL_OK;
 }
 

@@ -72,16 +72,23 @@ has(const struct pawl_tags *tags, const char *tag, size_t len)
     return false;
 }
 
-struct pawl_tags *
-pawl_tags_new(const char *const *tags, size_t n)
+size_t
+pawl_tags_bytes(const char *const *tags, size_t n)
 {
     size_t bytes = 0;
-    struct pawl_tags *copy;
-    char *text;
 
     for (size_t i = 0; i < n; i++)
         bytes += strlen(tags[i]) + 1;
-    copy = malloc(sizeof *copy + n * sizeof copy->tags[0] + bytes);
+    return bytes;
+}
+
+struct pawl_tags *
+pawl_tags_new(const char *const *tags, size_t n)
+{
+    size_t bytes = pawl_tags_bytes(tags, n);
+    struct pawl_tags *copy = malloc(sizeof *copy + n * sizeof copy->tags[0] + bytes);
+    char *text;
+
     if (!copy)
         return NULL;
     copy->n = 0;

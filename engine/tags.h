@@ -17,6 +17,10 @@ pawl_tag_check(const char *tag, size_t len, struct pawl_err *err);
 int
 pawl_tags_check(const char *const *tags, size_t n, struct pawl_err *err);
 
+/* What their texts take. */
+size_t
+pawl_tags_bytes(const char *const *tags, size_t n);
+
 /* Keeps each of them once. Owns: copies, gives. NULL: out of memory. */
 struct pawl_tags *
 pawl_tags_new(const char *const *tags, size_t n);

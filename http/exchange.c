@@ -220,7 +220,7 @@ suspend(struct pawl_request *request)
     http->nsuspended++;
     pawl_conn_enter(&http->deadlines, request->conn, PAWL_PHASE_BUSY, http->now_ns);
     MHD_suspend_connection(request->mhd);
-    if (request->watching) {
+    if (request->watching || request->bulk != NULL) {
         /* A suspended connection's end goes unnoticed otherwise. */
         struct epoll_event event = {
             .events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = request->conn};

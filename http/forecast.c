@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "filter.h"
 #include "json_write.h"
 #include "params.h"
 #include "tasks.h"
@@ -371,7 +372,6 @@ read_window(struct pawl_request *request, struct pawl_outlook *outlook)
 static bool
 read_question(struct pawl_request *request, struct pawl_outlook *outlook)
 {
-    const struct pawl_text *prefix = pawl_uri_param(&request->uri, "prefix");
     int64_t limit = LIMIT_DEFAULT;
 
     outlook->zone = pawl_zone_local();
@@ -380,15 +380,10 @@ read_question(struct pawl_request *request, struct pawl_outlook *outlook)
     if (!read_window(request, outlook) ||
         !pawl_param_int(request, "limit", 1, LIMIT_MAX, &limit) ||
         !pawl_param_zone(request, &outlook->zone) ||
-        !pawl_param_type(request, &outlook->filter.type_mask))
+        !pawl_filter_read(request, &outlook->filter))
         return false;
     outlook->limit = (size_t) limit;
-    if (prefix != NULL) {
-        outlook->filter.prefix = prefix->text;
-        outlook->filter.prefix_len = prefix->len;
-        if (prefix->len > PAWL_ID_MAX)
-            outlook->is_sorted = true;          /* longer than any id */
-    }
+    outlook->is_sorted = pawl_filter_is_vain(&outlook->filter);
     return true;
 }
 
@@ -425,6 +420,6 @@ pawl_outlook_free(struct pawl_request *request)
     for (size_t i = 0; i < outlook->nentries; i++)
         drop(outlook, outlook->entries[i].task);
     free(outlook->entries);
-    /* The filter's prefix is the request's own text. */
+    /* The filter's texts are the request's own. */
     free(outlook);
 }

@@ -15,6 +15,8 @@ enum field {
     ID, TASK_TYPE, TIME, SCRIPT, KEEP_RESULTS,
     CRON, CALENDAR, AT, TRIGGERS, TIME_MAX, TIMEZONE, DST, DAY_MATCH, START_AT, END_AT,
     MAX_RUNS, RUN_ON_START, JITTER, JITTER_MODE, INTERVAL_FROM,
+    TAGS,
+    INTERPRETER, ARGS, ENV, CWD, UMASK, TIMEOUT, KILL_GRACE,
     NREAD
 };
 
@@ -28,6 +30,9 @@ constexpr uint64_t EVERY_READ = bit(NREAD) - 1;
 constexpr uint64_t OF_A_TRIGGER = bit(CRON) | bit(CALENDAR) | bit(AT) | bit(TIME) |
                                   bit(TIME_MAX) | bit(TIMEZONE) | bit(DST) |
                                   bit(DAY_MATCH);
+
+constexpr uint64_t OF_AN_ACTION = bit(INTERPRETER) | bit(ARGS) | bit(ENV) | bit(CWD) |
+                                  bit(UMASK) | bit(TIMEOUT) | bit(KILL_GRACE);
 
 /* The name of a field as the documentation writes it. A literal. Threads: any. */
 const char *

@@ -131,6 +131,41 @@ read_keep_results(task_read &read, dom::element value)
     }
 }
 
+/* What a tag may be is the engine's to say, but it could not see a NUL. */
+int
+read_tag(task_read &read, dom::element value)
+{
+    std::string_view text;
+
+    if (value.get(text) != simdjson::SUCCESS)
+        return refuse(read, TAGS, "tags must be an array of strings: it has %s",
+                      type_name(value));
+    if (text.find('\0') != text.npos)
+        return refuse(read, TAGS, "a tag has the control character U+0000 at byte %zu",
+                      text.find('\0'));
+    if (read.spec.ntags == PAWL_TAGS_MAX)
+        return refuse(read, TAGS, "more than %d tags are given", PAWL_TAGS_MAX);
+    read.reader->tags[read.spec.ntags++] = text.data();
+    return 0;
+}
+
+int
+read_tags(task_read &read, dom::element value)
+{
+    dom::array array;
+    int code;
+
+    if (value.is_null())
+        return 0;
+    if (value.get(array) != simdjson::SUCCESS)
+        return refuse_type(read, TAGS, value, "an array of strings");
+    read.spec.tags = read.reader->tags;
+    for (dom::element tag : array)
+        if ((code = read_tag(read, tag)) != 0)
+            return code;
+    return 0;
+}
+
 int
 read_value(task_read &read, int field, dom::element value)
 {
@@ -145,7 +180,11 @@ read_value(task_read &read, int field, dom::element value)
         return read_string(read, SCRIPT, value, &read.spec.script, &read.spec.script_len);
     case KEEP_RESULTS:
         return read_keep_results(read, value);
+    case TAGS:
+        return read_tags(read, value);
     default:
+        if (bit(field) & OF_AN_ACTION)
+            return read_action(read, field, value);
         return field < NREAD ? read_when(read, field, value) : 0;
     }
 }

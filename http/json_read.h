@@ -37,7 +37,7 @@ pawl_json_reader_free(struct pawl_json_reader *reader);
 
 /* Reads one document of len bytes at text, where cap >= len + PAWL_JSON_PADDING bytes
  * can be read. Neither the text nor what follows is changed, whatever it is. Strings in
- * out_spec, and out_spec->when, live until the next read or trim with this reader. The
+ * out_spec, out_spec->when and out_spec->action live until the next read or trim with this reader. The
  * strings end with a NUL of their own, and may hold NULs, which the engine refuses. On failure
  * out_problem says what to answer: 400, or 503 when out of memory.
  * Threads: the reader's. Blocks: no. Locks: none. Owns: borrows text for the call.

@@ -1,6 +1,6 @@
 /* json_reader.h: what the parts of the reader of task documents share: json_read.cc has
  * the parser and the document, json_values.cc single values and what is wrong with them,
- * json_read_when.cc what says when. Private to json_*.cc; used by the reader's thread. */
+ * json_read_when.cc what says when, json_read_action.cc what says how. Private to json_*.cc; used by the reader's thread. */
 #ifndef PAWL_JSON_READER_H
 #define PAWL_JSON_READER_H
 
@@ -13,6 +13,8 @@
 
 #include <simdjson.h>
 
+#include <memory>
+
 #include "json_fields.h"
 
 /* When a task fires, as the last document said it: what spec.when points to. */
@@ -24,11 +26,22 @@ struct pawl_json_when {
     char name[40];                      /* of a field in one of them, for a problem */
 };
 
+/* How its script is run, as it said it: what spec.action points to. */
+struct pawl_json_action {
+    pawl_action action;
+    const char *args[PAWL_ARGUMENTS_MAX + 1];
+    const char *env[PAWL_ARGUMENTS_MAX + 1];
+    size_t nargs, nenv, text_len;
+    char text[PAWL_ARGUMENTS_BYTES];    /* of the variables */
+};
+
 struct pawl_json_reader {
     simdjson::dom::parser parser;
     const char *id = nullptr;           /* of the last document, in the parser's memory */
     size_t id_len = 0;
     pawl_json_when when;                /* set where it is used */
+    const char *tags[PAWL_TAGS_MAX];    /* what spec.tags points to */
+    std::unique_ptr<pawl_json_action> action;   /* made where it is used first */
 };
 
 namespace pawl_json
@@ -98,8 +111,8 @@ constexpr char DURATION_HINT[] =
 /* --- json_read_when.cc --- */
 
 constexpr uint64_t SAYS_WHEN =
-    EVERY_READ &
-    ~(bit(ID) | bit(TASK_TYPE) | bit(TIME) | bit(SCRIPT) | bit(KEEP_RESULTS));
+    EVERY_READ & ~OF_AN_ACTION &
+    ~(bit(ID) | bit(TASK_TYPE) | bit(TIME) | bit(SCRIPT) | bit(KEEP_RESULTS) | bit(TAGS));
 
 /* One field of SAYS_WHEN. */
 int
@@ -109,6 +122,12 @@ read_when(task_read &read, int field, simdjson::dom::element value);
  * spec.when where a time alone does not say it all. */
 int
 finish_when(task_read &read);
+
+/* --- json_read_action.cc --- */
+
+/* One field of OF_AN_ACTION. Sets spec.action. */
+int
+read_action(task_read &read, int field, simdjson::dom::element value);
 
 } // namespace pawl_json
 

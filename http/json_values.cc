@@ -60,7 +60,8 @@ pawl_json::refuse_unknown(task_read &read, std::string_view name, uint64_t known
         pawl_problem_set(read.problem, 400, name.data(),
                          "unknown field \"%.*s%s\": a task has id, taskType, script and "
                          "keepResults, and time, at, cron, calendar or triggers to say "
-                         "when", len, name.data(), more);
+                         "when; interpreter, args, env, cwd, umask, timeout and "
+                         "killGrace say how it is run", len, name.data(), more);
     return PAWL_EINVAL;
 }
 

@@ -284,6 +284,16 @@ put_local_zone(char *at)
     return at + len + 1;
 }
 
+static void
+write_tags(struct pawl_buffer *buffer, const struct pawl_view *view)
+{
+    for (size_t i = 0; i < view->ntags; i++) {
+        pawl_buffer_append_str(buffer, i == 0 ? ",\"tags\":[" : ",");
+        pawl_json_write_string(buffer, view->tags[i], strlen(view->tags[i]));
+    }
+    pawl_buffer_append_char(buffer, ']');
+}
+
 void
 pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
 {
@@ -306,6 +316,10 @@ pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
         pawl_buffer_append_str(buffer, ",\"script\":");
     }
     pawl_json_write_string(buffer, view->script, view->script_len);
+    if (view->ntags > 0)
+        write_tags(buffer, view);
+    if (view->action != NULL)
+        pawl_json_write_action(buffer, view->action);
 
     at = pawl_buffer_reserve(buffer, HEAD_FIXED);
     if (at != NULL)

@@ -37,6 +37,10 @@ pawl_json_write_tail(struct pawl_buffer *buffer);
 void
 pawl_json_write_when(struct pawl_buffer *buffer, const struct pawl_view *view);
 
+/* The members that say how the script is run, each with a comma in front. */
+void
+pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *action);
+
 /* A string with its quotes, escaped as RFC 8259 asks and no further. */
 void
 pawl_json_write_string(struct pawl_buffer *buffer, const char *text, size_t len);

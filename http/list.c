@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "filter.h"
 #include "params.h"
 #include "stream.h"
 #include "tasks.h"
@@ -16,51 +16,6 @@
 #define LIMIT_MAX 10000
 #define CURSOR_MARK '\x1f'  /* as no id has: ids hold no control characters */
 #define PATIENCE 256    /* fruitless looks, of some thousand tasks each, until a page is given as it is */
-
-/* A state by its number or its name. */
-static bool
-read_status(const char *text, size_t len, unsigned *mask)
-{
-    for (int status = 0; status < PAWL_NSTATUS; status++) {
-        const char *name = pawl_status_name((enum pawl_status) status);
-
-        if ((len == 1 && text[0] == '0' + status) ||
-            (len == strlen(name) && strncasecmp(text, name, len) == 0)) {
-            *mask |= 1u << status;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "0,Stopped", and more of the same parameter. */
-static bool
-read_statuses(struct pawl_request *request, unsigned *mask)
-{
-    for (size_t i = 0; i < request->uri.nparams; i++) {
-        const struct pawl_text *value = &request->uri.params[i].value;
-        const char *word = value->text, *end = value->text + value->len;
-
-        if (!pawl_text_is(&request->uri.params[i].name, "status"))
-            continue;
-        for (;;) {
-            const char *comma = memchr(word, ',', (size_t) (end - word));
-            size_t len = (size_t) ((comma != NULL ? comma : end) - word);
-
-            if (!read_status(word, len, mask)) {
-                pawl_request_fail(request, 400, "status",
-                    "status must be of 0 ToBeExecuted, 1 Executed, 2 Executing, "
-                    "3 WaitForNextExecution, 4 Stopped (number or name, commas between), "
-                    "not '%.*s'", (int) (len < 64 ? len : 64), word);
-                return false;
-            }
-            if (comma == NULL)
-                break;
-            word = comma + 1;
-        }
-    }
-    return true;
-}
 
 /* A cursor from a Link of ours, or the id of a task. */
 static bool
@@ -197,24 +152,18 @@ answer_page(struct pawl_request *request, struct pawl_listing *listing, size_t l
 void
 pawl_tasks_list(struct pawl_request *request)
 {
-    const struct pawl_text *prefix = pawl_uri_param(&request->uri, "prefix");
     struct pawl_listing listing = {.newest = SIZE_MAX};
     int64_t limit = 0, newest = -1;
 
-    if (!read_statuses(request, &listing.filter.status_mask) ||
-        !pawl_param_type(request, &listing.filter.type_mask) ||
+    if (!pawl_filter_read(request, &listing.filter) ||
         !pawl_param_int(request, "limit", 1, LIMIT_MAX, &limit) ||
         !pawl_param_int(request, "results", 0, PAWL_KEEP_MAX, &newest) ||
         !read_after(request, &listing.cursor))
         return;
-    if (prefix != NULL) {
-        listing.filter.prefix = prefix->text;
-        listing.filter.prefix_len = prefix->len;
-    }
     if (newest >= 0)
         listing.newest = (size_t) newest;
-    if (prefix != NULL && prefix->len > PAWL_ID_MAX)
-        answer_none(request);           /* longer than any id */
+    if (pawl_filter_is_vain(&listing.filter))
+        answer_none(request);
     else if (limit > 0)
         answer_page(request, &listing, (size_t) limit);
     else

@@ -24,6 +24,8 @@ static const struct pawl_option table[] = {
      .help = "listen on 127.0.0.1:8865 or unix:/path; repeatable; port 0: any free one"},
     {"host", PAWL_OPTION_TEXTS, AT(hosts), .argument = "NAME",
      .help = "also serve requests for this Host; may be repeated"},
+    {"interpreter", PAWL_OPTION_TEXTS, AT(interpreters), .argument = "NAME=PROGRAM [ARG...]",
+     .help = "a program for scripts of tasks that ask for NAME; may be repeated"},
     {"data", PAWL_OPTION_TEXT, AT(data), .argument = "DIR",
      .help = "keep tasks in this directory; default $XDG_STATE_HOME/pawl, else "
              "~/.local/state/pawl, of root /var/lib/pawl"},

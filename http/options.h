@@ -16,7 +16,7 @@
 #define PAWL_OPTION_LIST 64         /* values of an option that may be repeated */
 
 struct pawl_option_list {
-    char *items[PAWL_OPTION_LIST];
+    char *items[PAWL_OPTION_LIST + 1];  /* a NULL behind the last */
     size_t nitems;
 };
 
@@ -24,7 +24,7 @@ enum pawl_durability { PAWL_DURABILITY_SYNC, PAWL_DURABILITY_PROCESS };
 
 /* The values. Text is owned; numbers are 0 where the daemon is to choose. */
 struct pawl_settings {
-    struct pawl_option_list listen, hosts;
+    struct pawl_option_list listen, hosts, interpreters;
     char *data, *config, *check;    /* NULL: not given */
     bool ephemeral;
     bool print_config, version, help;

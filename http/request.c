@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bulk.h"
 #include "copy.h"
 #include "forecast.h"
 #include "ndjson.h"
@@ -92,6 +93,7 @@ pawl_request_release(struct pawl_request *request)
     pawl_stream_free(request);
     pawl_outlook_free(request);
     pawl_ndjson_free(request);
+    pawl_bulk_free(request);
     pawl_copy_free(request);
     if (request->has_file)
         close(request->file_fd);

@@ -31,6 +31,7 @@
 #define PAWL_READ_FAILED (-2)
 
 struct MHD_Connection;
+struct pawl_bulk;
 struct pawl_ndjson;
 struct pawl_outlook;
 struct pawl_stream;
@@ -148,6 +149,7 @@ struct pawl_request {
     struct pawl_ndjson *ndjson;
     struct pawl_stream *stream;
     struct pawl_outlook *outlook;
+    struct pawl_bulk *bulk;                 /* ends with its client */
     char *copy_path;                      /* of the copy that is being written */
 };
 

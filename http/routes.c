@@ -6,17 +6,29 @@
 
 #include "tasks.h"
 
+#define BULK_PARAMS " tag prefix type status all dryRun "
+
 static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks", pawl_tasks_list, "list tasks in the order of submission",
-        .params = " status type prefix limit after results "},
+        .params = " status type prefix tag limit after results "},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit, "submit a task", .params = "",
         .takes_body = true},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit_many,
         "submit many, a line each (Content-Type: application/x-ndjson)", .params = "",
         .takes_body = true, .is_ndjson = true},
+    {PAWL_PUT, "/api/tasks", pawl_tasks_stop_all, "stop all tasks that match",
+        .params = BULK_PARAMS "kill "},
+    {PAWL_DELETE, "/api/tasks", pawl_tasks_delete_all, "stop and remove all tasks that match",
+        .params = BULK_PARAMS "kill "},
+    {PAWL_POST, "/api/tasks:run", pawl_tasks_ask_all, "run all tasks that match now",
+        .params = BULK_PARAMS},
+    {PAWL_POST, "/api/tasks:pause", pawl_tasks_pause_all, "pause all tasks that match",
+        .params = BULK_PARAMS},
+    {PAWL_POST, "/api/tasks:resume", pawl_tasks_resume_all,
+        "let all paused tasks that match go on", .params = BULK_PARAMS},
     {PAWL_GET, "/api/tasks/{id}", pawl_tasks_get, "show a task, or wait until it changes",
         .params = " watch version wait "},
-    {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = ""},
+    {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = " kill "},
     {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
         .params = " kill "},
     {PAWL_POST, "/api/tasks/{id}/run", pawl_tasks_ask, "run a task now, beside its schedule",
@@ -34,7 +46,7 @@ static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks/{id}/explain", pawl_tasks_explain,
         "say why a task's next run is when it is", .params = ""},
     {PAWL_GET, "/api/forecast", pawl_tasks_forecast, "show what fires in a window of time",
-        .params = " from until limit timezone type prefix "},
+        .params = " from until limit timezone type prefix tag "},
     {PAWL_GET, "/api/backup", pawl_tasks_backup, "give a consistent copy of the store",
         .params = ""},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
@@ -113,6 +125,12 @@ refuse_param(const struct pawl_route *route, const struct pawl_text *name,
         (int) (name->len < 64 ? name->len : 64), name->text, len > 0 ? known : "none");
 }
 
+static bool
+may_repeat(const struct pawl_text *name)
+{
+    return pawl_text_is(name, "status") || pawl_text_is(name, "tag");
+}
+
 bool
 pawl_route_check_params(const struct pawl_route *route, const struct pawl_uri *uri,
                         struct pawl_problem *out_problem)
@@ -132,7 +150,7 @@ pawl_route_check_params(const struct pawl_route *route, const struct pawl_uri *u
             return false;
         }
         for (size_t j = 0; j < i; j++)
-            if (uri->params[j].name.len == name->len && !pawl_text_is(name, "status") &&
+            if (uri->params[j].name.len == name->len && !may_repeat(name) &&
                 memcmp(uri->params[j].name.text, name->text, name->len) == 0) {
                 pawl_problem_set(out_problem, 400, NULL,
                     "query parameter '%.*s' is given twice", (int) name->len, name->text);

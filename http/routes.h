@@ -20,7 +20,7 @@ const struct pawl_route *
 pawl_route_find(enum pawl_method method, const struct pawl_uri *uri, bool is_ndjson,
                 unsigned *out_allowed);
 
-/* Refuses parameters that the route does not know, and those given twice (but status). */
+/* Refuses parameters that the route does not know, and those given twice (but status and tag). */
 bool
 pawl_route_check_params(const struct pawl_route *route, const struct pawl_uri *uri,
                         struct pawl_problem *out_problem);

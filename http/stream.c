@@ -224,6 +224,6 @@ pawl_stream_free(struct pawl_request *request)
     while (stream->next_view < stream->listing.nviews)
         pawl_view_release(&stream->listing.views[stream->next_view++]);
     free(stream->listing.views);
-    /* The filter's prefix is the request's own text. */
+    /* The filter's texts are the request's own. */
     free(stream);
 }

@@ -24,6 +24,16 @@ pawl_tasks_resume(struct pawl_request *request);        /* tasks.c */
 void
 pawl_tasks_delete(struct pawl_request *request);        /* tasks.c */
 void
+pawl_tasks_stop_all(struct pawl_request *request);      /* bulk.c */
+void
+pawl_tasks_delete_all(struct pawl_request *request);    /* bulk.c */
+void
+pawl_tasks_ask_all(struct pawl_request *request);       /* bulk.c */
+void
+pawl_tasks_pause_all(struct pawl_request *request);     /* bulk.c */
+void
+pawl_tasks_resume_all(struct pawl_request *request);    /* bulk.c */
+void
 pawl_tasks_runs(struct pawl_request *request);          /* runs.c */
 void
 pawl_tasks_run(struct pawl_request *request);           /* runs.c */

@@ -339,8 +339,7 @@ struct pawl_filter {
 
 /* What can be done to each task of a listing. */
 enum pawl_act {
-    PAWL_ACT_STOP, PAWL_ACT_RUN, PAWL_ACT_PAUSE, PAWL_ACT_RESUME, PAWL_ACT_DELETE,
-    PAWL_ACT_KILL                       /* a delete that ends a run in progress */
+    PAWL_ACT_STOP, PAWL_ACT_RUN, PAWL_ACT_PAUSE, PAWL_ACT_RESUME, PAWL_ACT_DELETE
 };
 
 /* A place in the order of submission. */
@@ -528,10 +527,10 @@ pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill
             struct pawl_op *op, struct pawl_err *err);
 
 /* Does one of the above to the very task that a view shows: another one that has its id by now is left
- * alone. Threads: the handle's. Blocks: no. Owns: borrows view. Errors: as above; PAWL_ENOENT: it was
- * deleted. */
+ * alone. kill counts for stop and delete only. Threads: the handle's. Blocks: no. Owns: borrows view.
+ * Errors: as above; PAWL_ENOENT: it was deleted. */
 int
-pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act act,
+pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act act, bool kill,
          struct pawl_op *op, struct pawl_err *err);
 
 /* Gives one result of a task with its whole output, also where memory dropped it (view->results has

@@ -224,7 +224,7 @@ static void
 test_the_most_that_an_action_can_have_arrives(void **state)
 {
     static const char *args[PAWL_ARGUMENTS_MAX / 2 + 1], *env[PAWL_ARGUMENTS_MAX / 2 + 1];
-    static char names[PAWL_ARGUMENTS_MAX / 2][16];
+    static char names[PAWL_ARGUMENTS_MAX / 2][32];
     struct pawl_action action = {.args = args, .env = env, .umask = -1, .kill_grace_ns = -1};
     struct fixture f;
 

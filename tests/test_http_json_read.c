@@ -95,6 +95,28 @@ test_json_read_gives_every_field(void **state)
     assert_int_equal(spec.keep_results, 7);
 }
 
+#define WITH_TAGS(tags)                                                                   \
+    "{\"id\":\"a\",\"taskType\":\"delay\",\"time\":1,\"script\":\"x\",\"tags\":" tags "}"
+
+static void
+test_json_read_gives_tags_in_their_order(void **state)
+{
+    (void) state;
+    assert_read(WITH_TAGS("[\"b\",\"\\u00e9\",\"b\"]"));
+    assert_int_equal(spec.ntags, 3);            /* doubles are the engine's to drop */
+    assert_string_equal(spec.tags[0], "b");
+    assert_string_equal(spec.tags[1], "\xc3\xa9");
+    assert_read(WITH_TAGS("[]"));
+    assert_int_equal(spec.ntags, 0);
+    assert_read(WITH_TAGS("null"));
+    assert_int_equal(spec.ntags, 0);
+    assert_int_equal(read_text(WITH_TAGS("[\"a\\u0000b\"]")), PAWL_EINVAL);
+    assert_string_equal(problem.field, "tags");
+    assert_int_equal(read_text(WITH_TAGS("\"a\"")), PAWL_EINVAL);
+    assert_int_equal(read_text(WITH_TAGS("[[]]")), PAWL_EINVAL);
+    assert_string_equal(problem.detail, "tags must be an array of strings: it has an array");
+}
+
 static const struct {
     const char *text;
     int64_t time_ns;
@@ -443,6 +465,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_read_gives_every_field),
+        cmocka_unit_test(test_json_read_gives_tags_in_their_order),
         cmocka_unit_test(test_json_read_accepts),
         cmocka_unit_test(test_json_read_refuses_and_says_where),
         cmocka_unit_test(test_json_read_refuses_deep_nesting_where_it_passes_the_limit),

@@ -216,6 +216,24 @@ test_json_write_fits_the_longest_values(void **state)
     pawl_buffer_reset(&buffer);
 }
 
+static void
+test_json_write_shows_tags_where_there_are_any(void **state)
+{
+    struct pawl_view tagged = view;
+
+    (void) state;
+    tagged.tags = (const char *const[]) {"a\"b", "c"};
+    tagged.ntags = 2;
+    pawl_json_write_head(&buffer, &tagged);
+    pawl_buffer_append_char(&buffer, '\0');
+    assert_non_null(strstr(buffer.data, "\",\"tags\":[\"a\\\"b\",\"c\"],\"keepResults\":"));
+    pawl_buffer_reset(&buffer);
+    pawl_json_write_head(&buffer, &view);
+    pawl_buffer_append_char(&buffer, '\0');
+    assert_null(strstr(buffer.data, "tags"));
+    pawl_buffer_reset(&buffer);
+}
+
 /* --- The buffer --- */
 
 static void
@@ -341,6 +359,7 @@ main(void)
         cmocka_unit_test(test_json_write_escapes_what_json_asks_and_no_more),
         cmocka_unit_test(test_json_write_task_gives_the_newest_results_oldest_first),
         cmocka_unit_test(test_json_write_fits_the_longest_values),
+        cmocka_unit_test(test_json_write_shows_tags_where_there_are_any),
         cmocka_unit_test(test_json_write_to_a_full_buffer_is_harmless),
         cmocka_unit_test(test_json_write_buffer_reset_gives_large_memory_back),
         cmocka_unit_test(test_json_write_problem),

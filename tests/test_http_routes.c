@@ -34,6 +34,12 @@ test_http_routes_find_handlers(void **state)
     assert_ptr_equal(find(PAWL_GET, "/api/tasks/a%2Fb", false)->run, pawl_tasks_get);
     assert_ptr_equal(find(PAWL_PUT, "/api/tasks/x/", true)->run, pawl_tasks_stop);
     assert_ptr_equal(find(PAWL_DELETE, "/api/tasks/x", false)->run, pawl_tasks_delete);
+    assert_ptr_equal(find(PAWL_PUT, "/api/tasks", false)->run, pawl_tasks_stop_all);
+    assert_ptr_equal(find(PAWL_DELETE, "/api/tasks/", false)->run, pawl_tasks_delete_all);
+    assert_ptr_equal(find(PAWL_POST, "/api/tasks:run", false)->run, pawl_tasks_ask_all);
+    assert_ptr_equal(find(PAWL_POST, "/api/tasks:pause", false)->run, pawl_tasks_pause_all);
+    assert_ptr_equal(find(PAWL_POST, "/api/tasks%3Aresume/", true)->run, pawl_tasks_resume_all);
+    assert_ptr_equal(find(PAWL_GET, "/api/tasks/:pause", false)->run, pawl_tasks_get);
     assert_ptr_equal(find(PAWL_GET, "/api/health", false)->run, pawl_tasks_health);
     assert_ptr_equal(find(PAWL_GET, "/api/backup", false)->run, pawl_tasks_backup);
     assert_ptr_equal(find(PAWL_GET, "/api/forecast", false)->run, pawl_tasks_forecast);
@@ -47,8 +53,12 @@ static void
 test_http_routes_tell_wrong_methods_from_wrong_paths(void **state)
 {
     (void) state;
-    assert_null(find(PAWL_PUT, "/api/tasks", false));
-    assert_int_equal(allowed, PAWL_GET | PAWL_POST | PAWL_OPTIONS);
+    assert_null(find(PAWL_OTHER_METHOD, "/api/tasks", false));
+    assert_int_equal(allowed, PAWL_GET | PAWL_POST | PAWL_PUT | PAWL_DELETE | PAWL_OPTIONS);
+    assert_null(find(PAWL_GET, "/api/tasks:pause", false));
+    assert_int_equal(allowed, PAWL_POST | PAWL_OPTIONS);
+    assert_null(find(PAWL_POST, "/api/tasks:stop", false));
+    assert_int_equal(allowed, 0);
     assert_null(find(PAWL_OTHER_METHOD, "/api/tasks/x", false));
     assert_int_equal(allowed, PAWL_GET | PAWL_PUT | PAWL_DELETE | PAWL_OPTIONS);
     assert_null(find(PAWL_OPTIONS, "/api/health", false));
@@ -88,9 +98,10 @@ test_http_routes_know_their_parameters(void **state)
 {
     (void) state;
     assert_params("/api/tasks?status=0&status=1&limit=5&results=0", NULL);
+    assert_params("/api/tasks?tag=a&tag=b", NULL);
     assert_params("/api/tasks/x?watch=1&version=2&wait=3s", NULL);
     assert_params("/api/tasks?watch=1", "unknown query parameter 'watch'; known here: "
-                                        "status, type, prefix, limit, after, results");
+                                        "status, type, prefix, tag, limit, after, results");
     assert_params("/api/health?x", "unknown query parameter 'x'; known here: none");
     assert_params("/api/tasks?limit=1&limit=2", "'limit' is given twice");
     assert_params("/api/tasks?=1", "unknown query parameter ''");

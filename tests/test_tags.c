@@ -173,6 +173,38 @@ test_submit_refuses_what_is_no_tag(void **state)
     fixture_close(&f);
 }
 
+static uint64_t
+memory_of(struct fixture *f)
+{
+    struct pawl_stats stats;
+
+    pawl_stats(f->engine, &stats);
+    return stats.memory_bytes;
+}
+
+static void
+test_tags_count_for_the_budget_of_memory(void **state)
+{
+    struct pawl_options options;
+    struct pawl_err err = {0};
+    struct fixture f;
+
+    (void) state;
+    pawl_options_init(&options);
+    options.nworkers = 1;
+    options.max_memory_bytes = 20;
+    fixture_open_with(&f, &options);
+    submit_tagged(&f, "a", "12345,12345");          /* given twice: counted twice, kept once */
+    assert_int_equal(memory_of(&f), 4 + 12);
+    assert_int_equal(try_submit_tagged(&f, "b", "1", &err), PAWL_EBUDGET);
+    assert_int_equal(memory_of(&f), 4 + 12);
+    submit_tagged(&f, "b", "");
+    assert_int_equal(delete(&f, "a"), PAWL_OK);
+    assert_int_equal(delete(&f, "b"), PAWL_OK);
+    assert_int_equal(memory_of(&f), 0);
+    fixture_close(&f);
+}
+
 static void
 test_tags_are_there_after_a_restart(void **state)
 {
@@ -204,7 +236,7 @@ act(struct fixture *f, const struct pawl_view *view, enum pawl_act act, struct p
 {
     struct asked asked = {.op.done = asked_cb};
 
-    return end_of(f, &asked, pawl_act(f->handle, view, act, &asked.op, err));
+    return end_of(f, &asked, pawl_act(f->handle, view, act, true, &asked.op, err));
 }
 
 static void
@@ -241,7 +273,7 @@ static void
 test_act_leaves_another_task_of_the_id_alone(void **state)
 {
     static const enum pawl_act acts[] = {PAWL_ACT_STOP, PAWL_ACT_RUN, PAWL_ACT_PAUSE,
-                                         PAWL_ACT_DELETE, PAWL_ACT_KILL};
+                                         PAWL_ACT_DELETE};
     struct pawl_view old, view;
     struct pawl_err err = {0};
     struct fixture f;
@@ -273,6 +305,7 @@ main(void)
         cmocka_unit_test(test_listing_gives_those_that_have_all_tags),
         cmocka_unit_test(test_view_has_the_tags_and_plain_tasks_have_none),
         cmocka_unit_test(test_submit_refuses_what_is_no_tag),
+        cmocka_unit_test(test_tags_count_for_the_budget_of_memory),
         cmocka_unit_test(test_tags_are_there_after_a_restart),
         cmocka_unit_test(test_each_act_is_its_call),
         cmocka_unit_test(test_act_leaves_another_task_of_the_id_alone),

@@ -97,6 +97,27 @@ test_set_on_over_the_high_mark_repeats_no_fixed_time(void **state)
 }
 
 static void
+test_fixed_times_do_not_repeat_though_a_task_is_moved_before_the_mark(void **state)
+{
+    struct pawl_view view;
+    int64_t old_offset_ns;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_cron(&f, "fixed", "30 8 * * *", "UTC");
+    assert_time(run_next(&f, "fixed"), "2027-01-15T08:30:00Z");
+    view = get(&f, "fixed");
+    old_offset_ns = atomic_fetch_add(&f.clock.offset, -HOUR);   /* the thread is not told yet */
+    pawl_wall_check(f.handle, view.private_task, old_offset_ns);
+    pawl_view_release(&view);
+    assert_time(next_of(&f, "fixed"), "2027-01-16T08:30:00Z");
+    set_wall(&f, 0);
+    assert_time(next_of(&f, "fixed"), "2027-01-16T08:30:00Z");
+    fixture_close(&f);
+}
+
+static void
 test_jumped_over_times_run_once_though_they_ran_before_they_were_moved(void **state)
 {
     static const char *const expressions[] = {"30 * * * *", "30 8,9,10,11 * * *"};
@@ -286,6 +307,29 @@ test_what_is_over_or_stopped_stays_so(void **state)
     fixture_close(&f);
 }
 
+static void
+test_set_forward_past_the_end_ends_a_span(void **state)
+{
+    struct pawl_trigger trigger = BY_SPAN(HOUR);
+    struct pawl_when when = {.triggers = &trigger, .ntriggers = 1, .start_ns = PAWL_NO_TIME,
+                             .end_ns = START_WALL + 5 * HOUR};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "e", PAWL_CRON, &when);
+    run_next(&f, "e");
+    set_wall(&f, 10 * HOUR);
+    view = await_version(&f, "e", 3);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.run_count, 1);
+    assert_true(view.next_ns == PAWL_NO_TIME);
+    pawl_view_release(&view);
+    assert_int_equal(stats_of(&f).pending, 0);
+    fixture_close(&f);
+}
+
 int
 main(void)
 {
@@ -294,6 +338,7 @@ main(void)
         cmocka_unit_test(test_set_forward_runs_once_what_was_jumped_over),
         cmocka_unit_test(test_set_back_a_little_repeats_no_fixed_time),
         cmocka_unit_test(test_set_on_over_the_high_mark_repeats_no_fixed_time),
+        cmocka_unit_test(test_fixed_times_do_not_repeat_though_a_task_is_moved_before_the_mark),
         cmocka_unit_test(test_jumped_over_times_run_once_though_they_ran_before_they_were_moved),
         cmocka_unit_test(test_set_back_far_is_a_correction_that_all_follow),
         cmocka_unit_test(test_several_small_steps_back_become_a_correction),
@@ -304,6 +349,7 @@ main(void)
         cmocka_unit_test(test_new_task_fires_in_the_time_that_the_clock_repeats),
         cmocka_unit_test(test_set_forward_fires_no_span_before_it_began),
         cmocka_unit_test(test_what_is_over_or_stopped_stays_so),
+        cmocka_unit_test(test_set_forward_past_the_end_ends_a_span),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

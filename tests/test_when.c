@@ -388,6 +388,33 @@ test_a_sleep_of_the_machine_is_one_run_and_the_rest_missed(void **state)
     fixture_close(&f);
 }
 
+/* A start that has passed is what is counted from, also behind the run at submission. */
+static void
+test_run_on_start_does_not_move_the_grid_of_a_start(void **state)
+{
+    struct pawl_trigger trigger = BY_SPAN(10 * MINUTE);
+    struct pawl_when when = {.triggers = &trigger, .ntriggers = 1,
+                             .start_ns = at("2027-01-15T07:57:00Z"), .end_ns = PAWL_NO_TIME,
+                             .runs_on_start = true};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_when(&f, "g", PAWL_CRON, &when);
+    view = await_version(&f, "g", 2);
+    assert_time(view.results[0]->scheduled_ns, "2027-01-15T08:00:00Z");
+    pawl_view_release(&view);
+    assert_time(run_next(&f, "g"), "2027-01-15T08:07:00Z");
+    assert_time(run_next(&f, "g"), "2027-01-15T08:17:00Z");
+    advance_to(&f, "2027-01-15T09:00:00Z");
+    view = await_version(&f, "g", 8);
+    assert_time(view.results[3]->scheduled_ns, "2027-01-15T08:57:00Z");
+    assert_int_equal(view.missed, 3);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
 static void
 refused(struct fixture *f, enum pawl_type type, const struct pawl_when *when, const char *field,
         const char *text)
@@ -527,6 +554,7 @@ main(void)
         cmocka_unit_test(test_span_of_292_years_beside_other_triggers_never_comes),
         cmocka_unit_test(test_spans_missed_before_a_start_are_none),
         cmocka_unit_test(test_jitter_of_many_spans_is_leapt_over),
+        cmocka_unit_test(test_run_on_start_does_not_move_the_grid_of_a_start),
         cmocka_unit_test(test_what_cannot_be_is_refused_and_says_why),
     };
 

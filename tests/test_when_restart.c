@@ -3,6 +3,8 @@
 #include "restart_fixture.h"
 #include "when_fixture.h"
 
+#include <sqlite3.h>
+
 /* Waits until none of the tasks is in a run. */
 static void
 settle(struct fixture *f, size_t n)
@@ -360,6 +362,50 @@ test_run_that_a_crash_cut_is_lost_and_the_schedule_goes_on(void **state)
     house_fini(&house);
 }
 
+/* A zone may be gone with the next version of the database: nothing is lost. */
+static void
+test_task_of_a_zone_that_is_gone_is_kept(void **state)
+{
+    struct house house;
+    struct fixture *f = &house.f;
+    struct pawl_view view;
+    char statement[200];
+    sqlite3 *db;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    submit_cron(f, "z", "0 12 * * *", "Europe/Berlin");
+    submit_cron(f, "other", "0 12 * * *", "UTC");
+    house_end(&house);
+    snprintf(statement, sizeof statement, "%s/pawl.db", house.dir);
+    assert_int_equal(sqlite3_open(statement, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE due_by SET timezone = 'Mars/Base' WHERE timezone <> 'UTC'",
+                                  NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    house_begin(&house);
+    view = get(f, "z");
+    assert_string_equal(view.when->triggers[0].timezone, "Mars/Base");
+    assert_string_equal(view.when->triggers[0].expr, "0 12 * * *");
+    pawl_view_release(&view);
+    assert_time(run_next(f, "z"), "2027-01-15T11:00:00Z");      /* which was known already */
+    view = get(f, "z");
+    assert_int_equal(view.status, PAWL_WAIT_FOR_NEXT);
+    assert_true(view.next_ns == PAWL_NO_TIME);
+    pawl_view_release(&view);
+    assert_time(run_next(f, "other"), "2027-01-15T12:00:00Z");
+    house_end(&house);
+    snprintf(statement, sizeof statement, "%s/pawl.db", house.dir);
+    assert_int_equal(sqlite3_open(statement, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE due_by SET timezone = 'Europe/Berlin' WHERE timezone <> 'UTC'",
+                                  NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    house_begin(&house);
+    assert_time(next_of(f, "z"), "2027-01-16T11:00:00Z");
+    house_end(&house);
+    house_fini(&house);
+}
+
 int
 main(void)
 {
@@ -376,6 +422,7 @@ main(void)
         cmocka_unit_test(test_wall_clock_that_was_set_while_no_daemon_ran),
         cmocka_unit_test(test_set_clock_is_durable_without_another_change),
         cmocka_unit_test(test_run_that_a_crash_cut_is_lost_and_the_schedule_goes_on),
+        cmocka_unit_test(test_task_of_a_zone_that_is_gone_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,9 +31,9 @@ class Methods(Shared):
                     self.assertEqual(client.rest(), b"", path)
 
     def test_a_wrong_method_is_405_with_Allow(self):
-        for method, path, allow in (("PATCH", "/api/tasks", "GET, HEAD, POST, OPTIONS"),
-                                    ("DELETE", "/api/tasks/", "GET, HEAD, POST, OPTIONS"),
-                                    ("PUT", "/api/tasks", "GET, HEAD, POST, OPTIONS"),
+        for method, path, allow in (("PATCH", "/api/tasks", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+                                    ("BREW", "/api/tasks/", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+                                    ("GET", "/api/tasks:run", "POST, OPTIONS"),
                                     ("POST", "/api/tasks/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
                                     ("TRACE", "/api/tasks/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
                                     ("BREW", "/api/tasks/x/", "GET, HEAD, PUT, DELETE, OPTIONS"),
@@ -60,7 +60,7 @@ class Methods(Shared):
                                     ("GET", "/api/tasks?=1", "prefix"),
                                     ("GET", "/api/tasks/x?watchh=1", "watch"),
                                     ("DELETE", "/api/tasks/x?force=1", ""),
-                                    ("PUT", "/api/tasks/x?force", "none"),
+                                    ("PUT", "/api/tasks/x?force", "kill"),
                                     ("POST", "/api/tasks?dry-run", "none")):
             self.assertProblem(self.d.call(method, path, "" if method == "POST" else None), 400,
                                text=known)

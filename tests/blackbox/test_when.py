@@ -172,6 +172,9 @@ class When(Shared):
     def test_refusals_name_the_field_and_the_position(self):
         self.refused("cron", position=7, cron="* * * foo *")
         self.refused("calendar", position=12, calendar="daily 2 at 25:00")
+        for stranger, position in (("", 1), ("DAILY 2 at 9:00", 1), ("Mon *-*-* 09:00", 1),
+                                   ("0 9 * * *", None), ("@daily", None)):
+            self.refused("calendar", "calendar must be such as", position, calendar=stranger)
         self.refused("triggers[1].cron", "triggers[1].cron: ", position=1,
                      triggers=[{"cron": "@daily"}, {"cron": "60 * * * *"}])
         self.refused("triggers[1].calendar", triggers=[{"time": "1s"}, {"calendar": "@daily"}],
