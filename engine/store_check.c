@@ -1,7 +1,7 @@
 /* store_check.c: pawl_store_check(): verifies an embedded store that nobody uses.
  *
  * SQLite verifies its pages and indices, then we verify that each row is what it should be, that
- * schedules, actions, states and results belong to tasks, and that the sums are right. Every finding is a
+ * schedules, actions, policies, states and results belong to tasks, and that the sums are right. Every finding is a
  * line; what cannot be read is one, too, and the rest is verified all the same. */
 #include "err.h"
 #include "store_db.h"
@@ -142,6 +142,16 @@ visit_tag(struct check *check, sqlite3_stmt *row)
 }
 
 static const char *
+visit_policy(struct check *check, sqlite3_stmt *row)
+{
+    struct pawl_record record = {.seq = 0};
+    struct pawl_policy policy;
+
+    (void) check;
+    return pawl_row_policy(row, &policy, &record);
+}
+
+static const char *
 visit_state(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_record record = {.seq = 0};
@@ -201,6 +211,8 @@ check_rows(struct check *check)
 {
     check_tasks(check);
     each_row(check, "tag of task", "SELECT " PAWL_TAG_COLUMNS " FROM tag ORDER BY seq, n", visit_tag);
+    each_row(check, "policy of task", "SELECT " PAWL_POLICY_COLUMNS " FROM policy ORDER BY seq",
+             visit_policy);
     each_row(check, "state of task", "SELECT " PAWL_STATE_COLUMNS " FROM state ORDER BY seq",
              visit_state);
     each_row(check, "result of task", "SELECT " PAWL_RESULT_COLUMNS " FROM result ORDER BY n",
@@ -221,6 +233,9 @@ check_schedules(struct check *check)
     each_row(check, "action of task",
              "SELECT seq, 'there is no such task' FROM action"
              " WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = action.seq)", visit_fault);
+    each_row(check, "policy of task",
+             "SELECT seq, 'there is no such task' FROM policy"
+             " WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.seq = policy.seq)", visit_fault);
     each_row(check, "state of task",
              "SELECT seq, 'its due time is a wall time, but it has no schedule' FROM state"
              " WHERE is_due_wall"

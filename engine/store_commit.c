@@ -55,6 +55,11 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_TAG] = "INSERT OR IGNORE INTO tag (" PAWL_TAG_COLUMNS ") VALUES (?, ?, ?)",
     [PAWL_SQL_ACTION] = "INSERT OR IGNORE INTO action (" PAWL_ACTION_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [PAWL_SQL_POLICY] = "INSERT OR IGNORE INTO policy (" PAWL_POLICY_COLUMNS ")"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [PAWL_SQL_WAIT] = "UPDATE policy SET attempt = ?2, is_retry = ?3, is_retried_wall = ?4,"
+                      " has_backlog = ?5, is_catching_up = ?6, must_replace = ?7,"
+                      " not_before_ns = ?8, retried_ns = ?9 WHERE seq = ?1",
     [PAWL_SQL_RESULT] = "INSERT OR IGNORE INTO result (" PAWL_RESULT_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_DROP_BELOW] = "DELETE FROM result WHERE seq = ? AND run < ? RETURNING bytes",
@@ -65,6 +70,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_GONE_TRIGGERS] = "DELETE FROM due_by WHERE seq = ?",
     [PAWL_SQL_GONE_TAGS] = "DELETE FROM tag WHERE seq = ?",
     [PAWL_SQL_GONE_ACTION] = "DELETE FROM action WHERE seq = ?",
+    [PAWL_SQL_GONE_POLICY] = "DELETE FROM policy WHERE seq = ?",
     [PAWL_SQL_SCALE] = "UPDATE meta SET boot = ?, anchor_ns = ?, offset_ns = ?, noted_ns = ?,"
                        " newest_seq = ?",
     [PAWL_SQL_HISTORY] = "UPDATE meta SET history_bytes = ?",
@@ -153,7 +159,7 @@ int
 pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
 {
     int rc, code = pawl_store_db_open(store->dir.path, PAWL_DB_WRITE, &store->db, err);
-    int64_t has_tags = 1, has_actions = 1;
+    int64_t has_tags = 1, has_actions = 1, has_policies = 1;
 
     if (code != PAWL_OK)
         return code;
@@ -175,8 +181,11 @@ pawl_sqlite_connect(struct pawl_sqlite *store, struct pawl_err *err)
         rc = pawl_store_db_number(store->db, "SELECT EXISTS (SELECT 1 FROM tag)", &has_tags);
     if (rc == SQLITE_OK)
         rc = pawl_store_db_number(store->db, "SELECT EXISTS (SELECT 1 FROM action)", &has_actions);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_number(store->db, "SELECT EXISTS (SELECT 1 FROM policy)", &has_policies);
     store->has_tags = has_tags != 0;
     store->has_actions = has_actions != 0;
+    store->has_policies = has_policies != 0;
     if (rc == SQLITE_OK)
         return PAWL_OK;
     code = rc == SQLITE_DONE
@@ -240,12 +249,19 @@ compare_id(struct pawl_sqlite *store, const struct pawl_record *record, int *out
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Writes what changes, unless a newer state is there: *out_written. */
 static int
-write_state_row(struct pawl_sqlite *store, struct pawl_write *write)
+write_state_row(struct pawl_sqlite *store, struct pawl_write *write, bool *out_written)
 {
     int rc = pawl_row_bind_state(store->statements[PAWL_SQL_STATE], &write->record);
 
-    return rc == SQLITE_OK ? pawl_sqlite_run(store, PAWL_SQL_STATE) : rc;
+    if (rc == SQLITE_OK)
+        rc = pawl_sqlite_run(store, PAWL_SQL_STATE);
+    *out_written = rc == SQLITE_OK && sqlite3_changes(store->db) > 0;
+    if (!*out_written || !write->record.policy)
+        return rc;
+    rc = pawl_row_bind_wait(store->statements[PAWL_SQL_WAIT], &write->record);
+    return rc == SQLITE_OK ? pawl_sqlite_run(store, PAWL_SQL_WAIT) : rc;
 }
 
 static int
@@ -287,22 +303,45 @@ write_action(struct pawl_sqlite *store, const struct pawl_record *record)
 }
 
 static int
+write_policy(struct pawl_sqlite *store, const struct pawl_record *record)
+{
+    int rc = pawl_row_bind_policy(store->statements[PAWL_SQL_POLICY], record);
+
+    store->has_policies = true;
+    return rc == SQLITE_OK ? pawl_sqlite_run(store, PAWL_SQL_POLICY) : rc;
+}
+
+/* What only some tasks have. */
+static int
+write_terms(struct pawl_sqlite *store, const struct pawl_record *record)
+{
+    int rc = SQLITE_OK;
+
+    if (record->when)
+        rc = write_schedule(store, record);
+    if (rc == SQLITE_OK && record->ntags > 0)
+        rc = write_tags(store, record);
+    if (rc == SQLITE_OK && record->action)
+        rc = write_action(store, record);
+    if (rc == SQLITE_OK && record->policy)
+        rc = write_policy(store, record);
+    return rc;
+}
+
+static int
 write_new(struct pawl_sqlite *store, struct pawl_write *write)
 {
+    bool is_written;
     int rc = pawl_row_bind_task(store->statements[PAWL_SQL_NEW], &write->record);
 
     if (rc == SQLITE_OK)
         rc = pawl_sqlite_run(store, PAWL_SQL_NEW);
     if (rc == SQLITE_OK && sqlite3_changes(store->db) == 0)
         rc = compare_id(store, &write->record, &write->code);
-    if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.when)
-        rc = write_schedule(store, &write->record);
-    if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.ntags > 0)
-        rc = write_tags(store, &write->record);
-    if (rc == SQLITE_OK && write->code == PAWL_OK && write->record.action)
-        rc = write_action(store, &write->record);
+    if (rc == SQLITE_OK && write->code == PAWL_OK)
+        rc = write_terms(store, &write->record);
     if (rc == SQLITE_OK && write->code == PAWL_OK && !pawl_row_is_new(&write->record))
-        rc = write_state_row(store, write);
+        rc = write_state_row(store, write, &is_written);
     return rc;
 }
 
@@ -322,9 +361,10 @@ static int
 write_state(struct pawl_sqlite *store, struct pawl_write *write)
 {
     sqlite3_stmt *drop = store->statements[PAWL_SQL_DROP_BELOW];
-    int rc = write_state_row(store, write);
+    bool is_written;
+    int rc = write_state_row(store, write, &is_written);
 
-    if (rc == SQLITE_OK && sqlite3_changes(store->db) == 0) {
+    if (rc == SQLITE_OK && !is_written) {
         rc = compare_id(store, &write->record, &write->code);
         if (write->code == PAWL_ENOENT)
             return rc;
@@ -377,6 +417,10 @@ write_gone(struct pawl_sqlite *store, struct pawl_write *write)
     if (rc == SQLITE_OK && store->has_actions) {
         sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_ACTION], 1, seq);
         rc = pawl_sqlite_run(store, PAWL_SQL_GONE_ACTION);
+    }
+    if (rc == SQLITE_OK && store->has_policies) {
+        sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_POLICY], 1, seq);
+        rc = pawl_sqlite_run(store, PAWL_SQL_GONE_POLICY);
     }
     return rc;
 }

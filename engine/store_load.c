@@ -2,7 +2,7 @@
  *
  * Each call has a connection of its own, so several threads read disjoint ranges at once. A
  * statement for each table walks it beside the others, each by seq: a task, its schedule, triggers,
- * tags and action if it has any, its state if there is one, its results if there are any. Every row
+ * tags, action and policies if it has any, its state if there is one, its results if there are any. Every row
  * is verified.
  *
  * A range of due times is compared with what the row says, on whichever of the two scales. */
@@ -33,9 +33,10 @@ struct loader {
     const char *dir;
     sqlite3 *db;
     struct pawl_err *err;
-    struct walk tasks, schedules, triggers, tags, actions, states, results;
+    struct walk tasks, schedules, triggers, tags, actions, policies, states, results;
     struct pawl_row_tags of_task;
     struct pawl_row_when *when;     /* NULL: no task had a schedule yet */
+    struct pawl_policy policy;
     struct pawl_row_action *action; /* NULL: none had an action */
     struct shelf shelf;
 };
@@ -251,6 +252,19 @@ collect_action(struct loader *loader, uint64_t seq, const struct pawl_row_action
     return wrong ? fail_row(loader, &loader->actions, seq, wrong) : PAWL_OK;
 }
 
+/* Reads the policies of a task, if it has any, into the record. */
+static int
+collect_policy(struct loader *loader, uint64_t seq, struct pawl_record *record)
+{
+    const char *wrong;
+    int code = seek(loader, &loader->policies, seq);
+
+    if (code != PAWL_OK || loader->policies.seq != seq)
+        return code;
+    wrong = pawl_row_policy(loader->policies.statement, &loader->policy, record);
+    return wrong ? fail_row(loader, &loader->policies, seq, wrong) : PAWL_OK;
+}
+
 static int
 load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *visit, void *ctx)
 {
@@ -271,6 +285,8 @@ load_task(struct loader *loader, const struct pawl_range *range, pawl_load_cb *v
     code = collect_tags(loader, seq);
     record.tags = loader->of_task.tags;
     record.ntags = loader->of_task.n;
+    if (code == PAWL_OK)
+        code = collect_policy(loader, seq, &record);
     if (code == PAWL_OK)
         code = seek(loader, &loader->states, seq);
     if (code == PAWL_OK && loader->states.seq == seq) {
@@ -299,6 +315,8 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
                                " FROM tag WHERE seq BETWEEN ? AND ? ORDER BY seq, n";
     static const char actions[] = "SELECT " PAWL_ACTION_COLUMNS
                                   " FROM action WHERE seq BETWEEN ? AND ? ORDER BY seq";
+    static const char policies[] = "SELECT " PAWL_POLICY_COLUMNS
+                                   " FROM policy WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char states[] = "SELECT " PAWL_STATE_COLUMNS
                                  " FROM state WHERE seq BETWEEN ? AND ? ORDER BY seq";
     static const char results[] = "SELECT " PAWL_RESULT_COLUMNS
@@ -320,6 +338,8 @@ load_all(struct loader *loader, const struct pawl_range *range, pawl_load_cb *vi
         code = begin_walk(loader, &loader->tags, "tag", tags, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->actions, "action", actions, range);
+    if (code == PAWL_OK)
+        code = begin_walk(loader, &loader->policies, "policy", policies, range);
     if (code == PAWL_OK)
         code = begin_walk(loader, &loader->states, "state", states, range);
     if (code == PAWL_OK)
@@ -347,6 +367,7 @@ pawl_sqlite_load(struct pawl_store *base, const struct pawl_range *range, pawl_l
     sqlite3_finalize(loader.triggers.statement);
     sqlite3_finalize(loader.tags.statement);
     sqlite3_finalize(loader.actions.statement);
+    sqlite3_finalize(loader.policies.statement);
     sqlite3_finalize(loader.states.statement);
     sqlite3_finalize(loader.results.statement);
     sqlite3_close_v2(loader.db);

@@ -263,7 +263,8 @@ pawl_row_is_new(const struct pawl_record *record)
     return record->version == 0 && record->status == PAWL_TO_BE_EXECUTED &&
            record->updated_ns == record->created_ns && record->previous_ns == PAWL_NO_TIME &&
            record->run_count == 0 && record->failure_count == 0 && record->skipped_overlap == 0 &&
-           record->missed == 0 && record->running == 0 && !record->is_paused && !record->is_asked;
+           record->missed == 0 && record->running == 0 && !record->is_paused && !record->is_asked &&
+           !record->has_backlog;
 }
 
 /* Reads numbers one after the other; is_wrong once one is none or out of its range. */

@@ -24,6 +24,11 @@
 #define PAWL_TAG_COLUMNS "seq, n, tag"
 #define PAWL_ACTION_COLUMNS                                                                       \
     "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns"
+#define PAWL_POLICY_COLUMNS                                                                       \
+    "seq, overlap, queue_limit, misfire, misfire_grace_ns, misfire_limit, retries, "              \
+    "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, attempt, "     \
+    "is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
+    "retried_ns"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must
  * live until the statement is reset. SQLite's code. */
@@ -47,6 +52,14 @@ pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, siz
 /* The record has an action. Its args and env are copied. */
 int
 pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record);
+
+/* The record has policies: the whole row; seq and what changes, from attempt on. In
+ * store_rows_policy.c. */
+int
+pawl_row_bind_policy(sqlite3_stmt *statement, const struct pawl_record *record);
+
+int
+pawl_row_bind_wait(sqlite3_stmt *statement, const struct pawl_record *record);
 
 int
 pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_result *result);
@@ -98,6 +111,10 @@ pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action);
 const char *
 pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,
               const struct pawl_row_action *action, struct pawl_record *record);
+
+/* Reads over it what its policies say, which the record borrows then, and what they remember. */
+const char *
+pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_record *record);
 
 const char *
 pawl_row_state(sqlite3_stmt *row, struct pawl_record *record);

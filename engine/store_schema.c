@@ -7,7 +7,7 @@
  * is in the order of writing, so that the oldest results are its first rows. A task that fires in
  * another way than after time_ns has a row of `schedule` too, and of `due_by` one for each trigger;
  * one that is labelled has a row of `tag` for each label, one whose script is not simply given to bash
- * a row of `action`; the others pay nothing for these tables.
+ * a row of `action`, one with policies of its own a row of `policy`; the others pay nothing for these tables.
  *
  * The format is the number of steps of the table below that were run, PRAGMA user_version in the
  * file. A step that was released is never changed; a new format is a new step at the end. The views
@@ -122,6 +122,29 @@ static const char *const steps[] = {
     " timeout_ns INTEGER,"              /* NULL: none */
     " kill_grace_ns INTEGER"            /* NULL: the default */
     ") STRICT;",
+
+    "CREATE TABLE policy ("             /* see struct pawl_policy */
+    " seq INTEGER PRIMARY KEY,"
+    " overlap INTEGER NOT NULL,"
+    " queue_limit INTEGER NOT NULL,"
+    " misfire INTEGER NOT NULL,"
+    " misfire_grace_ns INTEGER NOT NULL,"
+    " misfire_limit INTEGER NOT NULL,"
+    " retries INTEGER NOT NULL,"
+    " retry_delay_ns INTEGER NOT NULL,"
+    " retry_max_delay_ns INTEGER NOT NULL,"
+    " retry_jitter_ns INTEGER NOT NULL,"
+    " retry_backoff REAL NOT NULL,"
+    " retry_on TEXT NOT NULL,"          /* exit statuses, ascending: '1,75'; '': any failure */
+    " attempt INTEGER NOT NULL,"        /* from here on as the state, with which it is written */
+    " is_retry INTEGER NOT NULL,"
+    " is_retried_wall INTEGER NOT NULL,"
+    " has_backlog INTEGER NOT NULL,"
+    " is_catching_up INTEGER NOT NULL,"
+    " must_replace INTEGER NOT NULL,"
+    " not_before_ns INTEGER NOT NULL,"  /* the store's scale; 0 without is_retry */
+    " retried_ns INTEGER NOT NULL"      /* the store's scale, or wall */
+    ") STRICT;",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -161,13 +184,17 @@ const int pawl_store_format = sizeof steps / sizeof steps[0];
     "CASE WHEN c.seq IS NULL THEN t.time_ns ELSE (SELECT time_ns FROM due_by"                     \
     " WHERE due_by.seq = t.seq AND kind = 0 ORDER BY n LIMIT 1) END / 1e9"
 
+#define OVERLAP                                                                                   \
+    "CASE coalesce(p.overlap, 0) WHEN 0 THEN 'skip' WHEN 1 THEN 'queue' WHEN 2 THEN 'replace' END"
+
 /* A due time is a wall time, or on the store's scale; its two offsets make it a wall time then. */
 #define DUE                                                                                       \
-    "CASE WHEN d.due_ns = 9223372036854775807 THEN 'never'"                                       \
+    "CASE WHEN p.is_retry THEN " TIME("(p.not_before_ns - m.anchor_ns + m.offset_ns)")            \
+    " WHEN d.due_ns = 9223372036854775807 THEN 'never'"                                           \
     " WHEN d.is_due_wall THEN " TIME("d.due_ns")                                                  \
     " ELSE " TIME("(d.due_ns - m.anchor_ns + m.offset_ns)") " END"
 
-static const char views[] =
+static const char tasks_view[] =
     "DROP VIEW IF EXISTS tasks;"
     "CREATE VIEW tasks AS"
     " WITH d AS (SELECT task.seq,"
@@ -197,9 +224,14 @@ static const char views[] =
     " coalesce(s.version, 0) AS version,"
     " coalesce(a.interpreter, 'bash') AS interpreter,"
     " a.timeout_ns / 1e9 AS timeout_seconds, a.cwd,"
+    " " OVERLAP " AS overlap, coalesce(p.retries, 0) AS retries,"
+    " CASE WHEN p.is_retry THEN 'retry' END AS waiting_for,"
     " t.script"
     " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq)"
-    " LEFT JOIN schedule AS c USING (seq) LEFT JOIN action AS a USING (seq), meta AS m;"
+    " LEFT JOIN schedule AS c USING (seq) LEFT JOIN action AS a USING (seq)"
+    " LEFT JOIN policy AS p USING (seq), meta AS m;";
+
+static const char runs_view[] =
     "DROP VIEW IF EXISTS runs;"
     "CREATE VIEW runs AS"
     " SELECT t.id, r.run, r.attempt, " OUTCOME " AS outcome,"
@@ -256,7 +288,9 @@ pawl_store_schema_migrate(sqlite3 *db, const char *dir, struct pawl_err *err)
     while (rc == SQLITE_OK && format < pawl_store_format)
         rc = pawl_store_db_run(db, steps[format++]);
     if (rc == SQLITE_OK)
-        rc = pawl_store_db_run(db, views);
+        rc = pawl_store_db_run(db, tasks_view);
+    if (rc == SQLITE_OK)
+        rc = pawl_store_db_run(db, runs_view);
     snprintf(numbers, sizeof numbers, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
              PAWL_STORE_APPLICATION, pawl_store_format);
     if (rc == SQLITE_OK)

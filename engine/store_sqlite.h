@@ -25,6 +25,8 @@ enum pawl_sqlite_statement {
     PAWL_SQL_TRIGGER,
     PAWL_SQL_TAG,
     PAWL_SQL_ACTION,
+    PAWL_SQL_POLICY,
+    PAWL_SQL_WAIT,
     PAWL_SQL_RESULT,
     PAWL_SQL_DROP_BELOW,
     PAWL_SQL_GONE_TASK,
@@ -34,6 +36,7 @@ enum pawl_sqlite_statement {
     PAWL_SQL_GONE_TRIGGERS,
     PAWL_SQL_GONE_TAGS,
     PAWL_SQL_GONE_ACTION,
+    PAWL_SQL_GONE_POLICY,
     PAWL_SQL_SCALE,
     PAWL_SQL_HISTORY,
     PAWL_SQL_OLDEST,
@@ -54,6 +57,7 @@ struct pawl_sqlite {
     bool is_suspect;                    /* it is unknown what is on the disk: see store_commit.c */
     bool has_tags;                      /* perhaps: a task that goes may have rows of tag */
     bool has_actions;                   /* the same of action */
+    bool has_policies;                  /* and of policy */
     int log_frames;                     /* in SQLite's log, as of the last commit */
     int next_checkpoint;                /* when that many are in it */
     int64_t history_bytes;              /* as committed */

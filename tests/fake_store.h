@@ -106,6 +106,7 @@ fake_free_task(struct fake_task *task)
     free((char *) task->record.script);
     when_free(task->record.when);
     free((struct pawl_action *) task->record.action);
+    free((struct pawl_policy *) task->record.policy);
 }
 
 static inline int
@@ -130,6 +131,7 @@ fake_write_new_locked(struct fake_store *fake, const struct pawl_record *record)
     task->record.script = fake_copy(record->script, record->script_len);
     task->record.when = when_copy(record->when);
     task->record.action = action_copy(record->action);
+    task->record.policy = policy_copy(record->policy);
     return PAWL_OK;
 }
 
@@ -138,7 +140,8 @@ fake_add_result_locked(struct fake_store *fake, struct fake_task *task,
                        const struct pawl_result *result)
 {
     for (size_t i = 0; i < task->nresults; i++) {
-        if (task->results[i]->run == result->run) {
+        if (task->results[i]->run == result->run &&
+            task->results[i]->attempt == result->attempt) {
             fake->nrepeated++;
             return;
         }
@@ -164,6 +167,8 @@ fake_write_state_locked(struct fake_store *fake, const struct pawl_write *write)
         task->record.id = old.id;
         task->record.script = old.script;
         task->record.when = old.when;
+        task->record.action = old.action;
+        task->record.policy = old.policy;
         task->record.origin_ns = old.origin_ns;
     }
     for (size_t i = 0; i < write->nresults; i++)

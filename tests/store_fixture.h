@@ -82,6 +82,7 @@ fixture_forget(struct fixture *f)
         free((char *) task->record.script);
         when_free(task->record.when);
         free((struct pawl_action *) task->record.action);
+        free((struct pawl_policy *) task->record.policy);
     }
     free(f->loaded);
     f->loaded = NULL;
@@ -231,6 +232,7 @@ keep_cb(void *ctx, const struct pawl_record *record, const struct pawl_result *r
     task->record.script = copy_of(record->script, record->script_len);
     task->record.when = when_copy(record->when);
     task->record.action = action_copy(record->action);
+    task->record.policy = policy_copy(record->policy);
     for (size_t i = 0; i < nresults; i++) {
         task->results[i] = results[i];
         task->results[i].out = copy_of(results[i].out, results[i].out_len);

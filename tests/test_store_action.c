@@ -6,8 +6,10 @@
 
 /* What makes a file of an older format of one that has nothing new in it. */
 static const char to_format_2[] = "DROP VIEW tasks; DROP VIEW runs; DROP TABLE action;"
+                                  "DROP TABLE policy;"
                                   "DROP TABLE tag; PRAGMA user_version=2";
 static const char to_format_3[] = "DROP VIEW tasks; DROP VIEW runs; DROP TABLE action;"
+                                  "DROP TABLE policy;"
                                   "PRAGMA user_version=3";
 
 static struct pawl_write

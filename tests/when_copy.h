@@ -1,5 +1,5 @@
-/* when_copy.h: copies of a schedule and of an action for tests, that live as long as they want them
- * to. Uses no test framework: planted programs have it, too. */
+/* when_copy.h: copies of a schedule, an action and policies for tests, that live as long as they want
+ * them to. Uses no test framework: planted programs have it, too. */
 #ifndef PAWL_WHEN_COPY_H
 #define PAWL_WHEN_COPY_H
 
@@ -69,6 +69,20 @@ action_copy(const struct pawl_action *action)
     copy = pawl_action_copy(action, pawl_action_bytes(action));
     if (!copy)
         abort();
+    return copy;
+}
+
+/* The same of policies. */
+static inline struct pawl_policy *
+policy_copy(const struct pawl_policy *policy)
+{
+    struct pawl_policy *copy = policy ? malloc(sizeof *copy) : NULL;
+
+    if (!policy)
+        return NULL;
+    if (!copy)
+        abort();
+    *copy = *policy;
     return copy;
 }
 
