@@ -108,14 +108,10 @@ static void
 print_words(const json_t *answer)
 {
     const char *description = pawl_fields_string(answer, "description", NULL);
-    const json_t *warning;
-    size_t i;
 
     if (description)
         pawl_print_message("%s", description);
-    json_array_foreach (json_object_get(answer, "warnings"), i, warning)
-        if (json_is_string(warning))
-            pawl_print_message("warning: %s", json_string_value(warning));
+    pawl_print_warnings(answer, "");
 }
 
 static void

@@ -278,3 +278,14 @@ pawl_print_message(const char *format, ...)
     write_all(STDERR_FILENO, line.data, line.len);
     pawl_text_fini(&line);
 }
+
+void
+pawl_print_warnings(const json_t *document, const char *place)
+{
+    const json_t *warning;
+    size_t i;
+
+    json_array_foreach (json_object_get(document, "warnings"), i, warning)
+        if (json_is_string(warning))
+            pawl_print_message("%swarning: %s", place, json_string_value(warning));
+}

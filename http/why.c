@@ -89,8 +89,9 @@ describe_span(const struct pawl_view *view, const struct pawl_when *when,
 }
 
 static bool
-read_expression(const struct pawl_view *view, const struct pawl_when *when,
-                const struct pawl_trigger *trigger, struct pawl_why_trigger *out)
+parse(const struct pawl_view *view, const struct pawl_when *when,
+      const struct pawl_trigger *trigger, struct pawl_cron *out_cron,
+      struct pawl_cron_notes *out_notes)
 {
     struct pawl_cron_options options = {
         .zone = pawl_zone_local(), .dst = trigger->dst, .day_match = trigger->day_match,
@@ -98,13 +99,21 @@ read_expression(const struct pawl_view *view, const struct pawl_when *when,
         .start_s = pawl_calendar_floor(
             when->start_ns != PAWL_NO_TIME ? when->start_ns : view->created_ns, SECOND_NS),
     };
-    size_t len;
 
     if (trigger->timezone_len > 0 &&
         pawl_zone_load(trigger->timezone, trigger->timezone_len, &options.zone, NULL) != PAWL_OK)
         return false;
-    if (pawl_cron_parse(&out->cron, trigger->expr, trigger->expr_len, &options, &out->notes, NULL) !=
-        PAWL_OK)
+    return pawl_cron_parse(out_cron, trigger->expr, trigger->expr_len, &options, out_notes,
+        NULL) == PAWL_OK;
+}
+
+static bool
+read_expression(const struct pawl_view *view, const struct pawl_when *when,
+                const struct pawl_trigger *trigger, struct pawl_why_trigger *out)
+{
+    size_t len;
+
+    if (!parse(view, when, trigger, &out->cron, &out->notes))
         return false;
     len = pawl_cron_describe(&out->cron, out->description, sizeof out->description);
     if (out->cron.kind == PAWL_CRON_EVERY)
@@ -131,6 +140,31 @@ pawl_why_read(const struct pawl_view *view, const struct pawl_when *when,
     default:
         return read_expression(view, when, trigger, out);
     }
+}
+
+void
+pawl_why_add_warnings(struct pawl_buffer *out, const struct pawl_view *view)
+{
+    size_t nsaid = 0;
+
+    for (size_t i = 0; view->when != NULL && i < view->when->ntriggers; i++) {
+        const struct pawl_trigger *trigger = &view->when->triggers[i];
+        struct pawl_cron_notes notes;
+        struct pawl_cron cron;
+
+        if ((trigger->kind != PAWL_BY_CRON && trigger->kind != PAWL_BY_CALENDAR) ||
+            !parse(view, view->when, trigger, &cron, &notes))
+            continue;
+        for (size_t j = 0; j < notes.nwarnings && !out->failed; j++) {
+            if (nsaid++ == 0) {
+                out->len--;
+                pawl_buffer_append_str(out, ",\"warnings\":[");
+            }
+            pawl_why_say(out, "%s", notes.warnings[j]);
+        }
+    }
+    if (nsaid > 0)
+        pawl_buffer_append_str(out, "]}");
 }
 
 /* --- Sentences --- */

@@ -216,6 +216,34 @@ class When(Shared):
         self.assertEqual(done.returncode, 2)
         self.assertIn("position 7", done.stderr)
 
+    def test_what_is_surely_not_meant_is_said_at_submission(self):
+        for number, (expr, nwarnings) in enumerate((("5 * * * * *", 1), ("* 9 * * *", 1),
+                                                    ("0 9 13 * fri", 1), ("*/90 * * * *", 1),
+                                                    ("0 9 * * *", 0))):
+            with self.subTest(expr):
+                id = f"odd-{number}"
+                task = self.submit(id, cron=expr)
+                preview = self.d.call("GET", "/api/next?" + urlencode({"expr": expr})).json()
+                self.assertEqual(len(preview["warnings"]), nwarnings)
+                self.assertEqual(task.get("warnings", []), preview["warnings"])
+                self.assertEqual("warnings" in task, nwarnings > 0)
+                self.assertNotIn("warnings", self.d.get(id))
+                again = self.submit(f"{id}-again", **{k: task[k] for k in task if k != "id"})
+                self.assertEqual(again.get("warnings"), task.get("warnings"))
+        long = self.submit("odd-long", cron="* 9 * * *", script=":" + "#" * 100000)
+        self.assertEqual(len(long["warnings"]), 1)
+        self.assertEqual(len(self.d.get("odd-long")["script"]), 100001)
+        both = self.submit("odd-both", triggers=[{"cron": "* 9 * * *"}, {"time": "1h"},
+                                                 {"cron": "5 * * * * *"}])
+        self.assertEqual(len(both["warnings"]), 2)
+        self.assertNotIn("warnings", self.submit("odd-none", time="1h"))
+        stopped = self.d.call("PUT", "/api/tasks/odd-0")
+        self.assertEqual(stopped.status, 200)
+        self.assertNotIn("warnings", stopped.json())
+        done = self.pawl("submit", "odd-client", "-cron=* 9 * * *", "-script=true", "-o=name")
+        self.assertEqual((done.returncode, done.stdout), (0, "odd-client\n"))
+        self.assertRegex(done.stderr, r"^pawl: warning: [^\n]+\n$")
+
 
 if __name__ == "__main__":
     unittest.main()
