@@ -29,11 +29,11 @@ const struct pawl_flag pawl_cmd_import_flags[] = {
 };
 
 static const struct pawl_table_column columns[] = {
-    {"LINE", 0},
-    {"ID", 12},
-    {"SCHEDULE", 0},
-    {"NEXT", 0},
-    {"WHAT", 8},
+    {"LINE", 0, 0},
+    {"ID", 12, 0},
+    {"SCHEDULE", 0, 0},
+    {"NEXT", 0, 0},
+    {"WHAT", 8, 0},
 };
 
 #define NCOLUMNS (sizeof columns / sizeof columns[0])

@@ -88,7 +88,8 @@ static void
 print_table(struct pawl_cli *cli, const json_t *answer)
 {
     const char *zone = pawl_fields_string(answer, "timezone", NULL);
-    const struct pawl_table_column columns[] = {{zone ? zone : "ZONE", 0}, {"UTC", 0}, {"LOCAL", 0}};
+    const struct pawl_table_column columns[] = {
+        {zone ? zone : "ZONE", 0, 0}, {"UTC", 0, 0}, {"LOCAL", 0, 0}};
     const json_t *times = json_object_get(answer, "times");
     struct pawl_table table;
     const json_t *time;
