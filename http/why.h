@@ -56,7 +56,7 @@ void
 pawl_why_say(struct pawl_buffer *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A wall time for people, "Sun 2027-03-28 03:00:00+02:00". */
+/* A wall time for people, "Sun 2027-03-28 03:00:00 +02:00". */
 #define PAWL_WHY_TIME_MAX 48
 const char *
 pawl_why_time(const struct pawl_zone *zone, int64_t wall_ns, char out[PAWL_WHY_TIME_MAX]);
