@@ -43,9 +43,7 @@ print_sentences(struct pawl_cli *cli, const json_t *answer)
             add_line(&cli->print.out, i > 0 ? "  " : "", json_string_value(item),
                 json_string_length(item));
     print_times(cli, json_object_get(answer, "next"));
-    json_array_foreach (json_object_get(answer, "warnings"), i, item)
-        if (json_is_string(item))
-            pawl_print_message("warning: %s", json_string_value(item));
+    pawl_print_warnings(answer, "");
 }
 
 int

@@ -148,8 +148,8 @@ print_table(struct pawl_cli *cli, const json_t *answer)
     const json_t *fires = json_object_get(answer, "fires"), *fire;
     bool has_local = is_elsewhere(fires), is_wide = cli->print.format == PAWL_FORMAT_WIDE;
     const char *zone = pawl_fields_string(answer, "timezone", NULL);
-    struct pawl_table_column columns[] = {{zone ? zone : "AT", 0}, {"LOCAL", 0}, {"ID", 12},
-        {"TYPE", 0}};
+    struct pawl_table_column columns[] = {{zone ? zone : "AT", 0, 0}, {"LOCAL", 0, 0},
+        {"ID", 12, 0}, {"TYPE", 0, 0}};
     size_t skipped = has_local ? 0 : 1, i;
     struct pawl_table table;
 

@@ -29,11 +29,11 @@ const struct pawl_flag pawl_cmd_import_flags[] = {
 };
 
 static const struct pawl_table_column columns[] = {
-    {"LINE", 0},
-    {"ID", 12},
-    {"SCHEDULE", 0},
-    {"NEXT", 0},
-    {"WHAT", 8},
+    {"LINE", 0, 0},
+    {"ID", 12, 0},
+    {"SCHEDULE", 0, 0},
+    {"NEXT", 0, 0},
+    {"WHAT", 8, 0},
 };
 
 #define NCOLUMNS (sizeof columns / sizeof columns[0])
@@ -176,22 +176,30 @@ add_parameter(struct pawl_text *path, const char *name, const struct pawl_text *
     pawl_text_percent(path, pawl_text_string(value), value->len);
 }
 
+/* What is legal in the schedule but surely not meant. */
+static void
+warn_line(const struct import *import, const struct pawl_crontab_line *line, const json_t *answer)
+{
+    struct pawl_text place = {0};
+
+    pawl_text_printf(&place, "%s:%zu: ", import->file, line->number);
+    pawl_print_warnings(answer, place.data);
+    pawl_text_fini(&place);
+}
+
 /* Takes what the daemon says of a schedule: warnings, and the next time as a task's nextRun. What
  * never fires would be refused; only @reboot has no times and is taken. */
 static int
 take_preview(struct import *import, const struct pawl_crontab_line *line, const json_t *answer,
     json_t **out_task, struct pawl_fail *fail)
 {
-    json_t *time = json_array_get(json_object_get(answer, "times"), 0), *warning;
+    json_t *time = json_array_get(json_object_get(answer, "times"), 0);
     bool is_reboot = strcmp(line->schedule.data, "@reboot") == 0;
-    size_t i;
 
     if (!time && !is_reboot)
         return pawl_client_fail(fail, PAWL_EXIT_ERROR, "the schedule never fires");
-    json_array_foreach (json_object_get(answer, "warnings"), i, warning)
-        if (json_is_string(warning) && !is_reboot)
-            pawl_print_message("%s:%zu: warning: %s", import->file, line->number,
-                json_string_value(warning));
+    if (!is_reboot)
+        warn_line(import, line, answer);
     *out_task = json_pack("{s:O*}", "nextRun", time);
     return PAWL_EXIT_OK;
 }
@@ -270,8 +278,10 @@ import_entry(struct import *import, const struct pawl_crontab_line *line)
             exists_line(import, line, id.data);
         else if (status)
             fail_line(import, line, id.data, PAWL_EXIT_ERROR, fail.text);
-        else
+        else {
+            warn_line(import, line, import->is_dry ? NULL : task);
             done_line(import, line, id.data, import->is_dry ? document : task, task);
+        }
     }
     json_decref(task);
     json_decref(document);

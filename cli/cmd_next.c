@@ -62,42 +62,85 @@ build_path(struct pawl_cli *cli, struct pawl_text *path, struct pawl_fail *fail)
     return PAWL_EXIT_OK;
 }
 
-static void
-add_row(struct pawl_table *table, const char *text)
+/* The columns of the table; of UTC and of here only those that say something else. */
+enum { SENT, UTC, HERE, NCOLUMNS };
+
+/* How far the clock that wrote text is ahead of Greenwich, in seconds. */
+static long
+offset_of(const char *text, const struct timespec *point)
 {
-    char cell[PAWL_TIMES_SIZE];
+    struct tm tm = {0};
+
+    return strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? (long) (timegm(&tm) - point->tv_sec) : 0;
+}
+
+static void
+choose_columns(const json_t *times, bool out_is_shown[NCOLUMNS])
+{
+    bool is_here_sent = true, is_here_utc = true;
+    const json_t *time;
+    size_t i;
+
+    out_is_shown[SENT] = true;
+    out_is_shown[UTC] = false;
+    json_array_foreach (times, i, time) {
+        const char *text = json_string_value(time);
+        struct timespec point;
+        struct tm tm;
+
+        if (!text || !pawl_times_parse_point(text, &point))
+            continue;
+        localtime_r(&point.tv_sec, &tm);
+        out_is_shown[UTC] |= offset_of(text, &point) != 0;
+        is_here_sent &= tm.tm_gmtoff == offset_of(text, &point);
+        is_here_utc &= tm.tm_gmtoff == 0;
+    }
+    out_is_shown[HERE] = !is_here_sent && !is_here_utc;
+}
+
+/* The cell of a column; a time that is none is given as it is. */
+static void
+format_cell(const char *text, int column, char out[PAWL_TIMES_SIZE])
+{
     struct timespec point;
     struct tm tm;
 
-    if (!pawl_times_parse_point(text, &point)) {
-        for (int i = 0; i < 3; i++)
-            pawl_table_add(table, text, strlen(text), NULL);
-        return;
+    if (!pawl_times_parse_point(text, &point) || column == SENT) {
+        pawl_times_format_sent(text, out);
+    } else if (column == UTC) {
+        gmtime_r(&point.tv_sec, &tm);
+        strftime(out, PAWL_TIMES_SIZE, "%a %Y-%m-%d %H:%M:%S", &tm);
+    } else {
+        localtime_r(&point.tv_sec, &tm);
+        strftime(out, PAWL_TIMES_SIZE, "%a %Y-%m-%d %H:%M:%S %Z", &tm);
     }
-    pawl_times_format_sent(text, cell);
-    pawl_table_add(table, cell, strlen(cell), NULL);
-    gmtime_r(&point.tv_sec, &tm);
-    strftime(cell, sizeof cell, "%a %Y-%m-%d %H:%M:%S", &tm);
-    pawl_table_add(table, cell, strlen(cell), NULL);
-    localtime_r(&point.tv_sec, &tm);
-    strftime(cell, sizeof cell, "%a %Y-%m-%d %H:%M:%S %Z", &tm);
-    pawl_table_add(table, cell, strlen(cell), NULL);
 }
 
 static void
 print_table(struct pawl_cli *cli, const json_t *answer)
 {
     const char *zone = pawl_fields_string(answer, "timezone", NULL);
-    const struct pawl_table_column columns[] = {{zone ? zone : "ZONE", 0}, {"UTC", 0}, {"LOCAL", 0}};
+    const char *const titles[NCOLUMNS] = {zone ? zone : "ZONE", "UTC", "LOCAL"};
     const json_t *times = json_object_get(answer, "times");
+    struct pawl_table_column columns[NCOLUMNS];
+    bool is_shown[NCOLUMNS];
     struct pawl_table table;
+    size_t i, ncolumns = 0;
     const json_t *time;
-    size_t i;
 
-    pawl_table_init(&table, columns, 3, 0, cli->print.has_colour);
+    choose_columns(times, is_shown);
+    for (int column = 0; column < NCOLUMNS; column++)
+        if (is_shown[column])
+            columns[ncolumns++] = (struct pawl_table_column) {titles[column], 0, 0};
+    pawl_table_init(&table, columns, ncolumns, 0, cli->print.has_colour);
     json_array_foreach (times, i, time)
-        if (json_is_string(time))
-            add_row(&table, json_string_value(time));
+        for (int column = 0; json_is_string(time) && column < NCOLUMNS; column++)
+            if (is_shown[column]) {
+                char cell[PAWL_TIMES_SIZE];
+
+                format_cell(json_string_value(time), column, cell);
+                pawl_table_add(&table, cell, strlen(cell), NULL);
+            }
     if (json_array_size(times) > 0)
         pawl_table_flush(&table, &cli->print.out);
     pawl_table_fini(&table);
@@ -108,14 +151,10 @@ static void
 print_words(const json_t *answer)
 {
     const char *description = pawl_fields_string(answer, "description", NULL);
-    const json_t *warning;
-    size_t i;
 
     if (description)
         pawl_print_message("%s", description);
-    json_array_foreach (json_object_get(answer, "warnings"), i, warning)
-        if (json_is_string(warning))
-            pawl_print_message("warning: %s", json_string_value(warning));
+    pawl_print_warnings(answer, "");
 }
 
 static void

@@ -18,16 +18,16 @@ const struct pawl_flag pawl_cmd_runs_flags[] = {
 
 /* The narrow table has the first ones. */
 static const struct pawl_table_column columns[] = {
-    {"RUN", 0},
-    {"STARTED", 0},
-    {"DURATION", 0},
-    {"OUTCOME", 0},
-    {"EXIT", 0},
-    {"OUTPUT", 8},
-    {"STDERR", 8},
-    {"DUE", 0},
-    {"ENDED", 0},
-    {"ATTEMPT", 0},
+    {"RUN", 0, 0},
+    {"STARTED", 0, 0},
+    {"DURATION", 0, 0},
+    {"OUTCOME", 0, 0},
+    {"EXIT", 0, 0},
+    {"OUTPUT", 8, 0},
+    {"STDERR", 8, 0},
+    {"DUE", 0, 0},
+    {"ENDED", 0, 0},
+    {"ATTEMPT", 0, 0},
 };
 
 #define NCOLUMNS (sizeof columns / sizeof columns[0])

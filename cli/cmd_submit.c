@@ -173,6 +173,7 @@ pawl_cmd_submit(struct pawl_cli *cli)
     if (status) {
         pawl_print_message("submit %s: %s", cli->words[0], fail.text);
     } else {
+        pawl_print_warnings(accepted, "");
         pawl_print_begin(&cli->print, false);
         pawl_print_task(&cli->print, accepted);
         pawl_print_end(&cli->print, NULL);

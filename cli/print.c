@@ -24,20 +24,20 @@ enum kind { STRING, STATE, NUMBER, WHEN, POINT, POINT_RELATIVE };
 /* The columns in order (the narrow table has the first ones), and which field of the
  * document fills each. */
 static const struct pawl_table_column columns[] = {
-    {"ID", 12},
-    {"TYPE", 0},
-    {"TIME", 12},
-    {"SCRIPT", 8},
-    {"STATUS", 0},
-    {"UPDATED", 0},
-    {"NEXT", 0},
-    {"PREVIOUS", 0},
-    {"RUNS", 0},
-    {"FAILED", 0},
-    {"MISSED", 0},
-    {"RUNNING", 0},
-    {"VERSION", 0},
-    {"CREATED", 0},
+    {"ID", 10, 0},
+    {"TYPE", 0, 2},
+    {"TIME", 8, 4},
+    {"SCRIPT", 6, 3},
+    {"STATUS", 0, 6},
+    {"UPDATED", 0, 1},
+    {"NEXT", 0, 5},
+    {"PREVIOUS", 0, 0},
+    {"RUNS", 0, 0},
+    {"FAILED", 0, 0},
+    {"MISSED", 0, 0},
+    {"RUNNING", 0, 0},
+    {"VERSION", 0, 0},
+    {"CREATED", 0, 0},
 };
 
 #define NCOLUMNS (sizeof columns / sizeof columns[0])
@@ -123,7 +123,7 @@ add_row(struct pawl_print *print, const json_t *task)
     struct pawl_text cell = {0};
 
     for (size_t i = 0; i < print->table.ncolumns; i++) {
-        const char *field = sources[i].field, *colour = NULL;
+        const char *field = sources[i].field, *colour = NULL, *brief = NULL;
         size_t len = 0;
         const char *s = pawl_fields_string(task, field, &len);
 
@@ -135,6 +135,8 @@ add_row(struct pawl_print *print, const json_t *task)
         case STATE:
             s = pawl_fields_state(task);
             colour = pawl_fields_colour(s);
+            if (strcmp(s, "WaitForNextExecution") == 0)
+                brief = "Waiting";
             pawl_text_puts(&cell, s);
             break;
         case NUMBER:
@@ -157,7 +159,7 @@ add_row(struct pawl_print *print, const json_t *task)
                                            : PAWL_FIELDS_RELATIVE);
             break;
         }
-        pawl_table_add(&print->table, cell.data, cell.len, colour);
+        pawl_table_add_brief(&print->table, cell.data, cell.len, colour, brief);
     }
     pawl_text_fini(&cell);
 }
@@ -213,6 +215,19 @@ pawl_print_task(struct pawl_print *print, const json_t *task)
         pawl_print_flush(print);
 }
 
+/* Which columns a narrow terminal has no room for. */
+static void
+say_left_out(const struct pawl_print *print)
+{
+    struct pawl_text titles = {0};
+
+    pawl_table_left_out(&print->table, &titles);
+    if (titles.len)
+        pawl_print_message(
+            "the terminal is too narrow for %s: -o wide shows all columns", titles.data);
+    pawl_text_fini(&titles);
+}
+
 void
 pawl_print_end(struct pawl_print *print, const char *empty)
 {
@@ -220,7 +235,8 @@ pawl_print_end(struct pawl_print *print, const char *empty)
         pawl_text_puts(&print->out, print->ntasks ? "\n]\n" : "]\n");
     if (!print->ntasks && empty && print->format <= PAWL_FORMAT_WIDE)
         pawl_text_printf(&print->out, "%s\n", empty);
-    pawl_print_flush(print);
+    if (pawl_print_flush(print))
+        say_left_out(print);
 }
 
 /* Writes all of it; on failure gives errno. */
@@ -277,4 +293,15 @@ pawl_print_message(const char *format, ...)
     pawl_text_puts(&line, "\n");
     write_all(STDERR_FILENO, line.data, line.len);
     pawl_text_fini(&line);
+}
+
+void
+pawl_print_warnings(const json_t *document, const char *place)
+{
+    const json_t *warning;
+    size_t i;
+
+    json_array_foreach (json_object_get(document, "warnings"), i, warning)
+        if (json_is_string(warning))
+            pawl_print_message("%swarning: %s", place, json_string_value(warning));
 }

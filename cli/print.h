@@ -59,6 +59,9 @@ bool pawl_print_flush(struct pawl_print *print);
  * A reader that left early (head) is not an error. */
 int pawl_print_status(const struct pawl_print *print);
 
+/* Says the document's `warnings` on stderr, behind place ("" or "file:3: "). */
+void pawl_print_warnings(const json_t *document, const char *place);
+
 /* "pawl: ..." on stderr, with control characters escaped. */
 void pawl_print_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

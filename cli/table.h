@@ -14,6 +14,8 @@
 struct pawl_table_column {
     const char *title;
     size_t least; /* may be cut down to this width; 0: is never cut for others' sake */
+    unsigned leaves; /* which columns are left out where not all fit: 1 is the first to go,
+                      * 0 stays, cut at the right edge if it must be */
 };
 
 struct pawl_table {
@@ -23,13 +25,17 @@ struct pawl_table {
     bool keeps_all;  /* rather wider than the terminal than without the last columns */
     bool has_colour; /* titles are bold and cells use their colour */
     bool has_header; /* it has been written */
+    bool is_brief;   /* cells that have a shorter text show that one */
+    bool is_left_out[PAWL_TABLE_COLUMNS]; /* decided at the first flush */
     size_t natural[PAWL_TABLE_COLUMNS]; /* width of the widest cell seen so far */
+    size_t brief[PAWL_TABLE_COLUMNS];   /* the same of their shorter texts */
     struct pawl_cell {
         char *text;
         size_t len;
         size_t width;
         const char *colour;
-    } * cells; /* row by row */
+        const char *brief; /* a shorter text, or NULL */
+    } * cells;             /* row by row */
     size_t ncells, cap;
 };
 
@@ -42,6 +48,14 @@ void pawl_table_fini(struct pawl_table *table);
  * NULL. Owns: borrows colour until the flush. */
 void pawl_table_add(
     struct pawl_table *table, const char *text, size_t len, const char *colour);
+
+/* The same with a shorter text for tables that would else be too wide: ASCII, a literal;
+ * NULL: none. */
+void pawl_table_add_brief(struct pawl_table *table, const char *text, size_t len,
+    const char *colour, const char *brief);
+
+/* Appends the titles of the columns that are left out, with commas; nothing: all are shown. */
+void pawl_table_left_out(const struct pawl_table *table, struct pawl_text *out);
 
 /* Appends the gathered rows to out, the first time under a header, and forgets them. */
 void pawl_table_flush(struct pawl_table *table, struct pawl_text *out);

@@ -238,11 +238,18 @@ compile(const struct pawl_spec *spec, const struct pawl_now *now,
         .offset_ns = now->wall_ns - now->elapsed_ns,
     };
     int code = pawl_schedule_new(spec->when, &basis, out_schedule, err);
+    struct pawl_due first;
 
-    if (code != PAWL_OK || pawl_schedule_first(*out_schedule, now).ns != PAWL_NO_TIME)
+    if (code != PAWL_OK)
         return code;
+    first = pawl_schedule_first(*out_schedule, now);
+    if (pawl_due_is_set(first) || (first.ns != PAWL_NO_TIME && (*out_schedule)->has_reboot))
+        return PAWL_OK;
     free(*out_schedule);
     *out_schedule = NULL;
+    if (first.ns != PAWL_NO_TIME)
+        return pawl_err_set(err, PAWL_EINVAL, pawl_spec_when_field(spec->when),
+                            "this never fires: its first time is more than 200 years ahead");
     return pawl_err_set(err, PAWL_EINVAL, pawl_spec_when_field(spec->when),
                         spec->when->end_ns != PAWL_NO_TIME
                             ? "this never fires: it has no time before endAt"

@@ -129,6 +129,13 @@ pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t f
                              is_open(schedule, view, from_ns);
 }
 
+/* A plain span of centuries is never over, but shown as the latest time that there is. */
+static bool
+is_shown(const struct pawl_schedule *schedule, struct pawl_due due)
+{
+    return pawl_due_is_set(due) || (!schedule && due.ns == INT64_MAX);
+}
+
 int64_t
 pawl_forecast_next(struct pawl_forecast *forecast)
 {
@@ -137,12 +144,13 @@ pawl_forecast_next(struct pawl_forecast *forecast)
     int64_t offset_ns = forecast->wall_ns - forecast->elapsed_ns, fires_ns;
     struct pawl_due due = due_of(forecast);
 
-    if (!pawl_due_is_set(due) || forecast->nleft == 0)
+    if (!is_shown(schedule, due) || forecast->nleft == 0)
         return PAWL_NO_TIME;
     fires_ns = pawl_due_wall((struct pawl_due) {pawl_def_fires_ns(def, due, offset_ns), false},
                              offset_ns);
     forecast->jitter_ns = schedule ? pawl_schedule_jitter(schedule, due) : 0;
     forecast->nleft--;
-    set_due(forecast, next_due(forecast, due, fires_ns));
+    set_due(forecast, due.ns == INT64_MAX ? (struct pawl_due) {PAWL_NO_TIME, false}
+                                          : next_due(forecast, due, fires_ns));
     return fires_ns;
 }

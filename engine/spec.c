@@ -181,7 +181,7 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
         code = pawl_action_check(spec->action, err);
     if (code == PAWL_OK && spec->keep_results > PAWL_KEEP_MAX)
         code = pawl_err_set(err, PAWL_EINVAL, "keepResults",
-                            "keepResults is %d: give 0 to %d", spec->keep_results, PAWL_KEEP_MAX);
+                            "keepResults must be 0 to %d", PAWL_KEEP_MAX);
     if (code == PAWL_OK && spec->policy)
         code = pawl_policy_check(spec->policy, err);
     if (code == PAWL_OK)

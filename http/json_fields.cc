@@ -57,6 +57,7 @@ constexpr struct {
     {"skipped", "skipped"},
     {"missed", "missed"},
     {"paused", "paused"},
+    {"warnings", "warnings"},
 };
 constexpr int NFIELDS = sizeof fields / sizeof *fields;
 

@@ -31,6 +31,8 @@ constexpr uint64_t OF_A_TRIGGER = bit(CRON) | bit(CALENDAR) | bit(AT) | bit(TIME
                                   bit(TIME_MAX) | bit(TIMEZONE) | bit(DST) |
                                   bit(DAY_MATCH);
 
+constexpr uint64_t OF_AN_EXPRESSION = bit(CRON) | bit(CALENDAR) | bit(TIMEZONE);
+
 constexpr uint64_t OF_AN_ACTION = bit(INTERPRETER) | bit(ARGS) | bit(ENV) | bit(CWD) |
                                   bit(UMASK) | bit(TIMEOUT) | bit(KILL_GRACE);
 

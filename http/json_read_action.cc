@@ -142,6 +142,8 @@ read_umask(task_read &read, dom::element value, int *out_umask)
                                                                  : UMASK_MAX + 1;
         if (text.empty())
             number = -1;
+    } else if (value.is_uint64() && !value.is_int64()) {
+        number = UMASK_MAX + 1;
     } else if (value.get(number) != simdjson::SUCCESS) {
         return refuse_type(read, UMASK, value, wanted);
     }

@@ -79,8 +79,12 @@ read_trigger_field(task_read &read, pawl_trigger *trigger, int field, dom::eleme
     case TIME_MAX:
         return read_span(read, field, value, &trigger->time_max_ns);
     case TIMEZONE:
-        return read_string(read, field, value, &trigger->timezone,
+        code = read_string(read, field, value, &trigger->timezone,
                            &trigger->timezone_len);
+        if (code == 0 && trigger->timezone_len == 0)
+            return refuse(read, field, "%s is empty: give the name of a time zone, such as "
+                          "Europe/Berlin, or none", place(read, field));
+        return code;
     case DST:
         code = read_one_of(read, field, value, dst_names, &choice);
         trigger->dst = pawl_cron_dst(choice);
@@ -416,13 +420,16 @@ pawl_json_locate_refusal(struct pawl_json_reader *reader, const struct pawl_spec
     pawl_json_when &when = reader->when;
     int field = problem->field == nullptr ? -1 : find_field(problem->field);
 
-    if (spec->when == nullptr ||
-        (field != CRON && field != CALENDAR && field != TIMEZONE))
+    if (spec->when == nullptr || field < 0 || (bit(field) & OF_A_TRIGGER) == 0)
         return;
-    while (i < spec->when->ntriggers && !is_refused(spec, &when.triggers[i], &position))
+    while (i < spec->when->ntriggers &&
+           ((bit(field) & OF_AN_EXPRESSION) == 0 ||
+            !is_refused(spec, &when.triggers[i], &position)))
         i++;
-    if (i == spec->when->ntriggers)
+    if (i == spec->when->ntriggers && i > 1)
         return;
+    if (i == spec->when->ntriggers)
+        i = 0;                          /* nothing is wrong but that it never fires */
     if (when.is_list) {
         size_t len = strlen(refused.field);
         bool is_named = strncmp(refused.detail, refused.field, len) == 0 &&

@@ -23,7 +23,7 @@ struct pawl_json_when {
     pawl_trigger top;                   /* of the task itself: defaults for the others */
     pawl_trigger triggers[PAWL_TRIGGERS_MAX];
     bool is_list;                       /* the document has `triggers` */
-    char name[40];                      /* of a field in one of them, for a problem */
+    char name[96];                      /* of a field in one of them, for a problem */
 };
 
 /* How its script is run, as it said it: what spec.action points to. */

@@ -45,19 +45,25 @@ int
 pawl_json::refuse_unknown(task_read &read, std::string_view name, uint64_t known)
 {
     int close = suggest_field(name, known), len = quote_len(name);
-    const char *more = size_t(len) < name.size() ? "..." : "";
+    const char *more = size_t(len) < name.size() ? "..." : "", *field = name.data();
+    pawl_json_when &when = read.reader->when;
 
+    if (read.trigger >= 0) {
+        snprintf(when.name, sizeof when.name, "triggers[%d].%.*s%s", read.trigger, len,
+                 name.data(), more);
+        field = when.name;
+    }
     if (close >= 0)
-        pawl_problem_set(read.problem, 400, name.data(),
+        pawl_problem_set(read.problem, 400, field,
                          "unknown field \"%.*s%s\": did you mean \"%s\"?", len,
                          name.data(), more, field_name(close));
     else if (read.trigger >= 0)
-        pawl_problem_set(read.problem, 400, name.data(),
+        pawl_problem_set(read.problem, 400, field,
                          "unknown field \"%.*s%s\" in triggers[%d]: a trigger has one of "
                          "cron, calendar, at and time, and timeMax, timezone, dst and "
                          "dayMatch", len, name.data(), more, read.trigger);
     else
-        pawl_problem_set(read.problem, 400, name.data(),
+        pawl_problem_set(read.problem, 400, field,
                          "unknown field \"%.*s%s\": a task has id, taskType, script and "
                          "keepResults, and time, at, cron, calendar or triggers to say "
                          "when; interpreter, args, env, cwd, umask, timeout and "

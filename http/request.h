@@ -141,6 +141,7 @@ struct pawl_request {
     /* The handler's. */
     struct pawl_op op;
     const char *done;                       /* what op does, in the log's words */
+    bool is_submit;                         /* of op: its answer has warnings */
     size_t nops;                            /* changes under way: it outlives them */
     struct pawl_watch watch;
     bool watching;

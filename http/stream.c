@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "json_write.h"
+#include "why.h"
 
 #define FIRST_BYTES ((size_t) 32 << 10)     /* up to here it has a length */
 
@@ -17,6 +18,7 @@
 struct pawl_stream {
     struct pawl_listing listing;
     bool is_list;
+    bool has_warnings;          /* of one task: they belong to its document */
     bool is_open;               /* of a list: "[" was written */
     bool is_over;               /* the last byte was written */
     size_t next_view;           /* of a page */
@@ -103,6 +105,8 @@ write_piece(struct pawl_request *request, struct pawl_stream *stream)
             pawl_buffer_append_char(out, ',');
     } else {
         pawl_json_write_tail(out);
+        if (stream->has_warnings)
+            pawl_why_add_warnings(out, view);
         pawl_view_release(view);
         stream->has_view = false;
         stream->is_over = !stream->is_list;
@@ -171,8 +175,8 @@ pawl_stream_list(struct pawl_request *request, const struct pawl_listing *listin
     answer(request);
 }
 
-void
-pawl_stream_task(struct pawl_request *request, const struct pawl_view *view)
+static void
+stream_task(struct pawl_request *request, const struct pawl_view *view, bool has_warnings)
 {
     size_t bytes = view->script_len;
 
@@ -180,6 +184,8 @@ pawl_stream_task(struct pawl_request *request, const struct pawl_view *view)
         bytes += view->results[i]->out_len + view->results[i]->err_len + 256;
     if (bytes < FIRST_BYTES) {
         pawl_json_write_task(&request->answer, view, SIZE_MAX);
+        if (has_warnings)
+            pawl_why_add_warnings(&request->answer, view);
         pawl_request_answer(request, 200);
         return;
     }
@@ -189,9 +195,22 @@ pawl_stream_task(struct pawl_request *request, const struct pawl_view *view)
         return;
     }
     request->stream->listing.newest = SIZE_MAX;
+    request->stream->has_warnings = has_warnings;
     pawl_view_share(view, &request->stream->view);
     begin_task(request, request->stream);
     answer(request);
+}
+
+void
+pawl_stream_task(struct pawl_request *request, const struct pawl_view *view)
+{
+    stream_task(request, view, false);
+}
+
+void
+pawl_stream_submitted(struct pawl_request *request, const struct pawl_view *view)
+{
+    stream_task(request, view, true);
 }
 
 void

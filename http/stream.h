@@ -24,6 +24,10 @@ pawl_stream_list(struct pawl_request *request, const struct pawl_listing *listin
 void
 pawl_stream_task(struct pawl_request *request, const struct pawl_view *view);
 
+/* The same with `warnings`, where its expressions give reason for some. */
+void
+pawl_stream_submitted(struct pawl_request *request, const struct pawl_view *view);
+
 /* Answers 200 with an array of n results of a task: those that end before the place `end` among
  * its results, the newest first. Owns: borrows view. */
 void

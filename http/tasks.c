@@ -21,6 +21,8 @@ answer_op(struct pawl_request *request)
 
         pawl_problem_from_op(&problem, op);
         pawl_request_refuse(request, &problem);
+    } else if (op->has_view && request->is_submit) {
+        pawl_stream_submitted(request, &op->view);
     } else if (op->has_view) {
         pawl_stream_task(request, &op->view);
     } else {
@@ -73,6 +75,7 @@ static void
 begin_op(struct pawl_request *request, const char *done)
 {
     request->done = done;
+    request->is_submit = false;
     request->op.done = op_done;
     request->op.has_view = false;
 }
@@ -104,6 +107,7 @@ pawl_tasks_submit(struct pawl_request *request)
     if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap,
             &spec, &problem) == PAWL_OK) {
         begin_op(request, "submitted");
+        request->is_submit = true;
         code = pawl_submit(request->http->handle, &spec, &request->op, &err);
         if (code == PAWL_EINVAL)
             refuse_spec(request, &spec, &err);

@@ -2,6 +2,7 @@
  * puts it off. Pure but for the zones' cache; any thread. */
 #include "why.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,15 +38,19 @@ pawl_why_time(const struct pawl_zone *zone, int64_t wall_ns, char out[PAWL_WHY_T
     int64_t second = pawl_calendar_floor(wall_ns, SECOND_NS);
     struct pawl_zone_span span;
     char text[PAWL_RFC3339_MAX], *t;
+    size_t len, tail;
 
     pawl_zone_at(zone, second, &span);
     pawl_calendar_format(second, span.offset_s, text);
     t = strchr(text, 'T');
     if (t != NULL)
         *t = ' ';
-    snprintf(out, PAWL_WHY_TIME_MAX, "%s %.40s",
+    len = strlen(text);
+    tail = text[len - 1] == 'Z' ? 1 : 6;        /* the offset */
+    snprintf(out, PAWL_WHY_TIME_MAX, "%s %.*s %.6s",
         days[pawl_calendar_weekday(
-            pawl_calendar_floor(second + span.offset_s, PAWL_DAY_S))], text);
+            pawl_calendar_floor(second + span.offset_s, PAWL_DAY_S))],
+        (int) (len - tail), text, tail == 1 ? "+00:00" : text + len - tail);
     return out;
 }
 
@@ -55,6 +60,19 @@ static const char *
 span_text(int64_t ns, char out[32])
 {
     pawl_duration_format(ns, out);
+    return out;
+}
+
+/* The same of a time to wait, which is in days where there are some. */
+static const char *
+wait_text(int64_t ns, char out[32])
+{
+    int64_t minutes = ns / (60 * SECOND_NS);
+
+    if (minutes < 24 * 60)
+        return span_text(ns, out);
+    snprintf(out, 32, "%" PRId64 "d %" PRId64 "h %" PRId64 "m", minutes / (24 * 60),
+        minutes / 60 % 24, minutes % 60);
     return out;
 }
 
@@ -89,8 +107,9 @@ describe_span(const struct pawl_view *view, const struct pawl_when *when,
 }
 
 static bool
-read_expression(const struct pawl_view *view, const struct pawl_when *when,
-                const struct pawl_trigger *trigger, struct pawl_why_trigger *out)
+parse(const struct pawl_view *view, const struct pawl_when *when,
+      const struct pawl_trigger *trigger, struct pawl_cron *out_cron,
+      struct pawl_cron_notes *out_notes)
 {
     struct pawl_cron_options options = {
         .zone = pawl_zone_local(), .dst = trigger->dst, .day_match = trigger->day_match,
@@ -98,13 +117,21 @@ read_expression(const struct pawl_view *view, const struct pawl_when *when,
         .start_s = pawl_calendar_floor(
             when->start_ns != PAWL_NO_TIME ? when->start_ns : view->created_ns, SECOND_NS),
     };
-    size_t len;
 
     if (trigger->timezone_len > 0 &&
         pawl_zone_load(trigger->timezone, trigger->timezone_len, &options.zone, NULL) != PAWL_OK)
         return false;
-    if (pawl_cron_parse(&out->cron, trigger->expr, trigger->expr_len, &options, &out->notes, NULL) !=
-        PAWL_OK)
+    return pawl_cron_parse(out_cron, trigger->expr, trigger->expr_len, &options, out_notes,
+        NULL) == PAWL_OK;
+}
+
+static bool
+read_expression(const struct pawl_view *view, const struct pawl_when *when,
+                const struct pawl_trigger *trigger, struct pawl_why_trigger *out)
+{
+    size_t len;
+
+    if (!parse(view, when, trigger, &out->cron, &out->notes))
         return false;
     len = pawl_cron_describe(&out->cron, out->description, sizeof out->description);
     if (out->cron.kind == PAWL_CRON_EVERY)
@@ -131,6 +158,31 @@ pawl_why_read(const struct pawl_view *view, const struct pawl_when *when,
     default:
         return read_expression(view, when, trigger, out);
     }
+}
+
+void
+pawl_why_add_warnings(struct pawl_buffer *out, const struct pawl_view *view)
+{
+    size_t nsaid = 0;
+
+    for (size_t i = 0; view->when != NULL && i < view->when->ntriggers; i++) {
+        const struct pawl_trigger *trigger = &view->when->triggers[i];
+        struct pawl_cron_notes notes;
+        struct pawl_cron cron;
+
+        if ((trigger->kind != PAWL_BY_CRON && trigger->kind != PAWL_BY_CALENDAR) ||
+            !parse(view, view->when, trigger, &cron, &notes))
+            continue;
+        for (size_t j = 0; j < notes.nwarnings && !out->failed; j++) {
+            if (nsaid++ == 0) {
+                out->len--;
+                pawl_buffer_append_str(out, ",\"warnings\":[");
+            }
+            pawl_why_say(out, "%s", notes.warnings[j]);
+        }
+    }
+    if (nsaid > 0)
+        pawl_buffer_append_str(out, "]}");
 }
 
 /* --- Sentences --- */
@@ -197,7 +249,7 @@ say_next(struct pawl_buffer *out, const struct pawl_why *why)
     if (left_ns >= SECOND_NS)
         left_ns -= left_ns % SECOND_NS;
     if (left_ns > 0)
-        pawl_why_say(out, "the next run is at %s, in %s", time, span_text(left_ns, span));
+        pawl_why_say(out, "the next run is at %s, in %s", time, wait_text(left_ns, span));
     else
         pawl_why_say(out, "the next run is due since %s: it waits for its turn", time);
 }
@@ -299,8 +351,11 @@ say_counters(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "%llu due times passed during a run and were skipped",
             (unsigned long long) why->view->skipped_overlap);
     if (why->view->missed > 0)
-        pawl_why_say(out, "%llu due times passed while nothing could start",
-            (unsigned long long) why->view->missed);
+        pawl_why_say(out, "%llu due times passed while no daemon ran, the machine slept, the clock was "
+                          "set over them, or the task was paused%s",
+            (unsigned long long) why->view->missed,
+            why->when->is_jitter_random && why->when->jitter_ns > 0
+                ? ", or were overtaken by later ones (jitterMode random)" : "");
 }
 
 void

@@ -36,6 +36,12 @@ bool
 pawl_why_read(const struct pawl_view *view, const struct pawl_when *when,
               const struct pawl_trigger *trigger, struct pawl_why_trigger *out);
 
+/* Puts `warnings` into the document that out ends with: what is legal in the expressions of the
+ * view's task but surely not meant. Nothing where there is nothing to say.
+ * Threads: any. Blocks: only for a zone not seen before. */
+void
+pawl_why_add_warnings(struct pawl_buffer *out, const struct pawl_view *view);
+
 /* Writes the sentences as JSON strings with commas between. Threads: any. Blocks: no. */
 void
 pawl_why_write(struct pawl_buffer *out, const struct pawl_why *why);
@@ -50,7 +56,7 @@ void
 pawl_why_say(struct pawl_buffer *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A wall time for people, "Sun 2027-03-28 03:00:00+02:00". */
+/* A wall time for people, "Sun 2027-03-28 03:00:00 +02:00". */
 #define PAWL_WHY_TIME_MAX 48
 const char *
 pawl_why_time(const struct pawl_zone *zone, int64_t wall_ns, char out[PAWL_WHY_TIME_MAX]);

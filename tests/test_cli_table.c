@@ -13,7 +13,7 @@
 #include "table.h"
 #include "text.h"
 
-static const struct pawl_table_column columns[] = {{"ID", 4}, {"N", 0}, {"SCRIPT", 6}};
+static const struct pawl_table_column columns[] = {{"ID", 4, 0}, {"N", 0, 0}, {"SCRIPT", 6, 0}};
 
 static void
 add(struct pawl_table *table, const char *a, const char *b, const char *c)

@@ -615,10 +615,38 @@ class OnATerminal(WithFake):
             self.assertNotIn("\033", text)
             for line in text.splitlines():
                 width = sum(2 if c == "中" else 1 for c in line)
-                self.assertLessEqual(width, columns, line)
+                self.assertLessEqual(0 if line.startswith("pawl: ") else width, columns, line)
         self.assertIn("…", text)
         self.assertIn("CREATED", self.terminal("list", "-o", "wide", columns=60).end()[1])
         self.assertIn("中" * 100, self.check(0, "list")[0])  # and whole in a pipe
+
+    def test_a_narrow_table_keeps_what_matters_and_says_what_it_leaves_out(self):
+        due = "2030-11-23T00:00:00Z"
+        self.daemon.tasks = {
+            "nightly-report": document("nightly-report", taskType="cron", time=0,
+                                       cron="30 2 * * mon-fri", state="WaitForNextExecution",
+                                       status=3, nextRun=due, script="make report " * 9),
+            "b": document("b", nextRun=due),
+        }
+        for columns, titles, left_out in (
+                (200, "ID TYPE TIME SCRIPT STATUS UPDATED NEXT", ""),
+                (80, "ID TYPE TIME SCRIPT STATUS UPDATED NEXT", ""),
+                (60, "ID TIME SCRIPT STATUS NEXT", "TYPE, UPDATED"),
+                (40, "ID STATUS NEXT", "TYPE, TIME, SCRIPT, UPDATED"),
+                (10, "ID", "TYPE, TIME, SCRIPT, STATUS, UPDATED, NEXT")):
+            with self.subTest(columns=columns):
+                status, text = self.terminal("list", columns=columns, NO_COLOR="1").end()
+                lines = text.splitlines()
+                self.assertEqual((status, lines[0].split()), (0, titles.split()), text)
+                self.assertEqual([line for line in lines if line.startswith("pawl: ")], [
+                    f"pawl: the terminal is too narrow for {left_out}: -o wide shows all columns"
+                ] if left_out else [])
+                self.assertEqual("WaitForNextExecution" in text, columns == 200)
+                self.assertEqual("Waiting" in text, "STATUS" in titles and columns < 200)
+                if "NEXT" in titles:
+                    self.assertEqual(text.count("2030-11-23"), 2, text)
+        self.assertIn("WaitForNextExecution", self.check(0, "list")[0])
+        self.assertIn("WaitForNextExecution", self.terminal("list", "-o=wide", columns=40).end()[1])
 
     def test_colour_only_where_it_is_wanted(self):
         self.assertIn("\033[33mExecuting\033[0m", self.terminal("list").end()[1])

@@ -196,6 +196,12 @@ class WithPawld(Importing, Shared):
                         expected = "END\nend\n" + ("/bin/sh" if "/sh" in shell else "pawl") + "\n"
                     self.assertEqual((done.stdout, done.stderr), (expected, ""), task["script"])
 
+    def test_what_is_surely_not_meant_is_said_either_way(self):
+        for arguments in (("-dry-run",), ()):
+            _, err = self.load("0 9 * * * x\n*/90 * * * * y\n", "-prefix=odd/", *arguments)
+            self.assertRegex(err, r"stdin:2: warning: [^\n]+\n$")
+            self.assertEqual(err.count("warning: "), 1)
+
     def test_a_dry_run_finds_what_is_wrong(self):
         out, err = self.load("61 * * * * x\n0 0 * * MON x\n@sometimes x\n"
                              "CRON_TZ=Mars/Olympus\n@daily x\n"

@@ -124,10 +124,10 @@ class Previews(Shared):
                           start="2026-03-29T08:00:00Z")
         self.assertTrue(answer.json()["match"])
 
-    def pawl(self, *arguments):
+    def pawl(self, *arguments, here="Asia/Tokyo"):
         return subprocess.run([PAWL, "next", *arguments], capture_output=True, text=True,
                               timeout=LIMIT, check=False, env={
-                                  "PATH": os.environ["PATH"], "TZ": "Asia/Tokyo",
+                                  "PATH": os.environ["PATH"], "TZ": here,
                                   "PAWL_SERVER": self.d.address})
 
     def test_pawl_next_prints_zone_UTC_and_local_time(self):
@@ -137,6 +137,17 @@ class Previews(Shared):
             "Europe/Berlin                   UTC                      LOCAL",
             "Sun 2026-03-29 03:00:00 +02:00  Sun 2026-03-29 01:00:00  Sun 2026-03-29 10:00:00 JST"])
         self.assertIn("at 02:30 every day", done.stderr)
+
+    def test_pawl_next_leaves_out_columns_that_say_the_same(self):
+        for here, zone, titles in (("Asia/Tokyo", "Asia/Tokyo", "Asia/Tokyo UTC"),
+                                   ("Asia/Tokyo", "UTC", "UTC LOCAL"), ("UTC", "UTC", "UTC"),
+                                   ("UTC", "Asia/Tokyo", "Asia/Tokyo UTC"),
+                                   ("Africa/Abidjan", "Europe/London", "Europe/London UTC")):
+            done = self.pawl("0 12 * * *", f"-tz={zone}", "-from=2026-07-01T00:00:00Z", "-n=2",
+                             here=here)
+            lines = [line.split("  ") for line in done.stdout.splitlines()]
+            self.assertEqual(" ".join(done.stdout.splitlines()[0].split()), titles)
+            self.assertEqual([len(line) for line in lines[1:]], [len(titles.split())] * 2)
 
     def test_pawl_next_passes_its_flags_on(self):
         done = self.pawl("30 2 * * *", "-tz=Europe/Berlin", "-from=2026-03-28T12:00:00Z", "-n=1",

@@ -190,6 +190,19 @@ class When(Shared):
         self.refused("maxRuns", taskType="delay", time="2s", maxRuns=2)
         for too_many in 2**63, 2**64 - 1:
             self.refused("maxRuns", time="2s", maxRuns=too_many)
+        self.refused("triggers[0].cron", "never fires", triggers=[{"cron": "0 0 30 2 *"}])
+        self.refused("triggers", "never fires", triggers=[{"cron": "0 0 30 2 *"}] * 2)
+        self.refused("triggers[1].foo", 'unknown field "foo"',
+                     triggers=[{"time": "1s"}, {"foo": 1}])
+        self.refused("triggers[0].crom", 'did you mean "cron"', triggers=[{"crom": "@daily"}])
+        self.refused("foo", 'unknown field "foo"', foo=1, time="1s")
+        for where in {"cron": "@daily"}, {"time": "1s"}, {"at": "2096-01-01T00:00:00Z"}:
+            self.refused("timezone", "timezone is empty", timezone="", **where)
+        self.refused("triggers[0].timezone", "empty", triggers=[{"cron": "@daily", "timezone": ""}])
+        self.assertEqual(self.d.call("GET", "/api/next?expr=@daily&timezone=").status, 400)
+        self.refused("keepResults", "keepResults must be 0 to 10000", time="1s", keepResults=2**63)
+        for umask in 2**64 - 1, 2**63, 512:
+            self.refused("umask", '"000" to "777"', time="1s", umask=umask)
         self.refused("taskType", "use taskType cron", taskType="delay", cron="@daily")
         self.refused("cron", "use triggers", cron="@daily", time="1s")
         self.assertEqual(self.d.call("GET", "/api/tasks/refused").status, 404)
@@ -198,6 +211,23 @@ class When(Shared):
         return subprocess.run([PAWL, *arguments], capture_output=True, text=True, timeout=LIMIT,
                               check=False, env={"PATH": os.environ["PATH"], "TZ": "Asia/Tokyo",
                                                 "PAWL_SERVER": self.d.address})
+
+    def test_a_first_time_that_never_comes_is_refused_or_shown_alike(self):
+        self.refused("cron", "never fires", cron="@every 9223372036s")
+        self.refused("time", "never fires", time=2**63 - 1, jitter="1s")
+        self.refused("time", "never fires", taskType="delay", time=2**63 - 1, jitter="1s")
+        self.refused("triggers[0].time", "never fires", triggers=[{"time": 2**63 - 1}], jitter=1)
+        self.submit("far-with-reboot", triggers=[{"cron": "@every 9223372036s"}, {"cron": "@reboot"}])
+        self.submit("far-and-near", triggers=[{"cron": "@every 9223372036s"}, {"time": "1h"}])
+        for type in "delay", "cron":
+            id = f"far-{type}"
+            task = self.submit(id, taskType=type, time="9223372036s")
+            self.assertRegex(task["nextRun"], "^2262-04-1[12]T")
+            why = self.d.call("GET", f"/api/tasks/{id}/explain").json()
+            self.assertEqual(moment(why["nextRun"]), moment(task["nextRun"]))
+            self.assertEqual(why["next"], [why["nextRun"]])
+            self.assertIn("the next run is at ", why["why"][0])
+            self.assertIn(" 2262-04-1", why["why"][0])
 
     def test_the_client_submits_and_shows_them(self):
         done = self.pawl("submit", "by-client", "-cron=30 2 * * *", "-tz=Europe/Berlin",
@@ -215,6 +245,34 @@ class When(Shared):
         done = self.pawl("submit", "bad", "-cron=* * * foo *", "-script=true")
         self.assertEqual(done.returncode, 2)
         self.assertIn("position 7", done.stderr)
+
+    def test_what_is_surely_not_meant_is_said_at_submission(self):
+        for number, (expr, nwarnings) in enumerate((("5 * * * * *", 1), ("* 9 * * *", 1),
+                                                    ("0 9 13 * fri", 1), ("*/90 * * * *", 1),
+                                                    ("0 9 * * *", 0))):
+            with self.subTest(expr):
+                id = f"odd-{number}"
+                task = self.submit(id, cron=expr)
+                preview = self.d.call("GET", "/api/next?" + urlencode({"expr": expr})).json()
+                self.assertEqual(len(preview["warnings"]), nwarnings)
+                self.assertEqual(task.get("warnings", []), preview["warnings"])
+                self.assertEqual("warnings" in task, nwarnings > 0)
+                self.assertNotIn("warnings", self.d.get(id))
+                again = self.submit(f"{id}-again", **{k: task[k] for k in task if k != "id"})
+                self.assertEqual(again.get("warnings"), task.get("warnings"))
+        long = self.submit("odd-long", cron="* 9 * * *", script=":" + "#" * 100000)
+        self.assertEqual(len(long["warnings"]), 1)
+        self.assertEqual(len(self.d.get("odd-long")["script"]), 100001)
+        both = self.submit("odd-both", triggers=[{"cron": "* 9 * * *"}, {"time": "1h"},
+                                                 {"cron": "5 * * * * *"}])
+        self.assertEqual(len(both["warnings"]), 2)
+        self.assertNotIn("warnings", self.submit("odd-none", time="1h"))
+        stopped = self.d.call("PUT", "/api/tasks/odd-0")
+        self.assertEqual(stopped.status, 200)
+        self.assertNotIn("warnings", stopped.json())
+        done = self.pawl("submit", "odd-client", "-cron=* 9 * * *", "-script=true", "-o=name")
+        self.assertEqual((done.returncode, done.stdout), (0, "odd-client\n"))
+        self.assertRegex(done.stderr, r"^pawl: warning: [^\n]+\n$")
 
 
 if __name__ == "__main__":
