@@ -110,6 +110,7 @@ begin_retry(const struct pawl_snapshot *old, struct pawl_event *event,
 {
     event->due = (struct pawl_due) {pawl_wait_of(old)->retried_ns, pawl_wait_of(old)->is_retried_wall};
     pawl_wait_of(next)->is_retry = false;
+    next->is_asked = false;                 /* a run that is asked for is the next attempt */
     next->run_count--;                      /* the same run, once more */
 }
 
@@ -118,7 +119,7 @@ static void
 end_it(const struct pawl_event *event, struct pawl_snapshot *next)
 {
     next->status = PAWL_EXECUTED;
-    pawl_snapshot_set_due(next, (struct pawl_due) {
+    pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
         pawl_task_expiry(event->now_ns, event->keep_ns), false});
 }
 
@@ -170,7 +171,7 @@ static void
 begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool is_retry = !old->is_asked && wait && wait->is_retry;
+    bool is_retry = wait && wait->is_retry;
 
     event->is_asked = event->is_passed = event->must_kill = false;
     if (old->running > 0) {
@@ -178,10 +179,10 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         return;
     }
     next->run_count++;
-    if (old->is_asked) {
-        begin_asked(old, event, next);
-    } else if (is_retry) {
+    if (is_retry) {
         begin_retry(old, event, next);
+    } else if (old->is_asked) {
+        begin_asked(old, event, next);
     } else if (!begin_due(old, event, next)) {
         next->run_count--;
         event->is_passed = true;
@@ -256,8 +257,10 @@ static void
 finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    bool makes_room = wait && (wait->must_replace ||
+        (old->is_asked && pawl_policy_of(old->def)->overlap == PAWL_OVERLAP_REPLACE));
 
-    if (event->failed && wait && !wait->must_replace &&
+    if (event->failed && wait && !makes_room &&
         pawl_policy_retries(pawl_def_policy(old->def), wait->attempt, event->exit_code)) {
         wait_for_retry(old, event, next);
         return;

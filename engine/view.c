@@ -21,7 +21,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused)
         skipped += pawl_policy_pass(def, &due, now, pawl_snapshot_kept_after(snapshot),
                                     &has_more);         /* as FINISH would now */
-    fires_ns = wait && wait->is_retry && !snapshot->is_asked ? wait->not_before_ns
+    fires_ns = wait && wait->is_retry ? wait->not_before_ns
                                                              : pawl_def_fires_ns(def, due, offset_ns);
     if (pawl_def_schedule(def) && !pawl_due_is_set((struct pawl_due) {fires_ns, false}))    /* at the start of a daemon, which has no time */
         fires_ns = PAWL_NO_TIME;

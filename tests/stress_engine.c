@@ -126,7 +126,8 @@ check_view(const struct pawl_view *view)
         violated("%d runs of one task", view->running);
     if (view->status == PAWL_EXECUTED &&
         (!is_delay || view->running || view->version < 2 * (int64_t) view->run_count ||
-         (view->run_count == 1 && view->nresults != (view->keep_results > 0))))
+         (view->run_count == 1 && !view->policy &&
+          view->nresults != (view->keep_results > 0))))
         violated("executed: version %lld, %d running, %zu results", (long long) view->version,
                  view->running, view->nresults);
     if ((view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED || view->is_paused) !=
@@ -134,16 +135,20 @@ check_view(const struct pawl_view *view)
         violated("status %d with next %lld", view->status, (long long) view->next_ns);
     if (view->status == PAWL_EXECUTING && view->running != 1)
         violated("executing without a run");
-    if (view->failure_count != 0)
+    if (view->failure_count != 0 && !view->policy)
         violated("a run of '%.*s' failed: %s", (int) view->script_len, view->script,
                  view->nresults && view->results[view->nresults - 1]->error
                      ? view->results[view->nresults - 1]->error : "no word why");
     for (size_t i = 0; i < view->nresults; i++) {
         const struct pawl_result *result = view->results[i];
 
-        if (i > 0 && result->run <= view->results[i - 1]->run)
+        if (i > 0 && (result->run < view->results[i - 1]->run ||
+                      (result->run == view->results[i - 1]->run &&
+                       result->attempt <= view->results[i - 1]->attempt)))
             violated("results out of order");
-        if (result->outcome != PAWL_SUCCESS || result->exit_code != 0)
+        if (result->attempt > 1 && !view->policy)
+            violated("attempt %d of a task without retries", result->attempt);
+        if ((result->outcome != PAWL_SUCCESS || result->exit_code != 0) && !view->policy)
             violated("outcome %d, exit code %d", result->outcome, result->exit_code);
         if (result->started_ns < result->scheduled_ns - MS || result->ended_ns < result->started_ns)
             violated("a result's times go backwards");
@@ -340,6 +345,31 @@ submit_cron(struct worker *worker, const char *id, size_t len, const char *scrip
     submit_spec(worker, &spec);
 }
 
+/* With policies: runs that take their time, that fail, and that are ended for another one. */
+static void
+submit_policy(struct worker *worker, const char *id, size_t len)
+{
+    static const char *const scripts[] = {"sleep 0.03; echo x", "exit 3",
+                                          "test $PAWL_ATTEMPT -ge 2", ":"};
+    const char *script = scripts[pick(worker, 4)];
+    struct pawl_policy policy;
+    struct pawl_spec spec = {
+        .id = id, .id_len = len, .type = pick(worker, 3) ? PAWL_CRON : PAWL_DELAY,
+        .time_ns = (int64_t) (1 + pick(worker, 40)) * MS, .script = script,
+        .script_len = strlen(script), .keep_results = KEEP, .policy = &policy,
+    };
+
+    pawl_policy_init(&policy);
+    policy.overlap = (enum pawl_overlap) pick(worker, PAWL_NOVERLAP);
+    policy.queue_limit = 1 + pick(worker, 3);
+    policy.misfire = (enum pawl_misfire) pick(worker, PAWL_NMISFIRE);
+    policy.misfire_limit = 1 + pick(worker, 5);
+    policy.retries = pick(worker, 4);
+    policy.retry_delay_ns = pick(worker, 20) * MS;
+    policy.retry_jitter_ns = pick(worker, 2) * MS;
+    submit_spec(worker, &spec);
+}
+
 static void
 submit_some(struct worker *worker)
 {
@@ -348,7 +378,10 @@ submit_some(struct worker *worker)
     size_t len = shared_id(pick(worker, NIDS), id);
     const char *script = scripts[pick(worker, 4)];
 
-    switch (pick(worker, 7)) {
+    switch (pick(worker, 8)) {
+    case 7:
+        submit_policy(worker, id, len);
+        break;
     case 6:
         submit_cron(worker, id, len, script);
         break;

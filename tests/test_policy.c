@@ -314,6 +314,64 @@ test_stop_ends_the_wait_for_a_retry_and_run_now_cuts_it_short(void **state)
 }
 
 static void
+test_run_asked_for_in_a_pause_is_the_attempt_that_waits(void **state)
+{
+    struct pawl_policy policy = usual();
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    policy.retries = 9;
+    policy.retry_delay_ns = HOUR;
+    submit_policy(&f, "p", PAWL_CRON, MINUTE, "test $PAWL_ATTEMPT = 2", &policy);
+    fixture_advance(&f, MINUTE);
+    view = await_version(&f, "p", 2);
+    pawl_view_release(&view);
+    assert_int_equal(end_of(&f, &asked, pawl_pause(f.handle, "p", 1, &asked.op, NULL)), PAWL_OK);
+    asked = (struct asked) {.op.done = asked_cb};
+    assert_int_equal(end_of(&f, &asked, pawl_run(f.handle, "p", 1, &asked.op, NULL)), PAWL_OK);
+    view = await_version(&f, "p", 5);
+    assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.asked_count, 0);
+    assert_int_equal(view.nresults, 2);
+    assert_int_equal(view.results[1]->attempt, 2);
+    assert_int_equal(view.failure_count, 0);
+    assert_false(view.waits_for_retry);
+    assert_int_equal(view.attempt, 0);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+static void
+test_run_that_another_one_replaces_is_not_tried_again(void **state)
+{
+    struct pawl_policy policy = usual();
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    policy.overlap = PAWL_OVERLAP_REPLACE;
+    policy.retries = 9;
+    submit_policy(&f, "r", PAWL_DELAY, 0, "test $PAWL_RUN = 2 || sleep 1000", &policy);
+    view = await_version(&f, "r", 1);
+    pawl_view_release(&view);
+    assert_int_equal(end_of(&f, &asked, pawl_run(f.handle, "r", 1, &asked.op, NULL)), PAWL_OK);
+    view = await_version(&f, "r", 4);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.run_count, 2);
+    assert_int_equal(view.failure_count, 1);
+    assert_int_equal(view.nresults, 2);
+    assert_int_equal(view.results[0]->outcome, PAWL_KILLED);
+    assert_int_equal(view.results[1]->attempt, 1);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+static void
 test_due_times_while_a_retry_waits_are_skipped(void **state)
 {
     struct pawl_policy policy = usual();
@@ -551,6 +609,8 @@ main(void)
         cmocka_unit_test(test_retry_that_succeeds_is_the_end_of_the_run),
         cmocka_unit_test(test_only_the_named_statuses_are_tried_again),
         cmocka_unit_test(test_stop_ends_the_wait_for_a_retry_and_run_now_cuts_it_short),
+        cmocka_unit_test(test_run_asked_for_in_a_pause_is_the_attempt_that_waits),
+        cmocka_unit_test(test_run_that_another_one_replaces_is_not_tried_again),
         cmocka_unit_test(test_due_times_while_a_retry_waits_are_skipped),
         cmocka_unit_test(test_what_passed_without_a_daemon_follows_the_policy),
         cmocka_unit_test(test_delay_that_was_missed_ends_without_a_run),
