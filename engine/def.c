@@ -175,11 +175,14 @@ pawl_def_keep(const struct pawl_def *def, struct pawl_due *due, const struct paw
               uint32_t keep)
 {
     int64_t offset_ns = now->wall_ns - now->elapsed_ns;
-    int64_t low = 0, high = now->elapsed_ns - pawl_def_fires_ns(def, *due, offset_ns);
+    int64_t low = 0, high;
     struct pawl_now then = *now;
     uint64_t total, drop;
 
-    if (!pawl_due_is_set(*due) || high < 0)
+    if (!pawl_due_is_set(*due))
+        return 0;
+    high = now->elapsed_ns - pawl_def_fires_ns(def, *due, offset_ns);
+    if (high < 0)
         return 0;
     if (keep == 1)
         return pawl_def_newest(def, due, now);

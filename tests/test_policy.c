@@ -133,6 +133,21 @@ test_queue_is_the_exact_one_over_many_due_times(void **state)
 }
 
 static void
+test_queue_of_a_task_without_a_due_time_is_empty(void **state)
+{
+    struct pawl_spec spec = {.type = PAWL_DELAY, .time_ns = 7, .script = "", .keep_results = 0};
+    struct pawl_def *def = pawl_def_new(&spec, 0, NULL);
+    struct pawl_due none = {PAWL_NO_TIME, false}, never = {INT64_MAX, false};
+    struct pawl_now now = {9, 9, INT64_MIN, INT64_MIN};
+
+    (void) state;
+    assert_int_equal(pawl_def_keep(def, &none, &now, 2), 0);
+    assert_int_equal(pawl_def_keep(def, &never, &now, 2), 0);
+    assert_true(none.ns == PAWL_NO_TIME && never.ns == INT64_MAX);
+    pawl_def_unref(def);
+}
+
+static void
 test_replace_ends_the_run_for_the_newest_due_time(void **state)
 {
     struct pawl_policy policy = usual();
@@ -603,6 +618,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queue_runs_the_newest_that_came_during_a_run),
         cmocka_unit_test(test_queue_is_the_exact_one_over_many_due_times),
+        cmocka_unit_test(test_queue_of_a_task_without_a_due_time_is_empty),
         cmocka_unit_test(test_replace_ends_the_run_for_the_newest_due_time),
         cmocka_unit_test(test_run_asked_for_during_a_run_follows_the_policy),
         cmocka_unit_test(test_failed_run_is_tried_again_with_longer_delays),
