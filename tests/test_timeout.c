@@ -78,20 +78,24 @@ test_run_that_ends_before_its_limit_is_no_timeout(void **state)
 {
     struct pawl_action action = NO_ACTION;
     struct fixture f;
-    struct gate gate;
+    struct gate gate, go;               /* two: a script could read what it wrote itself */
+    char script[128];
 
     (void) state;
     action.timeout_ns = SECOND;
     gate_open(&gate);
+    gate_open(&go);
+    snprintf(script, sizeof script, READY "read x < %s; echo $x", go.path);
     fixture_open(&f);
-    submit_gated(&f, &gate, "t", READY "read x < $G; echo $x", &action);
+    submit_gated(&f, &gate, "t", script, &action);
     fixture_advance(&f, SECOND - 1);
-    assert_int_equal(write(gate.fd, "go\n", 3), 3);
+    assert_int_equal(write(go.fd, "go\n", 3), 3);
     assert_output(&f, "t", PAWL_SUCCESS, "go\n");
     fixture_advance(&f, SECOND);
     submit_action(&f, "next", "echo next", NULL);       /* the worker goes on */
     assert_output(&f, "next", PAWL_SUCCESS, "next\n");
     fixture_close(&f);
+    gate_close(&go);
     gate_close(&gate);
 }
 
