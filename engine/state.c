@@ -116,6 +116,15 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         begin_due(old, event, next);
 }
 
+/* The task is over: nothing of it is to come. */
+static void
+end_task(const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    next->status = PAWL_EXECUTED;
+    pawl_snapshot_set_due(next, (struct pawl_due) {
+        pawl_task_expiry(event->now_ns, event->keep_ns), false});
+}
+
 /* What comes after a run: of a cron task the next due time that has not passed meanwhile. */
 static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
@@ -130,11 +139,9 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(old))
         due = pawl_def_next(old->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true);
     next->status = PAWL_WAIT_FOR_NEXT;
-    if (due.ns == PAWL_NO_TIME) {
-        next->status = PAWL_EXECUTED;
-        due.ns = pawl_task_expiry(event->now_ns, event->keep_ns);
-    }
     pawl_snapshot_set_due(next, due);
+    if (due.ns == PAWL_NO_TIME)
+        end_task(event, next);
 }
 
 /* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
@@ -171,8 +178,7 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING) {
-        next->status = PAWL_EXECUTED;
-        next->due_ns = pawl_task_expiry(event->now_ns, event->keep_ns);
+        end_task(event, next);
         next->version++;
         next->updated_ns = event->wall_ns;
     }
@@ -239,10 +245,11 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
  *   3 WaitForNextExecution 2 if due, asked  -                  4        asked    same           refused
  *   4 Stopped              refused          4 (it was running) refused  refused  refused        delay: if due
  *
- * DELETE: gone. TRIM, RETIME: same. "Due" is never while the task is paused. */
+ * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
+ * "Due" is never while the task is paused. */
 int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
-       struct pawl_err *err)
+            struct pawl_err *err)
 {
     bool is_cron = old->def->type == PAWL_CRON, failed = false;
     int code = PAWL_OK;
@@ -285,7 +292,7 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;
     case PAWL_EVENT_RETIME:
-        return retime(old, event, next);                /* the version stays */
+        return retime(old, event, next);                /* the version stays, but at the end */
     case PAWL_EVENT_TRIM:
         if (!old->results || old->results->bytes == 0)
             return PAWL_ESTATE;
