@@ -43,6 +43,7 @@ struct import {
     const char *file; /* as messages name it */
     bool is_dry, is_system;
     bool is_unchecked; /* dry: the daemon cannot be reached, and that was said */
+    bool is_delay_said; /* dry: that NEXT is without the delay */
     char *me;          /* the user that entries may name; NULL: any */
     json_t *seen;      /* how many entries were alike so far, by their first id */
     struct pawl_table table;
@@ -204,6 +205,17 @@ take_preview(struct import *import, const struct pawl_crontab_line *line, const 
     return PAWL_EXIT_OK;
 }
 
+/* Before there is a task only the time is known that its delay puts off. */
+static void
+note_delay(struct import *import, const struct pawl_crontab_line *line)
+{
+    if (!line->jitter_minutes || import->is_delay_said || !is_table(import->cli))
+        return;
+    pawl_print_message("%s:%zu: NEXT is without the delay of RANDOM_DELAY, here up to %lld min",
+        import->file, line->number, (long long) line->jitter_minutes);
+    import->is_delay_said = true;
+}
+
 /* Asks when the schedule fires. */
 static int
 preview(struct import *import, const struct pawl_crontab_line *line, const struct pawl_text *id,
@@ -224,6 +236,8 @@ preview(struct import *import, const struct pawl_crontab_line *line, const struc
         status = pawl_answer_document(&response, &answer, fail);
     if (!status)
         status = take_preview(import, line, answer, out_task, fail);
+    if (!status && *out_task && json_object_get(*out_task, "nextRun"))
+        note_delay(import, line);
     json_decref(answer);
     pawl_client_response_fini(&response);
     pawl_text_fini(&path);

@@ -183,23 +183,5 @@ print_answer(struct pawl_cli *cli, const json_t *answer)
 int
 pawl_cmd_next(struct pawl_cli *cli)
 {
-    struct pawl_response response = {0};
-    struct pawl_text path = {0};
-    struct pawl_fail fail;
-    json_t *answer = NULL;
-
-    int status = build_path(cli, &path, &fail);
-    struct pawl_request request = {.method = "GET", .path = path.data};
-    if (!status)
-        status = pawl_client_call(cli->client, &request, &response, &fail);
-    if (!status)
-        status = pawl_answer_document(&response, &answer, &fail);
-    if (status)
-        pawl_command_report(&fail);
-    else
-        print_answer(cli, answer);
-    json_decref(answer);
-    pawl_client_response_fini(&response);
-    pawl_text_fini(&path);
-    return status;
+    return pawl_command_ask(cli, build_path, print_answer);
 }

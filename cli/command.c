@@ -16,6 +16,32 @@ pawl_command_find(const struct pawl_command *commands, const char *name)
 }
 
 int
+pawl_command_ask(struct pawl_cli *cli,
+    int (*path)(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail),
+    void (*print)(struct pawl_cli *cli, const json_t *answer))
+{
+    struct pawl_response response = {0};
+    struct pawl_text text = {0};
+    struct pawl_fail fail;
+    json_t *answer = NULL;
+    int status = path(cli, &text, &fail);
+
+    struct pawl_request request = {.method = "GET", .path = text.data};
+    if (!status)
+        status = pawl_client_call(cli->client, &request, &response, &fail);
+    if (!status)
+        status = pawl_answer_document(&response, &answer, &fail);
+    if (status)
+        pawl_command_report(&fail);
+    else
+        print(cli, answer);
+    json_decref(answer);
+    pawl_client_response_fini(&response);
+    pawl_text_fini(&text);
+    return status;
+}
+
+int
 pawl_command_report(const struct pawl_fail *fail)
 {
     pawl_print_message("%s", fail->text);

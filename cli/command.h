@@ -60,6 +60,12 @@ int pawl_command_call(struct pawl_cli *cli, const char *method, const char *id,
     const char *query, const struct pawl_wait *wait, json_t **out_task,
     struct pawl_fail *fail);
 
+/* A command that asks one question and prints the answer: path() makes the path with its query,
+ * print() shows the document. Returns the exit status; what failed is said. */
+int pawl_command_ask(struct pawl_cli *cli,
+    int (*path)(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail),
+    void (*print)(struct pawl_cli *cli, const json_t *answer));
+
 /* Says fail on stderr and returns its exit status. */
 int pawl_command_report(const struct pawl_fail *fail);
 

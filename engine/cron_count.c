@@ -10,18 +10,6 @@
 #define NEVER PAWL_CRON_NEVER
 #define MINUTE_S 60
 
-static int64_t
-max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t
-min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Whether all that a gap moves into a minute of its span are the seconds of the fields, and all
  * that the minute has itself are the same ones. */
 static bool

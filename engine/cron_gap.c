@@ -11,18 +11,6 @@
 #define CORRECTION_S (3 * 3600)                 /* so wide a gap is none of daylight saving */
 #define HOUR_S 3600
 
-static int64_t
-max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t
-min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Whether a second pass through a fold has no times of its own. */
 static bool
 fires_once(const struct pawl_cron *cron)

@@ -4,6 +4,18 @@
 
 #include "cron.h"
 
+static inline int64_t
+max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline int64_t
+min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* The first instant from x on that the gap at the beginning of a span adds to it, or the last one
  * up to x; PAWL_CRON_NEVER for none. It may be one that the span has anyway.
  * Threads: any. Blocks: no. Locks: none. */

@@ -11,18 +11,6 @@
 #define NEVER PAWL_CRON_NEVER
 #define HORIZON_S (PAWL_DAYS_400_YEARS * PAWL_DAY_S)
 
-static int64_t
-max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t
-min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* The first instant of the schedule from x to last. */
 static int64_t
 first_in(const struct pawl_cron *cron, int64_t x, int64_t last)

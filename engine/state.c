@@ -114,9 +114,9 @@ begin_retry(const struct pawl_snapshot *old, struct pawl_event *event,
     next->run_count--;                      /* the same run, once more */
 }
 
-/* The task has no due time any more, or no run left. */
+/* The task is over: it has no due time any more, or no run left. */
 static void
-end_it(const struct pawl_event *event, struct pawl_snapshot *next)
+end_task(const struct pawl_event *event, struct pawl_snapshot *next)
 {
     next->status = PAWL_EXECUTED;
     pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
@@ -148,7 +148,7 @@ begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     event->due = due;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME)
-        end_it(event, next);
+        end_task(event, next);
     if (!pawl_due_is_set(due) ||
         pawl_def_fires_ns(old->def, due, now.wall_ns - now.elapsed_ns) > now.elapsed_ns)
         return false;
@@ -249,7 +249,7 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     next->status = PAWL_WAIT_FOR_NEXT;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME)
-        end_it(event, next);
+        end_task(event, next);
 }
 
 /* The end of the run in progress, which was not stopped. */
@@ -310,7 +310,7 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING && !is_retried(old)) {
-        end_it(event, next);
+        end_task(event, next);
         next->version++;
         next->updated_ns = event->wall_ns;
     }
@@ -392,7 +392,7 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
     pawl_snapshot_set_due(next, due);
     set_catching_up(next, has_more);
     if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->status != PAWL_EXECUTING)
-        end_it(event, next);
+        end_task(event, next);
     return PAWL_OK;
 }
 
@@ -407,10 +407,11 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
  *   3 WaitForNextExecution 2 if due, asked  -                  4        asked    same           refused
  *   4 Stopped              refused          4 (it was running) refused  refused  refused        delay: if due
  *
- * DELETE: gone. TRIM, RETIME: same. "Due" is never while the task is paused. */
+ * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
+ * "Due" is never while the task is paused. */
 int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
-       struct pawl_err *err)
+            struct pawl_err *err)
 {
     bool is_cron = old->def->type == PAWL_CRON, failed = false;
     int code = PAWL_OK;
@@ -457,7 +458,7 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;
     case PAWL_EVENT_RETIME:
-        return retime(old, event, next);                /* the version stays */
+        return retime(old, event, next);                /* the version stays, but at the end */
     case PAWL_EVENT_TRIM:
         if (!old->results || old->results->bytes == 0)
             return PAWL_ESTATE;

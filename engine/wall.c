@@ -42,9 +42,8 @@ retime(struct pawl_handle *handle, struct pawl_task *task, int64_t old_offset_ns
     struct pawl *engine = handle->engine;
     int64_t now_ns = engine->clock->elapsed_ns(engine->clock);
     struct pawl_event event = {.kind = PAWL_EVENT_RETIME, .old_wall_ns = now_ns + old_offset_ns};
-    int code;
+    int code = pawl_change(handle, task, &event, NULL);
 
-    code = pawl_change(handle, task, &event, NULL);
     if (code == PAWL_ESTATE || code == PAWL_ENOMEM)
         pawl_ticker_arm_sooner(engine->ticker, task);
     pawl_snapshot_free_unused(event.spare);

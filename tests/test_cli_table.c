@@ -261,6 +261,41 @@ test_table_widths_carry_over_and_only_grow(void **state)
 }
 
 static void
+test_table_shortens_cells_and_then_leaves_columns_out(void **state)
+{
+    (void)state;
+    static const struct pawl_table_column some[] = {
+        {"ID", 4, 0}, {"TYPE", 0, 1}, {"STATUS", 0, 3}, {"NEXT", 0, 2}};
+    static const struct {
+        size_t width;
+        const char *text, *left_out;
+    } cases[] = {
+        {0, "ID      TYPE   STATUS   NEXT\nreport  delay  Waiting  23 Nov\n", ""},
+        {30, "ID      TYPE   STATUS   NEXT\nreport  delay  Waiting  23 Nov\n", ""},
+        {29, "ID      TYPE   STATUS  NEXT\nreport  delay  Wait    23 Nov\n", ""},
+        {24, "ID      STATUS  NEXT\nreport  Wait    23 Nov\n", "TYPE"},
+        {18, "ID      STATUS\nreport  Wait\n", "TYPE, NEXT"},
+        {5, "ID\nrepo\xe2\x80\xa6\n", "TYPE, STATUS, NEXT"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pawl_text out = {0}, left_out = {0};
+        struct pawl_table table;
+        pawl_table_init(&table, some, 4, cases[i].width, false);
+        pawl_table_add(&table, "report", 6, NULL);
+        pawl_table_add(&table, "delay", 5, NULL);
+        pawl_table_add_brief(&table, "Waiting", 7, NULL, "Wait");
+        pawl_table_add(&table, "23 Nov", 6, NULL);
+        pawl_table_flush(&table, &out);
+        pawl_table_left_out(&table, &left_out);
+        assert_string_equal(out.data, cases[i].text);
+        assert_string_equal(pawl_text_string(&left_out), cases[i].left_out);
+        pawl_table_fini(&table);
+        pawl_text_fini(&left_out);
+        pawl_text_fini(&out);
+    }
+}
+
+static void
 test_table_colour_does_not_change_the_columns(void **state)
 {
     (void)state;
@@ -292,6 +327,7 @@ main(void)
         cmocka_unit_test(test_table_never_exceeds_the_terminal),
         cmocka_unit_test(test_table_that_is_not_cut_pads_no_row_to_an_endless_cell),
         cmocka_unit_test(test_table_widths_carry_over_and_only_grow),
+        cmocka_unit_test(test_table_shortens_cells_and_then_leaves_columns_out),
         cmocka_unit_test(test_table_colour_does_not_change_the_columns),
     };
     setenv("LC_ALL", "C", 1); /* widths must come out right under any locale */

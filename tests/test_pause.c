@@ -19,23 +19,6 @@ change(struct fixture *f, change_call *call, const char *id, const char *text)
 }
 
 static void
-make_gate(char path[64])
-{
-    snprintf(path, 64, "/tmp/pawl-pause-%d", (int) getpid());
-    unlink(path);
-    assert_int_equal(mkfifo(path, 0600), 0);
-}
-
-static void
-open_gate(const char *path)
-{
-    int fd = open(path, O_WRONLY);
-
-    assert_true(fd >= 0);
-    close(fd);
-}
-
-static void
 test_paused_task_does_not_run_and_resumed_runs_once(void **state)
 {
     struct pawl_view view;

@@ -267,24 +267,6 @@ test_time_max_draws_each_span_anew(void **state)
     fixture_close(&f);
 }
 
-/* A run that a test ends when it likes. */
-static void
-make_gate(char path[64])
-{
-    snprintf(path, 64, "/tmp/pawl-when-%d", (int) getpid());
-    unlink(path);
-    assert_int_equal(mkfifo(path, 0600), 0);
-}
-
-static void
-open_gate(const char *path)
-{
-    int fd = open(path, O_WRONLY);
-
-    assert_true(fd >= 0);
-    close(fd);
-}
-
 static void
 test_interval_from_completion_is_counted_from_the_end_of_the_run(void **state)
 {

@@ -125,6 +125,24 @@ run_next(struct fixture *f, const char *id)
     return scheduled_ns;
 }
 
+/* A fifo that a script reads from, so that a test ends its run when it likes. */
+static inline void
+make_gate(char path[64])
+{
+    snprintf(path, 64, "/tmp/pawl-gate-%d", (int) getpid());
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static inline void
+open_gate(const char *path)
+{
+    int fd = open(path, O_WRONLY);
+
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 /* Sets the wall clock, and waits until all tasks have followed it. */
 static inline void
 set_wall(struct fixture *f, int64_t by_ns)

@@ -71,7 +71,7 @@ class Submit(WithFake):
         sent, err = self.submit("-at=2036-12-24 18:00", **berlin)
         self.assertEqual(sent, {"taskType": "delay", "at": "2036-12-24T18:00:00+01:00"})
         self.assertRegex(err, r"^pawl: -at=2036-12-24 18:00 is 2036-12-24T18:00:00\+01:00 "
-                         r"\(in \d+d\d+h\)\n$")
+                         r"\(in \d+d(\d+h)?\)\n$")
         sent, err = self.submit("-cron=@daily", "-start=2036-07-01 00:00",
                                 "-end=2036-08-01T00:00:00", **berlin)
         self.assertEqual((sent["startAt"], sent["endAt"]),

@@ -219,6 +219,14 @@ class WithPawld(Importing, Shared):
         out, _ = self.load("CRON_TZ=Asia/Tokyo\n30 12 1 1 *  x\n", "-dry-run", "-o", "wide")
         self.assertRegex(self.rows(out)[1][3], r"^\d{4}-01-01 03:30:00")      # TZ is UTC here
 
+    def test_a_dry_run_says_once_that_the_delay_is_not_in_its_times(self):
+        text = "@reboot r\n@daily x\nRANDOM_DELAY=5\n@reboot r\n@daily y\n@daily z\n"
+        said = "stdin:5: NEXT is without the delay of RANDOM_DELAY, here up to 5 min\n"
+        _, err = self.load(text, "-dry-run")
+        self.assertEqual((err.count(said), err.count("NEXT")), (1, 1), err)
+        for arguments in ("-dry-run", "-o=json"), ("-dry-run", "-o=name"), ("-prefix=delay/",):
+            self.assertNotIn("NEXT", self.load(text, *arguments)[1])
+
     def test_random_ranges_are_expressions(self):
         text = "~ ~ ~ ~ ~ x\n5~10/2 20~ ~9 * 5~7 x\n0 0 * * 0~7 x\n0 0 * * 7~7 x\n"
         self.assertEqual(len(self.documents(text)), 4)
