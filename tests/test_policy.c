@@ -40,16 +40,14 @@ submit_policy(struct fixture *f, const char *id, enum pawl_type type, int64_t ti
 static char gate[64], gated[128];
 
 static void
-make_gate(void)
+make_gated(void)
 {
-    snprintf(gate, sizeof gate, "/tmp/pawl-policy-%d", (int) getpid());
-    unlink(gate);
-    assert_int_equal(mkfifo(gate, 0600), 0);
+    make_gate(gate);
     snprintf(gated, sizeof gated, "read x < %s; test \"$x\" != fail", gate);
 }
 
 static void
-open_gate(const char *word)
+answer_gate(const char *word)
 {
     int fd = open(gate, O_WRONLY);
 
@@ -81,7 +79,7 @@ test_queue_runs_the_newest_that_came_during_a_run(void **state)
 
     (void) state;
     fixture_open(&f);
-    make_gate();
+    make_gated();
     policy.overlap = PAWL_OVERLAP_QUEUE;
     policy.queue_limit = 2;
     submit_policy(&f, "q", PAWL_CRON, 10 * MINUTE, gated, &policy);
@@ -92,13 +90,13 @@ test_queue_runs_the_newest_that_came_during_a_run(void **state)
     view = get(&f, "q");
     assert_int_equal(view.skipped_overlap, 1);
     pawl_view_release(&view);
-    open_gate("\n");
+    answer_gate("\n");
     view = await_version(&f, "q", 3);           /* the next one begins at once */
     pawl_view_release(&view);
-    open_gate("\n");
+    answer_gate("\n");
     view = await_version(&f, "q", 5);
     pawl_view_release(&view);
-    open_gate("\n");
+    answer_gate("\n");
     view = await_version(&f, "q", 6);
     check_results(&view, (int64_t[]) {10, 30, 40}, 3);
     assert_int_equal(view.skipped_overlap, 1);
@@ -185,7 +183,7 @@ test_run_asked_for_during_a_run_follows_the_policy(void **state)
 
     (void) state;
     fixture_open(&f);
-    make_gate();
+    make_gated();
     policy.overlap = PAWL_OVERLAP_QUEUE;
     submit_policy(&f, "q", PAWL_CRON, HOUR, gated, &policy);
     assert_int_equal(end_of(&f, &asked, pawl_run(f.handle, "q", 1, &asked.op, NULL)), PAWL_OK);
@@ -193,11 +191,11 @@ test_run_asked_for_during_a_run_follows_the_policy(void **state)
     pawl_view_release(&view);
     asked = (struct asked) {.op.done = asked_cb};
     assert_int_equal(end_of(&f, &asked, pawl_run(f.handle, "q", 1, &asked.op, NULL)), PAWL_OK);
-    open_gate("\n");
+    answer_gate("\n");
     view = await_version(&f, "q", 3);
     assert_int_equal(view.run_count, 2);
     pawl_view_release(&view);
-    open_gate("\n");
+    answer_gate("\n");
     view = await_version(&f, "q", 4);
     assert_int_equal(view.asked_count, 2);
     assert_int_equal(minutes(view.next_ns), 60);
