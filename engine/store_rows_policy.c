@@ -1,5 +1,5 @@
-/* store_rows_policy.c: the rows of the table `policy`: what a task's policies say, which never
- * changes, and what they remember, which is written with each of its states. Pure. */
+/* store_rows_policy.c: the rows of the table `policy`: what a task's policies say, which only
+ * an edit changes, and what they remember, which is written with each of its states. Pure. */
 #include "store_rows.h"
 
 #include "policy.h"

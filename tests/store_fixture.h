@@ -23,6 +23,11 @@
 #define SECOND INT64_C(1000000000)
 #define WALL (INT64_C(1800000000) * SECOND)
 
+/* Takes from a file what step 5 of store_schema.c adds, and the views. */
+#define UNDO_STEP_5                                                                               \
+    "DROP VIEW tasks; DROP VIEW runs; DROP TABLE policy;"                                         \
+    "ALTER TABLE schedule DROP COLUMN since_ns;"
+
 /* A task with its results, copied out of a load. */
 struct loaded {
     struct pawl_record record;
