@@ -154,7 +154,7 @@ restore_wait(const struct pawl *engine, const struct pawl_record *record,
 {
     struct pawl_due retried = {record->retried_ns, record->is_retried_wall};
 
-    if (!record->policy)
+    if (!pawl_def_policy(first->def))
         return;
     *pawl_wait_of(first) = (struct pawl_wait) {
         .attempt = record->attempt & 0xFFFF, .is_retry = record->is_retry,

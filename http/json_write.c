@@ -250,6 +250,25 @@ pawl_json_write_signal(struct pawl_buffer *buffer, int signal)
 
 /* --- The document --- */
 
+/* Due times without a run, by the reason; whether a run is in progress, or what it waits for. */
+static char *
+put_activity(char *at, const struct pawl_view *view)
+{
+    if ((view->skipped_overlap | view->missed) == 0 && view->running == 0 && !view->waits_for_retry)
+        return put(at, ",\"skipped\":{\"overlap\":0},\"missed\":0,"
+                       "\"waitingFor\":null,\"attempt\":null,\"running\":0");
+    at = put_uint(put(at, ",\"skipped\":{\"overlap\":"), view->skipped_overlap);
+    at = put_uint(put(at, "},\"missed\":"), view->missed);
+    if (view->waits_for_retry)
+        at = put_int(put(at, ",\"waitingFor\":\"retry\",\"attempt\":"), view->attempt + 1);
+    else if (view->running == 0)
+        at = put(at, ",\"waitingFor\":null,\"attempt\":null");
+    else
+        at = put_int(put(at, ",\"waitingFor\":null,\"attempt\":"),
+                     view->attempt > 0 ? view->attempt : 1);
+    return put_int(put(at, ",\"running\":"), view->running);
+}
+
 /* What follows the script, up to the results. */
 static char *
 put_state(char *at, const struct pawl_view *view)
@@ -265,9 +284,7 @@ put_state(char *at, const struct pawl_view *view)
     at = put_time(put(at, ",\"previousRun\":"), view->previous_ns);
     at = put_uint(put(at, ",\"runCount\":"), view->run_count);
     at = put_uint(put(at, ",\"failureCount\":"), view->failure_count);
-    at = put_uint(put(at, ",\"skipped\":{\"overlap\":"), view->skipped_overlap);
-    at = put_uint(put(at, "},\"missed\":"), view->missed);
-    at = put_int(put(at, ",\"running\":"), view->running);
+    at = put_activity(at, view);
     return put(at, ",\"results\":[");
 }
 
@@ -320,6 +337,8 @@ pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
         write_tags(buffer, view);
     if (view->action != NULL)
         pawl_json_write_action(buffer, view->action);
+    if (view->policy != NULL)
+        pawl_json_write_policy(buffer, view->policy);
 
     at = pawl_buffer_reserve(buffer, HEAD_FIXED);
     if (at != NULL)

@@ -145,6 +145,7 @@ enum pawl_misfire {
     PAWL_NMISFIRE
 };
 
+/* What has no effect, such as retry_delay_ns without retries, must be as by default. */
 struct pawl_policy {
     enum pawl_overlap overlap;
     uint32_t queue_limit;          /* QUEUE: how many may wait, 1 to PAWL_QUEUE_MAX */
@@ -258,7 +259,8 @@ struct pawl_view {
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
     bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
-    int attempt;                   /* of the run in progress, or the one that waits; 0: none */
+    int attempt;                   /* of the run in progress, or the one that failed last while a retry
+                                    * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */

@@ -157,7 +157,7 @@ static const char HEAD[] =
     "\"nextRun\":\"1970-01-01T00:00:07.000000000+00:00\",\"previousRun\":null,"
     "\"runCount\":4,"
     "\"failureCount\":2,\"skipped\":{\"overlap\":18446744073709551615},"
-    "\"missed\":18446744073709551615,\"running\":0,"
+    "\"missed\":18446744073709551615,\"waitingFor\":null,\"attempt\":null,\"running\":0,"
     "\"results\":[";
 
 static const struct pawl_result *const results[] = {&killed, &broken, &fine};
@@ -199,7 +199,8 @@ test_json_write_fits_the_longest_values(void **state)
         .status = PAWL_WAIT_FOR_NEXT, .version = INT64_MIN, .running = INT32_MIN,
         .created_ns = INT64_MAX, .updated_ns = INT64_MAX, .next_ns = INT64_MAX,
         .previous_ns = INT64_MAX, .run_count = UINT64_MAX, .failure_count = UINT64_MAX,
-        .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX,
+        .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX, .waits_for_retry = true,
+        .attempt = INT32_MIN,
     };
     struct pawl_result result = {
         .run = UINT64_MAX, .scheduled_ns = INT64_MAX, .started_ns = INT64_MAX,
@@ -232,6 +233,39 @@ test_json_write_shows_tags_where_there_are_any(void **state)
     pawl_buffer_append_char(&buffer, '\0');
     assert_null(strstr(buffer.data, "tags"));
     pawl_buffer_reset(&buffer);
+}
+
+static void
+assert_shows(const struct pawl_view *shown, const char *members)
+{
+    pawl_json_write_head(&buffer, shown);
+    pawl_buffer_append_char(&buffer, '\0');
+    if (strstr(buffer.data, members) == NULL)
+        fail_msg("%s has no %s", buffer.data, members);
+    pawl_buffer_reset(&buffer);
+}
+
+static void
+test_json_write_shows_which_attempt_runs_or_waits(void **state)
+{
+    struct pawl_policy policy;
+    struct pawl_view busy = view;
+
+    (void) state;
+    pawl_policy_init(&policy);
+    policy.retries = 5;
+    busy.skipped_overlap = busy.missed = 0;
+    assert_shows(&busy, ",\"skipped\":{\"overlap\":0},\"missed\":0,\"waitingFor\":null,"
+                        "\"attempt\":null,\"running\":0,\"results\":[");
+    busy.running = 1;
+    assert_shows(&busy, "\"missed\":0,\"waitingFor\":null,\"attempt\":1,\"running\":1,");
+    busy.policy = &policy;
+    busy.attempt = 3;
+    assert_shows(&busy, ",\"retries\":5,\"keepResults\":");
+    assert_shows(&busy, ",\"waitingFor\":null,\"attempt\":3,\"running\":1,");
+    busy.running = 0;
+    busy.waits_for_retry = true;        /* after the third */
+    assert_shows(&busy, ",\"waitingFor\":\"retry\",\"attempt\":4,\"running\":0,");
 }
 
 /* --- The buffer --- */
@@ -360,6 +394,7 @@ main(void)
         cmocka_unit_test(test_json_write_task_gives_the_newest_results_oldest_first),
         cmocka_unit_test(test_json_write_fits_the_longest_values),
         cmocka_unit_test(test_json_write_shows_tags_where_there_are_any),
+        cmocka_unit_test(test_json_write_shows_which_attempt_runs_or_waits),
         cmocka_unit_test(test_json_write_to_a_full_buffer_is_harmless),
         cmocka_unit_test(test_json_write_buffer_reset_gives_large_memory_back),
         cmocka_unit_test(test_json_write_problem),
