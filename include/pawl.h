@@ -288,9 +288,11 @@ struct pawl_forecast {
     bool is_open;                  /* other times cannot be told: they depend on when a run ends, or on
                                     * more draws than are made ahead */
     int64_t jitter_ns;             /* by how much the time given last is put off */
+    int64_t retry_ns;              /* the attempt that waits (wall), which comes before any due time; or
+                                    * PAWL_NO_TIME */
     int64_t due_ns;                /* the engine's from here */
     int64_t elapsed_ns, wall_ns, high_ns;
-    bool is_due_wall;
+    bool is_due_wall, is_retry_given;
 };
 
 /* A queue link inside the objects below; the engine's. */
@@ -576,8 +578,8 @@ pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t ve
 void
 pawl_unwatch(struct pawl_handle *handle, struct pawl_watch *watch);
 
-/* Begins with the first time at or after from_ns (wall), or with what is due already if that has
- * passed. Threads: any. Blocks: no. */
+/* Begins with the first time at or after from_ns (wall), be it that of a retry, or with what is due
+ * already if that has passed. Threads: any. Blocks: no. */
 void
 pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
                     struct pawl_forecast *out_forecast);

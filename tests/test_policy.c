@@ -659,6 +659,7 @@ test_attempt_that_a_crash_cut_is_lost_and_tried_again(void **state)
     house_begin(&house);
     view = get(f, "a");
     assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.failure_count, 0);    /* it is not over */
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[1]->outcome, PAWL_LOST);
     assert_int_equal(view.results[1]->attempt, 2);
