@@ -67,6 +67,8 @@ constexpr struct {
     {"running", "running"},
     {"skipped", "skipped"},
     {"missed", "missed"},
+    {"missedPaused", "missedpaused"},
+    {"endReason", "endreason"},
     {"paused", "paused"},
     {"attempt", "attempt"},
     {"waitingFor", "waitingfor"},

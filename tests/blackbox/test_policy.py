@@ -22,14 +22,15 @@ class Gates:
     """Runs that last until the test lets them end."""
 
     def gate(self):
-        """A script that waits for a word, and fails if it is that."""
-        self.fifo = os.path.join(self.place(), "gate")
-        os.mkfifo(self.fifo)
-        return f'read word < {self.fifo}; test "$word" != fail'
+        """A script each run of which waits at a gate of its own."""
+        self.gates = self.place()
+        for run in range(1, 10):
+            os.mkfifo(f"{self.gates}/{run}")
+        return f"read word < {self.gates}/$PAWL_RUN"
 
-    def let_end(self, word="end"):
-        with open(self.fifo, "w") as file:
-            file.write(word + "\n")
+    def let_end(self, run):
+        with open(f"{self.gates}/{run}", "w") as file:
+            file.write("end\n")
 
 
 class Overlap(Gates, Shared):
@@ -47,10 +48,8 @@ class Overlap(Gates, Shared):
         self.cron(overlap="queue", queueLimit=2, maxRuns=3, script=self.gate())
         self.running(1)
         self.skipped(2)
-        for run in (2, 3):
-            self.let_end()
-            self.running(run)
-        self.let_end()
+        for run in (1, 2, 3):
+            self.let_end(run)
         task = self.d.watch(self.name, lambda task: task["status"] == 1)
         due = due_of(task)
         self.assertEqual(due[2] - due[1], 100 * MS)
@@ -62,9 +61,8 @@ class Overlap(Gates, Shared):
         self.cron(overlap="queue", maxRuns=2, script=self.gate())
         self.running(1)
         self.skipped(3)
-        self.let_end()
-        self.running(2)
-        self.let_end()
+        self.let_end(1)
+        self.let_end(2)
         task = self.d.watch(self.name, lambda task: task["status"] == 1)
         self.assertEqual(task["runCount"], 2)
         due = due_of(task)
@@ -97,14 +95,13 @@ class Overlap(Gates, Shared):
                 self.running(1)
                 if overlap == "skip":
                     self.assertProblem(ask(), 409, text="does not overlap itself")
-                    self.let_end()
+                    self.let_end(1)
                     continue
                 self.assertEqual(ask().status, 200)
                 if overlap == "queue":
                     self.assertProblem(ask(), 409, text="asked for already")
-                    self.let_end()
-                self.running(2)
-                self.let_end()
+                    self.let_end(1)
+                self.let_end(2)
                 task = self.d.finished(self.name, 2)
                 self.assertEqual([result["outcome"] for result in task["results"]],
                                  ["success" if overlap == "queue" else "killed", "success"])
@@ -187,7 +184,7 @@ class Retries(Gates, Shared):
         self.d.submit(self.name, time=0, script=self.gate())
         task = self.d.watch(self.name, lambda task: task["running"] == 1)
         self.assertEqual((task["attempt"], task["waitingFor"]), (1, None))
-        self.let_end()
+        self.let_end(1)
         task = self.d.finished(self.name)
         self.assertEqual((task["attempt"], task["waitingFor"]), (None, None))
 
@@ -336,7 +333,7 @@ class Explanations(Gates, Shared):
         self.d.call("POST", f"/api/tasks/{self.name}/run")
         self.d.watch(self.name, lambda task: task["running"] == 1)
         self.assertSays("run 1 is in progress: what falls due before its end ends it (overlap replace)")
-        self.let_end()
+        self.let_end(1)
 
     def test_pause(self):
         for misfire, text in (("once", "once for all"), ("skip", "nothing of what it missed (misfire skip)"),
