@@ -9,6 +9,7 @@
 #include "err.h"
 #include "keeper.h"
 #include "kill.h"
+#include "policy.h"
 #include "spec.h"
 #include "tags.h"
 #include "ticker.h"
@@ -293,8 +294,14 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     struct pawl_snapshot *first;
     struct pawl_task *task;
     struct pawl_now now = pawl_now(engine);
+    struct pawl_spec plain;
     int code = pawl_spec_check(spec, err);
 
+    if (code == PAWL_OK && spec->policy && pawl_policy_is_usual(spec->policy)) {
+        plain = *spec;
+        plain.policy = NULL;            /* one that only says the defaults is none */
+        spec = &plain;
+    }
     if (code == PAWL_OK && spec->action)
         code = pawl_call_check_interpreter(engine, spec->action->interpreter, err);
     if (code == PAWL_OK && spec->when)

@@ -8,6 +8,7 @@
 #include "call.h"
 
 #include "err.h"
+#include "policy.h"
 #include "spec.h"
 #include "wall.h"
 
@@ -126,8 +127,8 @@ define(struct pawl_handle *handle, const struct pawl_view *view, const struct pa
     if (code != PAWL_OK)
         return code;
     pawl_policy_init(&usual);
-    if (!spec->policy && view->policy)
-        kept.policy = &usual;
+    if (!spec->policy || pawl_policy_is_usual(spec->policy))
+        kept.policy = view->policy ? &usual : NULL;
     event->basis = view->private_def;
     event->edited = pawl_def_new(&kept, handle->engine->options.keep_results, compiled);
     if (!event->edited)

@@ -55,13 +55,15 @@ count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
         next->skipped_overlap += dropped;
     else
         next->missed += dropped;
+    if (old->is_paused && dropped > 0)
+        pawl_snapshot_make_wait(next)->tally.missed_paused += dropped;
 }
 
 /* What the policies remember of due times that wait one by one. */
 static void
 forget_backlog(struct pawl_snapshot *next)
 {
-    if (pawl_def_policy(next->def))
+    if (next->has_wait)
         pawl_wait_of(next)->has_backlog = pawl_wait_of(next)->is_catching_up = false;
 }
 
@@ -105,7 +107,7 @@ pawl_decide_edit(const struct pawl_snapshot *old, struct pawl_event *event,
         return refuse(err, "the task has had as many runs as maxRuns says already: give more, or "
                            "stop the task");
     if (pawl_def_policy(next->def) && !pawl_def_policy(old->def))
-        *pawl_wait_of(next) = (struct pawl_wait) {.attempt = old->running > 0};
+        pawl_snapshot_make_wait(next)->attempt = old->running > 0;
     if (event->is_rescheduled)
         reschedule(old, event, next);
     else if (has_other_ways(old, next))

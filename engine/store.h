@@ -49,6 +49,8 @@ struct pawl_record {
     bool is_due_wall;               /* it is a wall time instead */
     int64_t previous_ns;            /* wall; PAWL_NO_TIME: none */
     uint64_t run_count, failure_count, skipped_overlap, missed;
+    uint64_t skipped_condition, skipped_group, missed_paused;       /* see struct pawl_tally */
+    enum pawl_end_reason end_reason;    /* of its newest end */
     uint64_t asked_count;           /* of run_count: runs that were asked for */
     bool is_paused;
     bool is_asked;                  /* a run was asked for, and has not begun */

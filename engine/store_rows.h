@@ -11,7 +11,8 @@
 #define PAWL_TASK_COLUMNS "seq, id, type, time_ns, keep_results, created_ns, due_ns, script"
 #define PAWL_STATE_COLUMNS                                                                        \
     "seq, version, status, updated_ns, due_ns, previous_ns, run_count, failure_count, "           \
-    "skipped_overlap, missed, running, is_due_wall, is_paused, is_asked, asked_count"
+    "skipped_overlap, missed, running, is_due_wall, is_paused, is_asked, asked_count, "      \
+    "skipped_condition, skipped_group, missed_paused, end_reason"
 #define PAWL_RESULT_COLUMNS                                                                       \
     "seq, run, attempt, scheduled_ns, started_ns, ended_ns, duration_ns, outcome, exit_code, "    \
     "signal, truncated, bytes, error, out, err"

@@ -146,7 +146,12 @@ static const char *const steps[] = {
     " retried_ns INTEGER NOT NULL"      /* the store's scale, or wall */
     ") STRICT;"
     "ALTER TABLE schedule ADD COLUMN"
-    " since_ns INTEGER;",               /* wall: what calendar intervals are counted from; NULL: created_ns */
+    " since_ns INTEGER;"               /* wall: what calendar intervals are counted from; NULL: created_ns */
+    "ALTER TABLE state ADD COLUMN"
+    " skipped_condition INTEGER NOT NULL DEFAULT 0;"    /* of run_count */
+    "ALTER TABLE state ADD COLUMN skipped_group INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN missed_paused INTEGER NOT NULL DEFAULT 0;"    /* of missed */
+    "ALTER TABLE state ADD COLUMN end_reason INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -161,6 +166,11 @@ const int pawl_store_format = sizeof steps / sizeof steps[0];
 #define STATUS                                                                                    \
     "CASE coalesce(s.status, 0) WHEN 0 THEN 'ToBeExecuted' WHEN 1 THEN 'Executed'"                \
     " WHEN 2 THEN 'Executing' WHEN 3 THEN 'WaitForNextExecution' WHEN 4 THEN 'Stopped' END"
+
+#define END_REASON                                                                                \
+    "CASE WHEN s.status = 1 AND NOT s.is_asked THEN CASE s.end_reason WHEN 1 THEN 'done'"         \
+    " WHEN 2 THEN 'maxRuns' WHEN 3 THEN 'endAt' WHEN 4 THEN 'noMoreTimes' WHEN 5 THEN 'missed'"   \
+    " WHEN 6 THEN 'lost' WHEN 7 THEN 'skipped' END END"
 
 #define OUTCOME                                                                                   \
     "CASE r.outcome WHEN 0 THEN 'success' WHEN 1 THEN 'failure' WHEN 2 THEN 'timeout'"            \
@@ -214,7 +224,10 @@ static const char tasks_view[] =
     " coalesce(s.run_count, 0) AS run_count,"
     " coalesce(s.failure_count, 0) AS failure_count,"
     " coalesce(s.skipped_overlap, 0) AS skipped_overlap,"
-    " coalesce(s.missed, 0) AS missed,"
+    " coalesce(s.skipped_condition, 0) AS skipped_condition,"
+    " coalesce(s.skipped_group, 0) AS skipped_group,"
+    " coalesce(s.missed, 0) AS missed, coalesce(s.missed_paused, 0) AS missed_paused,"
+    " " END_REASON " AS end_reason,"
     " coalesce(s.running, 0) AS running,"
     " (SELECT count(*) FROM result WHERE result.seq = t.seq) AS results,"
     " t.keep_results,"

@@ -39,7 +39,13 @@ foretell(struct explanation *explanation, struct pawl *engine)
             why->next_ns = at_ns;
             why->jitter_ns = forecast.jitter_ns;
         }
+        why->nwaiting += at_ns <= why->now_ns;
     }
+    if (why->nwaiting < NTIMES)
+        return;
+    while (why->nwaiting < PAWL_WHY_WAITING_MAX && (at_ns = pawl_forecast_next(&forecast)) <= why->now_ns &&
+           at_ns != PAWL_NO_TIME)
+        why->nwaiting++;
 }
 
 /* The zone of the first expression, as in the task document. */
@@ -158,6 +164,7 @@ put_bounds(struct pawl_buffer *out, const struct pawl_why *why)
 {
     const struct pawl_when *when = why->when;
     const struct pawl_view *view = why->view;
+    uint64_t nruns = pawl_view_scheduled_runs(view);
 
     put_time(out, ",\"startAt\":", why->zone, when->start_ns);
     put_time(out, ",\"endAt\":", why->zone, when->end_ns);
@@ -165,12 +172,11 @@ put_bounds(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_buffer_append_str(out, ",\"runsLeft\":null");
     else
         put_uint(out, ",\"runsLeft\":",
-            when->max_runs > view->run_count ? when->max_runs - view->run_count : 0);
+            when->max_runs > nruns ? when->max_runs - nruns : 0);
     put_uint(out, ",\"jitter\":", (uint64_t) when->jitter_ns);
     put_uint(out, ",\"jitterApplied\":", (uint64_t) why->jitter_ns);
     put_uint(out, ",\"runCount\":", view->run_count);
-    put_uint(out, ",\"skipped\":{\"overlap\":", view->skipped_overlap);
-    put_uint(out, "},\"missed\":", view->missed);
+    pawl_json_write_passed(out, view);
 }
 
 static void

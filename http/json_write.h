@@ -37,9 +37,17 @@ pawl_json_write_tail(struct pawl_buffer *buffer);
 void
 pawl_json_write_when(struct pawl_buffer *buffer, const struct pawl_view *view);
 
+/* The members that count due times without a result, each with a comma in front. */
+void
+pawl_json_write_passed(struct pawl_buffer *buffer, const struct pawl_view *view);
+
 /* The members that say how the script is run, each with a comma in front. */
 void
 pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *action);
+
+/* The members that say what happens when something is in the way, likewise. */
+void
+pawl_json_write_policy(struct pawl_buffer *buffer, const struct pawl_policy *policy);
 
 /* A string with its quotes, escaped as RFC 8259 asks and no further. */
 void

@@ -77,6 +77,19 @@ enum pawl_outcome {
     PAWL_NOUTCOME
 };
 
+/* Why a task has nothing to come any more and is PAWL_EXECUTED. */
+enum pawl_end_reason {
+    PAWL_END_NONE,         /* it is not */
+    PAWL_END_DONE,         /* delay: its run has ended */
+    PAWL_END_MAX_RUNS,     /* cron: it has had its max_runs */
+    PAWL_END_AT,           /* its next due time would lie behind its end_ns */
+    PAWL_END_NO_TIMES,     /* cron: its schedule has no further due time */
+    PAWL_END_MISSED,       /* delay: its due time was missed, and its policy made up for none */
+    PAWL_END_LOST,         /* delay: the daemon or its machine died under its run */
+    PAWL_END_SKIPPED,      /* delay: its due time was skipped: the counts say why */
+    PAWL_NEND_REASON
+};
+
 enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEBUG };
 
 /* Bounds. */
@@ -146,6 +159,7 @@ enum pawl_misfire {
     PAWL_NMISFIRE
 };
 
+/* What has no effect, such as retry_delay_ns without retries, must be as by default. */
 struct pawl_policy {
     enum pawl_overlap overlap;
     uint32_t queue_limit;          /* QUEUE: how many may wait, 1 to PAWL_QUEUE_MAX */
@@ -259,7 +273,8 @@ struct pawl_view {
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
     bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
-    int attempt;                   /* of the run in progress, or the one that waits; 0: none */
+    int attempt;                   /* of the run in progress, or the one that failed last while a retry
+                                    * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
@@ -270,7 +285,11 @@ struct pawl_view {
     uint64_t asked_count;          /* of them, those that pawl_run() asked for */
     uint64_t failure_count;        /* runs that ended in anything but success */
     uint64_t skipped_overlap;      /* due times that passed during a run */
+    uint64_t skipped_condition;    /* runs whose condition failed: in run_count, not for max_runs */
+    uint64_t skipped_group;        /* due times that passed because the group of the task was full */
     uint64_t missed;               /* due times that passed while nothing could start, but one */
+    uint64_t missed_paused;        /* of them, those that passed in a pause */
+    enum pawl_end_reason end_reason;
     const struct pawl_result *const *results;   /* newest last */
     size_t nresults;
     uint64_t seq;                  /* order of submission, unique in this engine */
@@ -287,9 +306,11 @@ struct pawl_forecast {
     bool is_open;                  /* other times cannot be told: they depend on when a run ends, or on
                                     * more draws than are made ahead */
     int64_t jitter_ns;             /* by how much the time given last is put off */
+    int64_t retry_ns;              /* the attempt that waits (wall), which comes before any due time; or
+                                    * PAWL_NO_TIME */
     int64_t due_ns;                /* the engine's from here */
     int64_t elapsed_ns, wall_ns, high_ns;
-    bool is_due_wall;
+    bool is_due_wall, is_retry_given;
 };
 
 /* A queue link inside the objects below; the engine's. */
@@ -593,8 +614,8 @@ pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t ve
 void
 pawl_unwatch(struct pawl_handle *handle, struct pawl_watch *watch);
 
-/* Begins with the first time at or after from_ns (wall), or with what is due already if that has
- * passed. Threads: any. Blocks: no. */
+/* Begins with the first time at or after from_ns (wall), be it that of a retry, or with what is due
+ * already if that has passed. Threads: any. Blocks: no. */
 void
 pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
                     struct pawl_forecast *out_forecast);
@@ -608,6 +629,10 @@ pawl_forecast_next(struct pawl_forecast *forecast);
 void
 pawl_view_share(const struct pawl_view *view, struct pawl_view *out_view);
 
+/* How many of its runs count for max_runs. Threads: any. Blocks: no. */
+uint64_t
+pawl_view_scheduled_runs(const struct pawl_view *view);
+
 /* Gives a view back. Threads: any. Blocks: no. */
 void
 pawl_view_release(struct pawl_view *view);
@@ -619,6 +644,9 @@ const char *
 pawl_type_name(enum pawl_type type);
 const char *
 pawl_outcome_name(enum pawl_outcome outcome);
+/* NULL: PAWL_END_NONE. */
+const char *
+pawl_end_reason_name(enum pawl_end_reason reason);
 
 #ifdef __cplusplus
 }

@@ -227,6 +227,7 @@ test_due_times_that_an_edit_drops_are_counted(void **state)
     view = get(&f, "p");
     assert_true(view.is_paused);
     assert_int_equal(view.missed, 3);
+    assert_int_equal(view.missed_paused, 3);
     pawl_view_release(&view);
     fixture_advance(&f, 20 * MINUTE);           /* 08:40 and 08:50 */
     edit_time(&f, "r", HOUR);

@@ -326,6 +326,7 @@ test_edit_that_was_answered_survives_a_kill(void **state)
 static void
 live_a_run_by_an_edit_that_is_not_durable(struct house *house)
 {
+    struct pawl_policy policy = some_policy();
     struct fixture *f = &house->f;
     struct edit edit;
     struct pawl_view view;
@@ -334,7 +335,7 @@ live_a_run_by_an_edit_that_is_not_durable(struct house *house)
     edit_begin(f, &edit, "a");
     set_script(&edit, "sleep 1000");
     edit.spec.time_ns = MINUTE;
-    edit.spec.policy = &(struct pawl_policy) {.queue_limit = 1, .misfire_limit = 1, .retry_backoff = 1};
+    edit.spec.policy = &policy;
     assert_int_equal(edit_ask(f, &edit, -1, NULL), PAWL_PENDING);
     fixture_advance(f, MINUTE);
     await(used_slots(f) == 1);
@@ -402,6 +403,40 @@ test_run_that_is_lost_is_tried_again_by_the_edited_policy(void **state)
     assert_true(view.waits_for_retry);
     assert_int_equal(view.attempt, 1);
     assert_int_equal(view.results[0]->attempt, 1);
+    pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
+static void
+test_retry_that_waits_survives_that_policies_go_and_a_restart(void **state)
+{
+    struct pawl_policy policy;
+    struct house house;
+    struct pawl_view view;
+
+    (void) state;
+    house_init(&house);
+    house_begin(&house);
+    pawl_policy_init(&policy);
+    policy.retries = 3;
+    policy.retry_delay_ns = MINUTE;
+    submit(&house.f, "d", PAWL_DELAY, HOUR, "exit 1");
+    edit_policy(&house.f, "d", &policy);
+    fixture_advance(&house.f, HOUR);
+    view = await_version(&house.f, "d", 3);
+    pawl_view_release(&view);
+    edit_policy(&house.f, "d", NULL);
+    assert_sound(&house);
+    view = get(&house.f, "d");
+    assert_true(view.waits_for_retry);
+    assert_int_equal(view.status, PAWL_TO_BE_EXECUTED);
+    pawl_view_release(&view);
+    fixture_advance(&house.f, MINUTE);
+    view = await_version(&house.f, "d", 6);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.failure_count, 1);
+    assert_int_equal(view.results[1]->attempt, 2);
     pawl_view_release(&view);
     house_end(&house);
     house_fini(&house);
@@ -482,6 +517,7 @@ main(void)
         cmocka_unit_test(test_edit_that_was_answered_survives_a_kill),
         cmocka_unit_test(test_edit_that_was_not_durable_is_as_if_it_had_not_been),
         cmocka_unit_test(test_run_that_is_lost_is_tried_again_by_the_edited_policy),
+        cmocka_unit_test(test_retry_that_waits_survives_that_policies_go_and_a_restart),
         cmocka_unit_test(test_results_that_an_edit_drops_are_gone_after_a_restart),
         cmocka_unit_test(test_edited_task_that_is_over_is_kept_for_as_long_again),
     };

@@ -2,7 +2,7 @@
  * damage it finds. */
 #include "store_fixture.h"
 
-static const char to_format_4[] = UNDO_STEP_5 "PRAGMA user_version=4";
+static const char to_format_4[] = UNDO_FORMAT_5 "PRAGMA user_version=4";
 
 static struct pawl_policy
 usual(void)
