@@ -65,6 +65,8 @@ place_of(struct pawl_head *head, const char *name, size_t len)
         return strcasecmp(name, "Content-Length") == 0
             ? (head->nlengths++, &head->content_length)
             : NULL;
+    case 16:
+        return strcasecmp(name, "Content-Encoding") == 0 ? &head->content_encoding : NULL;
     case 17:
         return strcasecmp(name, "Transfer-Encoding") == 0
             ? (head->nencodings++, &head->transfer_encoding)

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "pawl.h"
 #include "problem.h"
+#include "unpack.h"
 #include "uri.h"
 
 #define PAWL_VERSION "0.1.0"
@@ -84,8 +85,8 @@ struct pawl_http {
 
 /* What the headers say. Text lives as long as the request is being read. */
 struct pawl_head {
-    struct pawl_text host, origin, content_type, content_length, transfer_encoding,
-        request_id;
+    struct pawl_text host, origin, content_type, content_encoding, content_length,
+        transfer_encoding, request_id;
     unsigned nhosts, norigins, nlengths, nencodings;
     bool expects_continue, has_bad_name;
 };
@@ -115,6 +116,7 @@ struct pawl_request {
     struct pawl_buffer target;              /* as sent, and again, rewritten by uri */
     size_t target_len;                      /* of the first of the two */
     struct pawl_uri uri;
+    enum pawl_coding coding;                /* of the body */
     struct pawl_buffer body;                /* of the request, or a line of it */
     size_t held_bytes;                      /* of it, as counted in http */
     char id[PAWL_REQUEST_ID_MAX + 1];       /* X-Request-ID */
