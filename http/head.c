@@ -202,6 +202,7 @@ void
 pawl_head_check(struct pawl_request *request, const struct pawl_head *head)
 {
     request->refused.status = 0;
+    request->if_none_match = head->if_none_match;
     set_id(request, &head->request_id);
     /* One after the other until one refuses. */
     if (check_framing(request, head) && check_target(request) &&

@@ -273,6 +273,7 @@ struct pawl_view {
     bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
     int attempt;                   /* of the run in progress, or the one that waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
+    uint32_t serial;               /* of its changes, whatever version does; wraps at 24 bits */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
     int64_t updated_ns;            /* when version last grew */
