@@ -278,11 +278,14 @@ pawl_call_compile(const struct pawl_spec *spec, const struct pawl_now *now, bool
 }
 
 int
-pawl_call_check_interpreter(const struct pawl *engine, const char *name, struct pawl_err *err)
+pawl_call_check_programs(const struct pawl *engine, const struct pawl_action *action,
+                         struct pawl_err *err)
 {
-    if (pawl_interpreters_find(&engine->interpreters, name))
-        return PAWL_OK;
-    return pawl_interpreters_refuse(&engine->interpreters, name, PAWL_EINVAL, err);
+    if (!pawl_interpreters_find(&engine->interpreters, action->interpreter))
+        return pawl_interpreters_refuse(&engine->interpreters, action->interpreter, PAWL_EINVAL, err);
+    if (action->kill_mode == PAWL_KILL_TREE && !engine->tree.program)
+        return pawl_tree_refuse(PAWL_EINVAL, err);
+    return PAWL_OK;
 }
 
 int
@@ -303,7 +306,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
         spec = &plain;
     }
     if (code == PAWL_OK && spec->action)
-        code = pawl_call_check_interpreter(engine, spec->action->interpreter, err);
+        code = pawl_call_check_programs(engine, spec->action, err);
     if (code == PAWL_OK && spec->when)
         code = pawl_call_compile(spec, &now, false, &schedule, err);
     if (code == PAWL_OK)

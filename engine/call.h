@@ -10,9 +10,10 @@ int
 pawl_call_compile(const struct pawl_spec *spec, const struct pawl_now *now, bool is_anew,
                   struct pawl_schedule **out_schedule, struct pawl_err *err);
 
-/* Errors: PAWL_EINVAL: there is no such interpreter. */
+/* Whether what an action needs is here. Errors: PAWL_EINVAL. */
 int
-pawl_call_check_interpreter(const struct pawl *engine, const char *name, struct pawl_err *err);
+pawl_call_check_programs(const struct pawl *engine, const struct pawl_action *action,
+                         struct pawl_err *err);
 
 /* Whether the store takes what is new. Errors: PAWL_EFULL, PAWL_ESTORE. */
 int

@@ -38,14 +38,20 @@ pawl_edit_begin(struct pawl_handle *handle, const char *id, size_t id_len, struc
 
 /* --- The new definition --- */
 
-/* Whether it is to be run by the interpreter that it has. */
+static enum pawl_kill_mode
+kill_mode_of(const struct pawl_action *action)
+{
+    return action ? action->kill_mode : PAWL_KILL_GROUP;
+}
+
+/* Whether it is to be run by the programs that it has. */
 static bool
-is_same_interpreter(const struct pawl_action *a, const struct pawl_action *b)
+needs_the_same(const struct pawl_action *a, const struct pawl_action *b)
 {
     const char *of_a = a && a->interpreter ? a->interpreter : "bash";
     const char *of_b = b && b->interpreter ? b->interpreter : "bash";
 
-    return strcmp(of_a, of_b) == 0;
+    return strcmp(of_a, of_b) == 0 && kill_mode_of(a) == kill_mode_of(b);
 }
 
 /* What could never be: another task, or what a submit refuses. */
@@ -62,8 +68,8 @@ check(struct pawl_handle *handle, const struct pawl_view *view, const struct paw
         return pawl_err_set(err, PAWL_EINVAL, "taskType",
                             "taskType cannot be changed: delete the task and submit it again");
     code = pawl_spec_check(spec, err);
-    if (code == PAWL_OK && spec->action && !is_same_interpreter(spec->action, view->action))
-        code = pawl_call_check_interpreter(handle->engine, spec->action->interpreter, err);
+    if (code == PAWL_OK && spec->action && !needs_the_same(spec->action, view->action))
+        code = pawl_call_check_programs(handle->engine, spec->action, err);
     return code;
 }
 
