@@ -180,7 +180,7 @@ check_call(const struct pawl_action *action, struct pawl_err *err)
     if (action->http && field)
         return pawl_err_set(err, PAWL_EINVAL, field,
                             "%s is of scripts: leave it out, because action.http runs none", field);
-    return action->http ? pawl_http_check(action->http, err) : PAWL_OK;
+    return action->http ? pawl_call_check(action->http, err) : PAWL_OK;
 }
 
 int
@@ -226,7 +226,7 @@ pawl_action_bytes(const struct pawl_action *action)
            bytes_of(action->args) + bytes_of(action->env) +
            (action->interpreter ? strlen(action->interpreter) + 1 : 0) +
            (action->cwd ? strlen(action->cwd) + 1 : 0) +
-           (action->http ? pawl_http_bytes(action->http) : 0);
+           (action->http ? pawl_call_bytes(action->http) : 0);
 }
 
 /* Copies a string to *at, and moves it on. */
@@ -266,8 +266,8 @@ pawl_action_copy(const struct pawl_action *action, size_t bytes)
     at = (char *) (lists + nargs + nenv + 2);
     *copy = *action;
     if (action->http) {
-        copy->http = pawl_http_copy(at, action->http);
-        at += pawl_http_bytes(action->http);
+        copy->http = pawl_call_copy(at, action->http);
+        at += pawl_call_bytes(action->http);
     }
     copy->args = put_list(lists, &at, action->args);
     copy->env = put_list(lists + nargs + 1, &at, action->env);

@@ -44,7 +44,7 @@ struct pawl_fetcher {
 
 struct pawl_fetch {
     struct pawl_fetcher *fetcher;
-    const struct pawl_http *http;
+    const struct pawl_http_call *http;
     struct pawl_capture *capture;
     struct pawl_err *error;
     void *owner;
@@ -229,8 +229,8 @@ tell(struct pawl_fetch *fetch, const struct pawl_run_facts *facts)
 static bool
 is_sent(const struct pawl_fetch *fetch, const char *header)
 {
-    if (fetch->is_elsewhere && (pawl_http_is_named(header, "Authorization") ||
-                                pawl_http_is_named(header, "Cookie")))
+    if (fetch->is_elsewhere && (pawl_call_is_named(header, "Authorization") ||
+                                pawl_call_is_named(header, "Cookie")))
         return false;
     return fetch->sends_body || !fetch->http->body || strncasecmp(header, "Content-", 8) != 0;
 }
@@ -257,7 +257,7 @@ set_headers(struct pawl_fetch *fetch)
     for (; header && *header && is_made; header++) {
         if (!is_sent(fetch, *header))
             continue;
-        has_type = has_type || pawl_http_is_named(*header, "Content-Type");
+        has_type = has_type || pawl_call_is_named(*header, "Content-Type");
         is_made = add_header(&fetch->headers, *header);
     }
     if (is_made && !has_type)           /* it would call everything a form */
@@ -395,7 +395,7 @@ change_method(struct pawl_fetch *fetch)
 static void
 follow(struct pawl_fetch *fetch, const char *to)
 {
-    struct pawl_http target = {.url = to, .max_redirects = -1};
+    struct pawl_http_call target = {.url = to, .max_redirects = -1};
     struct pawl_err err = {.code = PAWL_OK};
     CURLU *url = curl_url();
 
@@ -408,7 +408,7 @@ follow(struct pawl_fetch *fetch, const char *to)
         curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
     }
     if (curl_url_get(url, CURLUPART_URL, (char **) &target.url, 0) != CURLUE_OK ||
-        pawl_http_check(&target, &err) != PAWL_OK) {
+        pawl_call_check(&target, &err) != PAWL_OK) {
         fail(fetch, "redirected to %.*s, which is no http or https URL", SHOWN_MAX, to);
     } else {
         fetch->is_elsewhere = fetch->is_elsewhere || !is_same(url, fetch->url, CURLUPART_HOST) ||
@@ -439,7 +439,7 @@ is_redirect(int status)
 static void
 on_done(struct pawl_fetch *fetch, CURLcode result)
 {
-    int max = pawl_http_redirects_max(fetch->http);
+    int max = pawl_call_redirects_max(fetch->http);
     char *location = NULL, *to = NULL;
     long status = 0;
 
@@ -518,7 +518,7 @@ fetch_free(struct pawl_fetch *fetch)
 }
 
 struct pawl_fetch *
-pawl_fetch_begin(struct pawl_fetcher *fetcher, const struct pawl_http *http,
+pawl_fetch_begin(struct pawl_fetcher *fetcher, const struct pawl_http_call *http,
                  const struct pawl_run_facts *facts, struct pawl_capture *capture,
                  struct pawl_err *error, void *owner)
 {
@@ -531,7 +531,7 @@ pawl_fetch_begin(struct pawl_fetcher *fetcher, const struct pawl_http *http,
     fetch->capture = capture;
     fetch->error = error;
     fetch->owner = owner;
-    fetch->method = pawl_http_method(http);
+    fetch->method = pawl_call_method(http);
     fetch->sends_body = http->body != NULL;
     if (!prepare(fetch, facts)) {
         fetch_free(fetch);

@@ -41,7 +41,7 @@ pawl_fetcher_next(struct pawl_fetcher *fetcher);
  * none, or not all of it, and says why. NULL: out of memory.
  * Owns: borrows http, capture and error until the end; of facts all but pid_slot is copied. */
 struct pawl_fetch *
-pawl_fetch_begin(struct pawl_fetcher *fetcher, const struct pawl_http *http,
+pawl_fetch_begin(struct pawl_fetcher *fetcher, const struct pawl_http_call *http,
                  const struct pawl_run_facts *facts, struct pawl_capture *capture,
                  struct pawl_err *error, void *owner);
 /* Whether it has ended by itself: pawl_fetcher_next() tells so. */

@@ -123,7 +123,7 @@ check_method(const char *method, struct pawl_err *err)
 }
 
 bool
-pawl_http_is_named(const char *header, const char *name)
+pawl_call_is_named(const char *header, const char *name)
 {
     size_t len = strlen(name);
 
@@ -155,7 +155,7 @@ check_header(const char *header, struct pawl_err *err)
                             "action.http.headers: a name is made of letters, digits and "
                             "!#$%%&'*+-.^_`|~ (\"%.*s\" is none)", shown, header);
     for (const char *const *name = reserved; *name && !fault; name++) {
-        if (pawl_http_is_named(header, *name))
+        if (pawl_call_is_named(header, *name))
             fault = "is made by the call itself: leave it out";
     }
     if (!fault && strncasecmp(header, "X-Pawl-", 7) == 0)
@@ -190,9 +190,9 @@ check_headers(const char *const *headers, struct pawl_err *err)
 }
 
 static int
-check_body(const struct pawl_http *http, struct pawl_err *err)
+check_body(const struct pawl_http_call *http, struct pawl_err *err)
 {
-    const char *method = pawl_http_method(http);
+    const char *method = pawl_call_method(http);
 
     if (http->body_len > PAWL_SCRIPT_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "action.http.body",
@@ -208,7 +208,7 @@ check_body(const struct pawl_http *http, struct pawl_err *err)
 }
 
 static int
-check_codes(const struct pawl_http *http, struct pawl_err *err)
+check_codes(const struct pawl_http_call *http, struct pawl_err *err)
 {
     if (http->ncodes > PAWL_CODES_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "action.http.successCodes",
@@ -226,7 +226,7 @@ check_codes(const struct pawl_http *http, struct pawl_err *err)
 }
 
 int
-pawl_http_check(const struct pawl_http *http, struct pawl_err *err)
+pawl_call_check(const struct pawl_http_call *http, struct pawl_err *err)
 {
     int code = check_url(http->url, err);
 
@@ -248,7 +248,7 @@ pawl_http_check(const struct pawl_http *http, struct pawl_err *err)
 
 /* In the copy: the struct, the list with its NULL, the codes, the strings. */
 size_t
-pawl_http_bytes(const struct pawl_http *http)
+pawl_call_bytes(const struct pawl_http_call *http)
 {
     size_t n = count(http->headers), bytes = 0;
 
@@ -273,10 +273,10 @@ put(char **at, const char *text, size_t len)
     return copy;
 }
 
-const struct pawl_http *
-pawl_http_copy(void *room, const struct pawl_http *http)
+const struct pawl_http_call *
+pawl_call_copy(void *room, const struct pawl_http_call *http)
 {
-    struct pawl_http *copy = room;
+    struct pawl_http_call *copy = room;
     const char **headers = (const char **) (copy + 1);
     size_t n = count(http->headers);
     uint16_t *codes = (uint16_t *) (headers + n + 1);
@@ -299,19 +299,19 @@ pawl_http_copy(void *room, const struct pawl_http *http)
 /* --- What follows from it --- */
 
 const char *
-pawl_http_method(const struct pawl_http *http)
+pawl_call_method(const struct pawl_http_call *http)
 {
     return http->method ? http->method : http->body ? "POST" : "GET";
 }
 
 int
-pawl_http_redirects_max(const struct pawl_http *http)
+pawl_call_redirects_max(const struct pawl_http_call *http)
 {
     return http->max_redirects < 0 ? PAWL_REDIRECTS : http->max_redirects;
 }
 
 bool
-pawl_http_is_success(const struct pawl_http *http, int status)
+pawl_call_is_success(const struct pawl_http_call *http, int status)
 {
     for (size_t i = 0; i < http->ncodes; i++) {
         if (http->codes[i] == status || http->codes[i] == status / 100)

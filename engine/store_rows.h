@@ -86,7 +86,7 @@ struct pawl_row_tags {
 /* An action, and what it points to. */
 struct pawl_row_action {
     struct pawl_action action;
-    struct pawl_http http;
+    struct pawl_http_call http;
     const char *headers[PAWL_HEADERS_MAX + 1];
     uint16_t codes[PAWL_CODES_MAX];
     const char *args[PAWL_ARGUMENTS_MAX + 1], *env[PAWL_ARGUMENTS_MAX + 1];

@@ -49,7 +49,7 @@ bind_list(struct binder *binder, int column, const char *const *list)
 
 /* Status codes and classes as "204,4xx", so that people can read them. */
 static size_t
-write_codes(const struct pawl_http *http, char *text)
+write_codes(const struct pawl_http_call *http, char *text)
 {
     size_t len = 0;
 
@@ -61,9 +61,9 @@ write_codes(const struct pawl_http *http, char *text)
 
 /* NULL: there is no call. What the row before had is forgotten. */
 static void
-bind_http(struct binder *binder, const struct pawl_http *http)
+bind_http(struct binder *binder, const struct pawl_http_call *http)
 {
-    static const struct pawl_http none = {.max_redirects = -1};
+    static const struct pawl_http_call none = {.max_redirects = -1};
     char codes[CODES_TEXT_MAX] = "";
     size_t len;
 
@@ -149,7 +149,7 @@ read_list(struct reader *reader, int column, const char **list, size_t max)
 static size_t
 read_codes(struct reader *reader, int column, uint16_t *codes)
 {
-    struct pawl_http http = {.codes = codes};
+    struct pawl_http_call http = {.codes = codes};
     char again[CODES_TEXT_MAX] = "";
     const char *text;
     size_t len;
@@ -175,9 +175,9 @@ read_codes(struct reader *reader, int column, uint16_t *codes)
 static void
 read_http(struct reader *reader, struct pawl_row_action *action)
 {
-    struct pawl_http *http = &action->http;
+    struct pawl_http_call *http = &action->http;
 
-    *http = (struct pawl_http){
+    *http = (struct pawl_http_call){
         .url = read_optional(reader, ACTION_URL),
         .method = read_optional(reader, ACTION_METHOD),
         .headers = read_list(reader, ACTION_HEADERS, action->headers, PAWL_HEADERS_MAX),

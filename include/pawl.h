@@ -137,7 +137,7 @@ struct pawl_result {
 
 /* An HTTP call instead of a script. It carries X-Pawl-Task-Id (percent-encoded), X-Pawl-Run,
  * X-Pawl-Attempt and X-Pawl-Scheduled-At. Strings are NUL-terminated. */
-struct pawl_http {
+struct pawl_http_call {
     const char *url;               /* http or https, absolute, ASCII, without a user */
     const char *method;            /* NULL: GET, or POST if there is a body */
     const char *const *headers;    /* "Name: value"; NULL-terminated; NULL: none */
@@ -157,7 +157,7 @@ struct pawl_action {
     int umask;                     /* negative: the daemon's */
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
-    const struct pawl_http *http;  /* called instead of a script; NULL: there is one. Of the others
+    const struct pawl_http_call *http;  /* called instead of a script; NULL: there is one. Of the others
                                     * only timeout_ns is for calls, which end at once */
 };
 

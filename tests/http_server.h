@@ -90,10 +90,11 @@ server_read(int fd, char *request)
     size_t len = 0, want = 0;
     char *end = NULL, *length;
 
+    request[0] = '\0';
     while (!end || len < want) {
         ssize_t n = recv(fd, request + len, REQUEST_MAX - 1 - len, 0);
 
-        if (n <= 0)
+        if (n <= 0 || request[0] == 0x16)       /* TLS */
             return 0;
         len += (size_t) n;
         request[len] = '\0';

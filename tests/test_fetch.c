@@ -40,7 +40,7 @@ at(struct scene *s, const char *path)
 }
 
 static void
-submit_call(struct scene *s, const char *id, const struct pawl_http *http)
+submit_call(struct scene *s, const char *id, const struct pawl_http_call *http)
 {
     struct pawl_action action = NO_ACTION;
 
@@ -49,7 +49,7 @@ submit_call(struct scene *s, const char *id, const struct pawl_http *http)
 }
 
 static struct pawl_view
-call(struct scene *s, const char *id, const struct pawl_http *http)
+call(struct scene *s, const char *id, const struct pawl_http_call *http)
 {
     submit_call(s, id, http);
     return await_result(&s->f, id);
@@ -58,7 +58,7 @@ call(struct scene *s, const char *id, const struct pawl_http *http)
 static struct pawl_view
 get_path(struct scene *s, const char *id, const char *path)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
 
     http.url = at(s, path);
     return call(s, id, &http);
@@ -154,7 +154,7 @@ assert_unsent(const struct pawl_view *view, const char *line)
 static void
 test_request_is_what_was_asked_for_and_says_whose_it_is(void **state)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
 
@@ -184,7 +184,7 @@ test_request_is_what_was_asked_for_and_says_whose_it_is(void **state)
 static void
 test_method_follows_from_the_body_and_no_type_is_made_up(void **state)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
 
@@ -200,7 +200,7 @@ test_method_follows_from_the_body_and_no_type_is_made_up(void **state)
     assert_memory_equal(view.results[0]->out, "POST /echo", 10);
     assert_unsent(&view, "Content-Type");
     pawl_view_release(&view);
-    http = (struct pawl_http){.url = at(&s, "/echo"), .method = "PUT", .max_redirects = -1};
+    http = (struct pawl_http_call){.url = at(&s, "/echo"), .method = "PUT", .max_redirects = -1};
     view = call(&s, "put", &http);
     assert_sent(&view, "\r\nContent-Length: 0\r\n");
     pawl_view_release(&view);
@@ -216,7 +216,7 @@ static void
 test_status_codes_that_are_a_success_are_the_tasks_to_say(void **state)
 {
     static const uint16_t codes[] = {4, 204};
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
 
@@ -250,7 +250,7 @@ test_connection_is_used_again(void **state)
 static void
 test_name_is_looked_up(void **state)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
     char url[64];
@@ -273,7 +273,7 @@ test_name_is_looked_up(void **state)
 static struct pawl_view
 redirected(struct scene *s, const char *id, const char *method, const char *path)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
 
     http.url = at(s, path);
@@ -348,7 +348,7 @@ test_other_hosts_are_told_no_secrets(void **state)
 static void
 test_redirects_are_bounded(void **state)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
 
@@ -385,7 +385,7 @@ test_redirect_to_what_is_no_http_is_an_error(void **state)
 static void
 test_call_that_fails_says_why(void **state)
 {
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
     char url[128], host[65] = "";
@@ -433,7 +433,7 @@ static void
 test_call_that_failed_is_tried_again(void **state)
 {
     struct pawl_action action = NO_ACTION;
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_policy policy;
     struct pawl_view view;
     struct pawl_spec spec;
@@ -469,7 +469,7 @@ static void
 submit_never(struct scene *s, const char *id, int64_t timeout_ns)
 {
     struct pawl_action action = NO_ACTION;
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
 
     http.url = at(s, "/never");
     action.http = &http;
@@ -577,7 +577,7 @@ static void
 test_hundreds_of_calls_take_no_thread_and_hold_up_no_script(void **state)
 {
     enum { N = 300 };
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
     struct pawl_view view;
     struct scene s;
     unsigned nthreads;
@@ -663,7 +663,7 @@ static void
 assert_url_refused(struct scene *s, const char *url, const char *words)
 {
     struct pawl_action action = NO_ACTION;
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
 
     http.url = url;
     action.http = &http;
@@ -674,7 +674,7 @@ static void
 assert_header_refused(struct scene *s, const char *header, const char *words)
 {
     struct pawl_action action = NO_ACTION;
-    struct pawl_http http = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP;
 
     http.url = "http://a.example/";
     http.headers = LIST("X-Fine: yes", header);
@@ -686,7 +686,7 @@ static void
 test_what_is_wrong_is_told_by_field(void **state)
 {
     static const uint16_t codes[] = {6};
-    struct pawl_http http = NO_HTTP, fine = NO_HTTP;
+    struct pawl_http_call http = NO_HTTP, fine = NO_HTTP;
     struct pawl_action action = NO_ACTION;
     struct scene s;
 

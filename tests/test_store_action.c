@@ -36,7 +36,7 @@ full_call(void)
 {
     static const char *const headers[] = {"A: 1", "B:", NULL};
     static const uint16_t codes[] = {200, 4, 599};
-    static const struct pawl_http http = {
+    static const struct pawl_http_call http = {
         .url = "https://a.example/x?y=z", .method = "POST", .headers = headers, .body = "a\0\xC3\xA4",
         .body_len = 4, .codes = codes, .ncodes = 3, .max_redirects = 0,
     };
@@ -48,7 +48,7 @@ full_call(void)
 static const struct pawl_action *
 least_call(void)
 {
-    static const struct pawl_http http = {.url = "http://a.example/", .max_redirects = -1};
+    static const struct pawl_http_call http = {.url = "http://a.example/", .max_redirects = -1};
     static const struct pawl_action action = {.umask = -1, .kill_grace_ns = -1, .http = &http};
 
     return &action;
@@ -74,7 +74,7 @@ assert_list(const char *const *a, const char *const *b)
 }
 
 static void
-assert_same_call(const struct pawl_http *a, const struct pawl_http *b)
+assert_same_call(const struct pawl_http_call *a, const struct pawl_http_call *b)
 {
     assert_true(!a == !b);
     if (!a)
