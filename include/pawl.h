@@ -275,6 +275,7 @@ struct pawl_view {
     int attempt;                   /* of the run in progress, or the one that failed last while a retry
                                     * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
+    uint32_t serial;               /* of its changes, whatever version does; wraps at 24 bits */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
     int64_t updated_ns;            /* when version last grew */
