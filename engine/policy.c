@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include "err.h"
+#include "tags.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -144,5 +145,9 @@ pawl_policy_check(const struct pawl_policy *policy, struct pawl_err *err)
         return pawl_err_set(err, PAWL_EINVAL, "retryMaxDelay", "retryMaxDelay must be 0 to a year");
     if (policy->retry_jitter_ns < 0 || policy->retry_jitter_ns > DELAY_MAX_NS)
         return pawl_err_set(err, PAWL_EINVAL, "retryJitter", "retryJitter must be 0 to a year");
+    if (policy->group_overflow >= PAWL_NGROUP_OVERFLOW)
+        return pawl_err_set(err, PAWL_EINVAL, "groupOverflow", "groupOverflow must be wait or skip");
+    if (policy->group[0] != '\0')
+        return pawl_group_name_check(policy->group, strnlen(policy->group, sizeof policy->group), err);
     return PAWL_OK;
 }

@@ -15,6 +15,7 @@
 #include <pawl.h>
 
 struct pawl_committer;
+struct pawl_concurrency;
 struct pawl_ticker;
 struct pawl_wall;
 struct pawl_keeper;
@@ -47,6 +48,7 @@ struct pawl {
     unsigned nworkers;                      /* I: started */
     char **environment;                     /* I: of runs: the process's, less PAWL_* */
     struct pawl_interpreters interpreters;  /* I */
+    struct pawl_concurrency *concurrency;   /* I */
     int idle_fd;                            /* I: an eventfd, see pawl_idle_fd() */
     int committer_fd;                       /* I: an eventfd that wakes the committer; -1: there is none */
     struct pawl_counter tasks;
@@ -167,6 +169,9 @@ pawl_engine_wants_quiet(struct pawl *engine);
 /* Counts it down. Threads: workers. */
 void
 pawl_engine_end_run(struct pawl *engine);
+/* Whether there is no room for another one now. Threads: any; a hint. */
+bool
+pawl_engine_is_full(struct pawl *engine);
 
 /* Reports through options.log, if set. Threads: any. */
 void

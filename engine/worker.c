@@ -11,6 +11,7 @@
 #include "worker.h"
 
 #include "action.h"
+#include "admission.h"
 #include "kill.h"
 #include "run.h"
 #include "shared.h"
@@ -41,6 +42,7 @@ struct pawl_worker {
     struct pawl_spawn_room *room;       /* I: of children until exec */
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
+    struct pawl_concurrency_spare entry;    /* W: the same */
     struct pawl_slot_part part;         /* W: of the table of runs, if there is one */
     uint32_t slot;                      /* W: a free one for the next run, or PAWL_SLOT_NONE */
     struct pawl_run *live;              /* W: processes that run */
@@ -103,6 +105,7 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     unlink_run(run);
     push(&worker->over, run);
     pawl_count(&engine->finished, 1);
+    pawl_admission_end(engine, run->def);
     pawl_engine_end_run(engine);
 }
 
@@ -335,6 +338,8 @@ take(struct pawl_worker *worker)
         return NOTHING_DUE;
     if (!worker->spare && !(worker->spare = pawl_run_new()))
         return NO_MEMORY;
+    if (!pawl_concurrency_prepare(&worker->entry))
+        return NO_MEMORY;
     if (!has_slot(worker))
         return NO_SLOT;
     if (!pawl_engine_begin_run(engine))
@@ -347,7 +352,7 @@ take(struct pawl_worker *worker)
     }
     event.spare = run->spares[0];
     event.slot = worker->slot;
-    code = pawl_change(&worker->handle, run->task, &event, NULL);
+    code = pawl_admission_start(&worker->handle, run->task, &event, &worker->entry);
     if (code == PAWL_OK && event.is_passed) {
         give_up(worker, run, &event);
     } else if (code == PAWL_OK) {
@@ -362,7 +367,7 @@ take(struct pawl_worker *worker)
     } else {            /* stopped, deleted or moved meanwhile; if moved, to be armed again */
         if (event.is_expired)
             pawl_expire(&worker->handle, run->task);
-        else
+        else if (!event.needs_place)        /* else it waits in its group */
             pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
         run->spares[0] = event.spare;
         pawl_task_unref(run->task);
@@ -488,6 +493,7 @@ pawl_worker_free(struct pawl_worker *worker)
         pawl_deliver(&worker->handle);      /* what came too late */
     pawl_handle_fini(&worker->handle);
     pawl_run_free(worker->spare, -1);
+    pawl_concurrency_spare_free(&worker->entry);
     pawl_spawn_room_free(worker->room);
     free(worker->buffer);
     if (worker->epoll_fd >= 0)
