@@ -287,7 +287,8 @@ add_counts(struct pawl_text *out, const json_t *task)
     } counts[] = {
         {pawl_fields_number(task, "failureCount", 0), "failed"},
         {pawl_fields_number(task, "missed", 0), "missed"},
-        {pawl_fields_number(skipped, "overlap", 0), "skipped"},
+        {pawl_fields_number(skipped, "overlap", 0) + pawl_fields_number(skipped, "condition", 0) +
+             pawl_fields_number(skipped, "group", 0), "skipped"},
     };
     const char *before = " (";
 
@@ -304,6 +305,7 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     bool has_colour)
 {
     const json_t *results = json_object_get(task, "results");
+    const char *reason = json_string_value(json_object_get(task, "endReason"));
     int64_t nrunning = pawl_fields_number(task, "running", 0);
 
     add_name(out, "ID");
@@ -320,6 +322,11 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     add_state(out, task, has_colour);
     if (nrunning > 0 && strcmp(pawl_fields_state(task), "Executing") != 0)
         pawl_text_printf(out, " (%" PRId64 " still running)", nrunning);
+    if (reason && strcmp(reason, "done") != 0) {
+        pawl_text_puts(out, " (");
+        pawl_glyph_escape(out, reason, strlen(reason), false);
+        pawl_text_puts(out, ")");
+    }
     pawl_text_puts(out, "\n");
     add_name(out, "VERSION");
     pawl_fields_add_number(out, task, "version");

@@ -118,15 +118,60 @@ pawl_admission_start(struct pawl_handle *handle, struct pawl_task *task, struct 
 
 /* --- Sizes --- */
 
-int
-pawl_admission_resize(struct pawl *engine, const char *group, int64_t size)
+/* Sets the size that op asks for. Errors: PAWL_ENOMEM. */
+static int
+resize(struct pawl *engine, struct pawl_op *op)
 {
-    int code = pawl_concurrency_resize(engine->concurrency, group, size);
+    struct pawl_concurrency *groups = engine->concurrency;
+    int code = pawl_concurrency_resize(groups, op->group.name, op->size);
     struct pawl_task *next;
 
-    while (code == PAWL_OK && (next = pawl_concurrency_next(engine->concurrency, group)))
+    while (code == PAWL_OK && (next = pawl_concurrency_next(groups, op->group.name)))
         go_on(engine, next);
+    if (code == PAWL_OK)
+        pawl_concurrency_look(groups, op->group.name, &op->group);
     return code;
+}
+
+void
+pawl_admission_keep(struct pawl *engine, struct pawl_op *op)
+{
+    op->code = engine->store->resize(engine->store, op->group.name, op->size);
+    op->why = op->code == PAWL_OK ? NULL
+            : op->code == PAWL_EFULL ? "the size stays as it was: the store's disk is full"
+                                     : "the size stays as it was: the store cannot be written";
+    if (op->code == PAWL_OK)
+        op->code = resize(engine, op);
+    pawl_handle_send(op->handle, &op->link);
+}
+
+static int
+load_size(void *ctx, const char *group, uint32_t size)
+{
+    struct pawl *engine = ctx;
+
+    return pawl_concurrency_resize(engine->concurrency, group, size);
+}
+
+int
+pawl_admission_load(struct pawl *engine, struct pawl_err *err)
+{
+    int code = engine->store->sizes(engine->store, load_size, engine, err);
+
+    return code == PAWL_ENOMEM ? pawl_err_set(err, code, NULL, "out of memory") : code;
+}
+
+/* Copies a name that is one. */
+static int
+copy_name(const char *name, size_t len, char out_name[PAWL_GROUP_NAME_MAX + 1], struct pawl_err *err)
+{
+    int code = pawl_group_name_check(name, len, err);
+
+    if (code != PAWL_OK)
+        return code;
+    memcpy(out_name, name, len);
+    out_name[len] = '\0';
+    return PAWL_OK;
 }
 
 /* "NAME=SIZE". */
@@ -141,10 +186,8 @@ configure(struct pawl *engine, const char *text, struct pawl_err *err)
     if (!equals || equals[1] < '0' || equals[1] > '9' || *end != '\0' || size > PAWL_GROUP_SIZE_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "group", "the group '%s' has no size: give NAME=SIZE, with "
                             "a size from 0 to %d", text, PAWL_GROUP_SIZE_MAX);
-    if (pawl_group_name_check(text, len, err) != PAWL_OK)
+    if (copy_name(text, len, name, err) != PAWL_OK)
         return PAWL_EINVAL;
-    memcpy(name, text, len);
-    name[len] = '\0';
     return pawl_concurrency_configure(engine->concurrency, name, size);
 }
 
@@ -162,6 +205,8 @@ pawl_admission_open(struct pawl *engine, struct pawl_err *err)
     return code == PAWL_ENOMEM ? pawl_err_set(err, code, NULL, "out of memory") : code;
 }
 
+/* --- For those outside --- */
+
 int
 pawl_groups(struct pawl *engine, struct pawl_group_view **out_views, size_t *out_n)
 {
@@ -173,12 +218,41 @@ pawl_group_get(struct pawl *engine, const char *name, size_t name_len,
                struct pawl_group_view *out_view, struct pawl_err *err)
 {
     char copy[PAWL_GROUP_NAME_MAX + 1];
-    int code = pawl_group_name_check(name, name_len, err);
+    int code = copy_name(name, name_len, copy, err);
+
+    if (code == PAWL_OK)
+        pawl_concurrency_look(engine->concurrency, copy, out_view);
+    return code;
+}
+
+int
+pawl_group_resize(struct pawl_handle *handle, const char *name, size_t name_len, int64_t size,
+                  struct pawl_op *op, struct pawl_err *err)
+{
+    struct pawl *engine = handle->engine;
+    struct pawl_group_view now;
+    int code = pawl_group_get(engine, name, name_len, &now, err);
 
     if (code != PAWL_OK)
         return code;
-    memcpy(copy, name, name_len);
-    copy[name_len] = '\0';
-    pawl_concurrency_look(engine->concurrency, copy, out_view);
-    return PAWL_OK;
+    if (size > PAWL_GROUP_SIZE_MAX)
+        return pawl_err_set(err, PAWL_EINVAL, "size", "size must be 0 to %d", PAWL_GROUP_SIZE_MAX);
+    if (size < 0 && now.source != PAWL_GROUP_ASKED)
+        return pawl_err_set(err, PAWL_ENOENT, NULL, "nobody has set a size of the group '%s': it has %s",
+                            now.name, now.source == PAWL_GROUP_CONFIGURED ? "that of the configuration"
+                                                                          : "the usual one, 1");
+    if (size >= 0 && now.source != PAWL_GROUP_ASKED &&
+        pawl_concurrency_resized(engine->concurrency) >= PAWL_GROUPS_MAX)
+        return pawl_err_set(err, PAWL_ELIMIT, NULL, "sizes of %d groups are set, the limit: take some "
+                            "back, or give them in the configuration", PAWL_GROUPS_MAX);
+    pawl_op_init(op, handle, PAWL_OP_RESIZE);
+    op->group = now;
+    op->size = size;
+    if (engine->committer) {
+        op->link.entry = handle->asked;
+        handle->asked = &op->link;
+        return PAWL_PENDING;
+    }
+    op->code = resize(engine, op);
+    return op->code == PAWL_OK ? PAWL_OK : pawl_err_set(err, op->code, NULL, "out of memory");
 }

@@ -30,8 +30,13 @@ pawl_admission_leave(struct pawl *engine, struct pawl_task *task);
 void
 pawl_admission_look(struct pawl_handle *handle, struct pawl_task *task);
 
-/* A size that was asked for is durable, or there is no store. Errors: PAWL_ENOMEM. */
+/* Has the store keep the size that op asks for, sets it then, and tells who asked. Threads: the
+ * committer's. Blocks: on the disk. */
+void
+pawl_admission_keep(struct pawl *engine, struct pawl_op *op);
+
+/* Loads the sizes that the store keeps. */
 int
-pawl_admission_resize(struct pawl *engine, const char *group, int64_t size);
+pawl_admission_load(struct pawl *engine, struct pawl_err *err);
 
 #endif

@@ -7,8 +7,8 @@
  * still runs), the keeper, the wall clock's, and the committer last, so that it can write what the others left. Only
  * then are rooms freed.
  *
- * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
- * the epoch's list of records, each private to its file. */
+ * Lock order: no thread holds two locks. The locks are the index's shards, the groups of tasks, the
+ * order's shape and the epoch's list of records, each private to its file. */
 #include "shared.h"
 
 #include "admission.h"

@@ -114,13 +114,13 @@ pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t f
 {
     const struct pawl_schedule *schedule = pawl_def_schedule(view->private_def);
     uint64_t max_runs = view->when ? view->when->max_runs : 0;
+    uint64_t nruns = pawl_view_scheduled_runs(view);
     struct pawl_now now = pawl_now(engine);
 
     *out_forecast = (struct pawl_forecast) {
         .view = view, .elapsed_ns = now.elapsed_ns, .wall_ns = now.wall_ns, .high_ns = now.high_ns,
         .nleft = max_runs == 0 ? UINT64_MAX
-               : max_runs > view->run_count - view->asked_count
-                     ? max_runs - (view->run_count - view->asked_count) : 0,
+               : max_runs > nruns ? max_runs - nruns : 0,
         .due_ns = view->private_due_ns, .is_due_wall = view->private_is_due_wall,
     };
     if (from_ns > now.wall_ns && view->next_ns != PAWL_NO_TIME && view->next_ns < from_ns)

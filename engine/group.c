@@ -39,7 +39,7 @@ pawl_group_has_room(const struct pawl_committer_group *group)
 
 /* --- What is written --- */
 
-/* What the policies of the task remember. */
+/* What only some tasks remember. */
 static void
 fill_wait(const struct pawl *engine, const struct pawl_snapshot *snapshot,
           struct pawl_record *record)
@@ -49,6 +49,9 @@ fill_wait(const struct pawl *engine, const struct pawl_snapshot *snapshot,
     record->policy = pawl_def_policy(snapshot->def);
     if (!wait)
         return;
+    record->skipped_condition = wait->tally.skipped_condition;
+    record->skipped_group = wait->tally.skipped_group;
+    record->missed_paused = wait->tally.missed_paused;
     record->attempt = wait->attempt;
     record->has_backlog = wait->has_backlog;
     record->is_catching_up = wait->is_catching_up;
@@ -86,6 +89,7 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
         .missed = snapshot->missed, .running = snapshot->running,
         .asked_count = snapshot->asked_count, .is_paused = snapshot->is_paused,
         .is_asked = snapshot->is_asked,
+        .end_reason = (enum pawl_end_reason) snapshot->end_reason,
     };
     fill_wait(engine, snapshot, record);
 }
@@ -155,9 +159,9 @@ pawl_group_add_op(struct pawl_committer_group *group, struct pawl_handle *handle
 {
     struct pawl_group_item *item;
 
-    if (op->kind == PAWL_OP_READ) {
-        op->first = group->reads;
-        group->reads = op;
+    if (op->kind == PAWL_OP_READ || op->kind == PAWL_OP_RESIZE) {
+        op->first = group->singles;
+        group->singles = op;
         return true;
     }
     if (op->kind != PAWL_OP_SUBMIT)

@@ -147,16 +147,41 @@ from_store(const struct pawl *engine, struct pawl_due due)
     return due;
 }
 
-/* What the policies of the task remembered. */
+static bool
+has_tally(const struct pawl_record *record)
+{
+    return record->skipped_condition > 0 || record->skipped_group > 0 || record->missed_paused > 0;
+}
+
+/* Makes room for a tally; tasks with policies have it. */
+static int
+make_room(const struct pawl_record *record, struct pawl_snapshot **first)
+{
+    struct pawl_snapshot *wide = *first;
+
+    if (has_tally(record) && !record->policy)
+        wide = pawl_snapshot_widen(*first);
+    if (!wide)
+        return PAWL_ENOMEM;
+    *first = wide;
+    return PAWL_OK;
+}
+
+/* What only some tasks remembered. */
 static void
 restore_wait(const struct pawl *engine, const struct pawl_record *record,
              struct pawl_snapshot *first)
 {
     struct pawl_due retried = {record->retried_ns, record->is_retried_wall};
 
+    if (has_tally(record))
+        pawl_snapshot_make_wait(first)->tally = (struct pawl_tally) {
+            record->skipped_condition, record->skipped_group, record->missed_paused,
+        };
     if (!record->policy)
         return;
     *pawl_wait_of(first) = (struct pawl_wait) {
+        .tally = pawl_wait_of(first)->tally,
         .attempt = record->attempt & 0xFFFF, .is_retry = record->is_retry,
         .is_retried_wall = record->is_retried_wall, .has_backlog = record->has_backlog,
         .is_catching_up = record->is_catching_up, .must_replace = record->must_replace,
@@ -196,6 +221,7 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
     first->is_asked = record->is_asked;
     first->skipped_overlap = record->skipped_overlap;
     first->missed = record->missed;
+    first->end_reason = record->end_reason & 7;
     first->running = record->running & 0xFFFFF;
     pawl_snapshot_set_due(first, from_store(engine, (struct pawl_due) {record->due_ns,
                                                                       record->is_due_wall}));
@@ -255,8 +281,10 @@ catch_up_with_slot(const struct pawl_restorer *restorer, struct pawl_snapshot *f
 {
     if (run->run > first->run_count)
         begin_lost_run(restorer, first, run);   /* else another attempt of the newest run */
+    if (first->has_wait)
+        pawl_wait_reset(pawl_wait_of(first));
     if (pawl_def_policy(first->def))
-        *pawl_wait_of(first) = (struct pawl_wait) {.attempt = run->attempt & 0xFFFF};
+        pawl_wait_of(first)->attempt = run->attempt & 0xFFFF;
     first->is_asked = false;
     first->version = run->version;
     first->previous_ns = run->started_ns;
@@ -329,6 +357,7 @@ retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run
     if (!policy || !pawl_policy_retries(policy, attempt, -1))
         return false;
     *pawl_wait_of(first) = (struct pawl_wait) {
+        .tally = pawl_wait_of(first)->tally,
         .attempt = attempt & 0xFFFF, .is_retry = true, .retried_ns = due.ns,
         .is_retried_wall = due.is_wall,
         .not_before_ns = pawl_schedule_after(
@@ -345,12 +374,14 @@ end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
     const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_now now = now_of(restorer);
 
-    if (pawl_def_policy(first->def))
-        *pawl_wait_of(first) = (struct pawl_wait) {0};
+    if (first->has_wait)
+        pawl_wait_reset(pawl_wait_of(first));
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
         pawl_snapshot_set_due(first, pawl_def_next(
             first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
     first->status = first->due_ns != PAWL_NO_TIME ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
+    if (first->status == PAWL_EXECUTED)
+        first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_LOST) & 7;
 }
 
 /* Ends the runs that have no end in the record: they are lost. False: there is none. */
@@ -474,11 +505,25 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
         pawl_wait_of(first)->has_backlog = pawl_wait_of(first)->is_catching_up = has_more;
     if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME) {     /* missed, and the last one */
         first->status = PAWL_EXECUTED;
+        first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_MISSED) & 7;
         first->due_ns = pawl_task_expiry(now.elapsed_ns, restorer->engine->options.keep_finished_ns);
         first->version++;
         first->updated_ns = now.wall_ns;
     }
     return due.ns != before.ns || due.is_wall != before.is_wall;
+}
+
+/* The task is over: since when, and why, which stores up to format 4 did not tell. */
+static void
+restore_end(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
+{
+    struct pawl_now now = now_of(restorer);
+
+    first->due_ns = pawl_task_expiry(first->updated_ns - now.wall_ns + now.elapsed_ns,
+                                     restorer->engine->options.keep_finished_ns);
+    if (first->status == PAWL_EXECUTED && first->end_reason == PAWL_END_NONE)
+        first->end_reason = pawl_snapshot_end_reason(
+            first, &now, first->run_count > 0 ? PAWL_END_DONE : PAWL_END_MISSED) & 7;
 }
 
 /* Notes a task to be removed from the store. */
@@ -592,13 +637,15 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         return pawl_err_set(err, PAWL_ENOMEM, NULL, "out of memory while the store is loaded");
     task->seq = record->seq;
     task->created_ns = record->created_ns;
-    restore_state(restorer, record, first);
-    code = restore_results(restorer, first, results, nresults);
+    code = make_room(record, &first);
+    if (code == PAWL_OK) {
+        restore_state(restorer, record, first);
+        code = restore_results(restorer, first, results, nresults);
+    }
     runs = find_lost(restorer->lost, record, &nruns);
     was_lost = resolve_lost(restorer, record, first, runs, nruns);
     if (pawl_snapshot_is_over(first))
-        first->due_ns = pawl_task_expiry(first->updated_ns - restorer->wall_ns + restorer->elapsed_ns,
-                                         engine->options.keep_finished_ns);
+        restore_end(restorer, first);
     else
         has_missed = catch_up(restorer, first);
     if (code == PAWL_OK && restorer->can_remove && pawl_snapshot_is_over(first) && first->due_ns != PAWL_NO_TIME &&

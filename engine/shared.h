@@ -133,6 +133,7 @@ enum pawl_op_kind {
     PAWL_OP_CHANGE,             /* run, pause, resume */
     PAWL_OP_REFUSED,            /* nothing; but what it was refused for is to be durable first */
     PAWL_OP_READ,               /* one result */
+    PAWL_OP_RESIZE,             /* the size of a group */
     PAWL_OP_BACKUP,
 };
 

@@ -10,11 +10,23 @@
 
 #define AT_ONCE 1               /* elapsed ns: has come whenever it is looked at */
 
+static void
+end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
+        struct pawl_snapshot *next, enum pawl_end_reason delay_end);
+
 bool
 pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
 {
     return (snapshot->status == PAWL_EXECUTED && !snapshot->is_asked) ||
            (snapshot->status == PAWL_STOPPED && snapshot->def->type == PAWL_DELAY);
+}
+
+uint64_t
+pawl_snapshot_scheduled_runs(const struct pawl_snapshot *snapshot)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+
+    return snapshot->run_count - snapshot->asked_count - (wait ? wait->tally.skipped_condition : 0);
 }
 
 bool
@@ -23,7 +35,27 @@ pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot)
     const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
 
     return schedule && schedule->when.max_runs > 0 &&
-           snapshot->run_count - snapshot->asked_count >= schedule->when.max_runs;
+           pawl_snapshot_scheduled_runs(snapshot) >= schedule->when.max_runs;
+}
+
+enum pawl_end_reason
+pawl_snapshot_end_reason(const struct pawl_snapshot *snapshot, const struct pawl_now *now,
+                         enum pawl_end_reason delay_end)
+{
+    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
+    struct pawl_due none = {PAWL_NO_TIME, false};
+    struct pawl_schedule endless;
+
+    if (snapshot->def->type == PAWL_DELAY)
+        return delay_end;
+    if (pawl_snapshot_is_used_up(snapshot))
+        return PAWL_END_MAX_RUNS;
+    if (!schedule || schedule->when.end_ns == PAWL_NO_TIME)
+        return PAWL_END_NO_TIMES;
+    endless = *schedule;
+    endless.when.end_ns = PAWL_NO_TIME;
+    return pawl_schedule_next(&endless, none, now, true).ns == PAWL_NO_TIME ? PAWL_END_NO_TIMES
+                                                                           : PAWL_END_AT;
 }
 
 bool
@@ -116,9 +148,13 @@ begin_retry(const struct pawl_snapshot *old, struct pawl_event *event,
 
 /* The task is over: it has no due time any more, or no run left. */
 static void
-end_task(const struct pawl_event *event, struct pawl_snapshot *next)
+end_task(const struct pawl_event *event, struct pawl_snapshot *next,
+         enum pawl_end_reason delay_end)
 {
+    struct pawl_now now = pawl_event_now(event);
+
     next->status = PAWL_EXECUTED;
+    next->end_reason = pawl_snapshot_end_reason(next, &now, delay_end) & 7;
     pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
         pawl_task_expiry(event->now_ns, event->keep_ns), false});
 }
@@ -148,7 +184,7 @@ begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     event->due = due;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME)
-        end_task(event, next);
+        end_task(event, next, PAWL_END_MISSED);
     if (!pawl_due_is_set(due) ||
         pawl_def_fires_ns(old->def, due, now.wall_ns - now.elapsed_ns) > now.elapsed_ns)
         return false;
@@ -178,6 +214,40 @@ needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
     return true;
 }
 
+/* A run that was counted was none: the due time passes. */
+static void
+uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
+            struct pawl_snapshot *next, uint64_t *tally)
+{
+    struct pawl_now now = pawl_event_now(event);
+
+    (*tally)++;
+    if (event->is_asked)
+        next->asked_count -= next->asked_count > 0;
+    else if (next->due_ns == PAWL_NO_TIME && !pawl_snapshot_is_used_up(next))
+        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, true));
+}
+
+/* The group of the task is full. A due time that has had an attempt has its results, and no count
+ * beside them. */
+static void
+skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
+               struct pawl_snapshot *next)
+{
+    enum pawl_end_reason was = (enum pawl_end_reason) old->end_reason;
+
+    event->is_passed = true;
+    if (pawl_snapshot_wait(old) && pawl_wait_of(old)->is_retry) {
+        next->failure_count++;
+        end_run(old, event, next, PAWL_END_DONE);
+        return;
+    }
+    next->run_count--;
+    uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_group);
+    if (next->due_ns == PAWL_NO_TIME)
+        end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
+}
+
 static void
 begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
@@ -199,8 +269,12 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         event->is_passed = true;
         return;
     }
+    if (event->is_group_full) {
+        skip_for_group(old, event, next);
+        return;
+    }
     event->attempt = is_retry ? wait->attempt + 1u : 1;
-    if (wait)
+    if (pawl_def_policy(old->def))
         pawl_wait_of(next)->attempt = event->attempt & 0xFFFF;
     next->status = PAWL_EXECUTING;
     next->running++;
@@ -240,16 +314,16 @@ wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
 /* What comes after a run: of a cron task the next due time that has not passed meanwhile. */
 static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
-        struct pawl_snapshot *next)
+        struct pawl_snapshot *next, enum pawl_end_reason delay_end)
 {
     const struct pawl_schedule *schedule = pawl_def_schedule(old->def);
-    struct pawl_due due = pawl_snapshot_due(old);
+    struct pawl_due due = pawl_snapshot_due(next);
     struct pawl_now now = pawl_event_now(event);
     bool has_more = false;
 
     if (!old->is_paused)        /* else they are missed, and counted when it is resumed */
         next->skipped_overlap += pawl_policy_pass(old->def, &due, &now, pawl_snapshot_kept_after(old), &has_more);
-    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(old))
+    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(next))
         due = pawl_def_next(old->def, none, &now, true);
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->has_backlog = has_more;
@@ -260,24 +334,39 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     next->status = PAWL_WAIT_FOR_NEXT;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME)
-        end_task(event, next);
+        end_task(event, next, delay_end);
+}
+
+/* How a run that is not tried again counts. True: not as a run. */
+static bool
+count_end(const struct pawl_snapshot *old, const struct pawl_event *event,
+          struct pawl_snapshot *next)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    bool is_skipped = event->is_condition_skip && !(wait && wait->attempt > 1);
+
+    if (is_skipped)
+        uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_condition);
+    else
+        next->failure_count += event->failed || event->is_condition_skip;
+    return is_skipped;
 }
 
 /* The end of the run in progress, which was not stopped. */
 static void
 finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
 {
+    const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool makes_room = wait && (wait->must_replace ||
-        (old->is_asked && pawl_policy_of(old->def)->overlap == PAWL_OVERLAP_REPLACE));
+    bool makes_room = policy && (wait->must_replace ||
+        (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE));
 
-    if (event->failed && wait && !makes_room &&
-        pawl_policy_retries(pawl_def_policy(old->def), wait->attempt, event->exit_code)) {
+    if (event->failed && policy && !event->is_condition_skip && !makes_room &&
+        pawl_policy_retries(policy, wait->attempt, event->exit_code))
         wait_for_retry(old, event, next);
-        return;
-    }
-    next->failure_count += event->failed;
-    end_run(old, event, next);
+    else
+        end_run(old, event, next,
+                count_end(old, event, next) ? PAWL_END_SKIPPED : PAWL_END_DONE);
 }
 
 /* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
@@ -321,7 +410,7 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING && !is_retried(old)) {
-        end_task(event, next);
+        end_task(event, next, PAWL_END_AT);
         next->version++;
         next->updated_ns = event->wall_ns;
     }
@@ -394,16 +483,20 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
 {
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
+    uint64_t missed;
     bool has_more;
 
     if (!old->is_paused)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is not paused");
     next->is_paused = false;
-    next->missed += pawl_policy_make_up(old->def, &due, &now, true, &has_more);
+    missed = pawl_policy_make_up(old->def, &due, &now, true, &has_more);
+    next->missed += missed;
+    if (missed > 0)
+        pawl_snapshot_make_wait(next)->tally.missed_paused += missed;
     pawl_snapshot_set_due(next, due);
     set_catching_up(next, has_more);
     if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->status != PAWL_EXECUTING)
-        end_task(event, next);
+        end_task(event, next, PAWL_END_MISSED);
     return PAWL_OK;
 }
 
@@ -445,7 +538,7 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         if (old->status == PAWL_EXECUTING)
             finish(old, event, next);
         else
-            next->failure_count += event->failed;
+            count_end(old, event, next);
         if (event->box)
             next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
                                            &failed);
@@ -459,8 +552,10 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         next->status = PAWL_STOPPED;
         next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
         next->is_due_wall = next->is_asked = next->is_paused = false;
-        if (pawl_def_policy(old->def))
-            *pawl_wait_of(next) = (struct pawl_wait) {.attempt = old->running ? pawl_wait_of(old)->attempt : 0};
+        if (old->has_wait)
+            pawl_wait_reset(pawl_wait_of(next));
+        if (pawl_def_policy(old->def) && old->running > 0)
+            pawl_wait_of(next)->attempt = pawl_wait_of(old)->attempt;
         break;
     case PAWL_EVENT_RUN:
         return ask(old, event, next, err);              /* the version grows when it begins */

@@ -47,6 +47,8 @@ struct pawl_record {
     bool is_due_wall;               /* it is a wall time instead */
     int64_t previous_ns;            /* wall; PAWL_NO_TIME: none */
     uint64_t run_count, failure_count, skipped_overlap, missed;
+    uint64_t skipped_condition, skipped_group, missed_paused;       /* see struct pawl_tally */
+    enum pawl_end_reason end_reason;    /* of its newest end */
     uint64_t asked_count;           /* of run_count: runs that were asked for */
     bool is_paused;
     bool is_asked;                  /* a run was asked for, and has not begun */
@@ -126,6 +128,11 @@ struct pawl_store {
     int (*load)(struct pawl_store *store, const struct pawl_range *range, pawl_load_cb *visit,
                 void *ctx, struct pawl_err *err);
 
+    /* Calls visit for each size of a group that is kept. */
+    int (*sizes)(struct pawl_store *store,
+                 int (*visit)(void *ctx, const char *group, uint32_t size), void *ctx,
+                 struct pawl_err *err);
+
     /* --- Threads: the committer's. Blocks: until it is done --- */
     /* PAWL_OK: the group is durable, each write as its own code says. PAWL_EFULL, PAWL_ESTORE: none is
      * known to be, and each has this code. */
@@ -141,6 +148,8 @@ struct pawl_store {
      * Errors: PAWL_ENOENT, PAWL_ENOMEM, PAWL_ESTORE. */
     int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run,
                        struct pawl_result **out_result);
+    /* Keeps the size of a group from now on; negative: none. Errors: PAWL_EFULL, PAWL_ESTORE. */
+    int (*resize)(struct pawl_store *store, const char *group, int64_t size);
     /* Tidies up a little while nothing waits. True: there is more to do. */
     bool (*idle)(struct pawl_store *store);
 

@@ -38,7 +38,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_STATE] =
         "INSERT INTO state (" PAWL_STATE_COLUMNS ")"
         " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-        " ?15"
+        " ?15, ?16, ?17, ?18, ?19"
         " WHERE EXISTS (SELECT 1 FROM task WHERE seq = ?1)"
         " ON CONFLICT (seq) DO UPDATE SET version = excluded.version, status = excluded.status,"
         " updated_ns = excluded.updated_ns, due_ns = excluded.due_ns,"
@@ -46,7 +46,9 @@ static const char *const sql[PAWL_SQL_COUNT] = {
         " failure_count = excluded.failure_count, skipped_overlap = excluded.skipped_overlap,"
         " missed = excluded.missed, running = excluded.running,"
         " is_due_wall = excluded.is_due_wall, is_paused = excluded.is_paused,"
-        " is_asked = excluded.is_asked, asked_count = excluded.asked_count"
+        " is_asked = excluded.is_asked, asked_count = excluded.asked_count,"
+        " skipped_condition = excluded.skipped_condition, skipped_group = excluded.skipped_group,"
+        " missed_paused = excluded.missed_paused, end_reason = excluded.end_reason"
         " WHERE excluded.version >= state.version",
     [PAWL_SQL_SCHEDULE] = "INSERT OR IGNORE INTO schedule (" PAWL_SCHEDULE_COLUMNS ")"
                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -56,7 +58,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_ACTION] = "INSERT OR IGNORE INTO action (" PAWL_ACTION_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_POLICY] = "INSERT OR IGNORE INTO policy (" PAWL_POLICY_COLUMNS ")"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_WAIT] = "UPDATE policy SET attempt = ?2, is_retry = ?3, is_retried_wall = ?4,"
                       " has_backlog = ?5, is_catching_up = ?6, must_replace = ?7,"
                       " not_before_ns = ?8, retried_ns = ?9 WHERE seq = ?1",

@@ -20,7 +20,8 @@ enum { TASK_SEQ, TASK_ID, TASK_TYPE, TASK_TIME, TASK_KEEP, TASK_CREATED, TASK_DU
 enum {
     STATE_SEQ, STATE_VERSION, STATE_STATUS, STATE_UPDATED, STATE_DUE, STATE_PREVIOUS,
     STATE_RUN_COUNT, STATE_FAILURE_COUNT, STATE_SKIPPED, STATE_MISSED, STATE_RUNNING,
-    STATE_IS_DUE_WALL, STATE_IS_PAUSED, STATE_IS_ASKED, STATE_ASKED_COUNT
+    STATE_IS_DUE_WALL, STATE_IS_PAUSED, STATE_IS_ASKED, STATE_ASKED_COUNT,
+    STATE_SKIPPED_CONDITION, STATE_SKIPPED_GROUP, STATE_MISSED_PAUSED, STATE_END_REASON
 };
 
 enum {
@@ -151,6 +152,10 @@ pawl_row_bind_state(sqlite3_stmt *statement, const struct pawl_record *record)
     bind_number(&binder, STATE_IS_PAUSED, record->is_paused);
     bind_number(&binder, STATE_IS_ASKED, record->is_asked);
     bind_count(&binder, STATE_ASKED_COUNT, record->asked_count);
+    bind_count(&binder, STATE_SKIPPED_CONDITION, record->skipped_condition);
+    bind_count(&binder, STATE_SKIPPED_GROUP, record->skipped_group);
+    bind_count(&binder, STATE_MISSED_PAUSED, record->missed_paused);
+    bind_number(&binder, STATE_END_REASON, record->end_reason);
     return binder.rc;
 }
 
@@ -264,7 +269,8 @@ pawl_row_is_new(const struct pawl_record *record)
            record->updated_ns == record->created_ns && record->previous_ns == PAWL_NO_TIME &&
            record->run_count == 0 && record->failure_count == 0 && record->skipped_overlap == 0 &&
            record->missed == 0 && record->running == 0 && !record->is_paused && !record->is_asked &&
-           !record->has_backlog;
+           !record->has_backlog && record->skipped_condition == 0 && record->skipped_group == 0 &&
+           record->missed_paused == 0 && record->end_reason == PAWL_END_NONE;
 }
 
 /* Reads numbers one after the other; is_wrong once one is none or out of its range. */
@@ -534,10 +540,18 @@ pawl_row_state(sqlite3_stmt *row, struct pawl_record *record)
     record->is_paused = read_bool(&reader, STATE_IS_PAUSED);
     record->is_asked = read_bool(&reader, STATE_IS_ASKED);
     record->asked_count = read_count(&reader, STATE_ASKED_COUNT);
+    record->skipped_condition = read_count(&reader, STATE_SKIPPED_CONDITION);
+    record->skipped_group = read_count(&reader, STATE_SKIPPED_GROUP);
+    record->missed_paused = read_count(&reader, STATE_MISSED_PAUSED);
+    record->end_reason = (enum pawl_end_reason) read_number(&reader, STATE_END_REASON, 0,
+                                                            PAWL_NEND_REASON - 1);
     if (reader.is_wrong)
         return "a number is out of its range";
-    if (record->asked_count > record->run_count)
-        return "more runs were asked for than were started";
+    if (record->asked_count > record->run_count ||
+        record->skipped_condition > record->run_count - record->asked_count)
+        return "more runs were asked for or skipped than were started";
+    if (record->missed_paused > record->missed)
+        return "more due times were missed in a pause than were missed";
     return record->running > record->run_count ? "more runs are in progress than were started"
                                                : NULL;
 }

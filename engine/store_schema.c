@@ -123,6 +123,10 @@ static const char *const steps[] = {
     " kill_grace_ns INTEGER"            /* NULL: the default */
     ") STRICT;",
 
+    "CREATE TABLE group_size ("         /* those that were asked for, not those of the configuration */
+    " name TEXT PRIMARY KEY,"
+    " size INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE policy ("             /* see struct pawl_policy */
     " seq INTEGER PRIMARY KEY,"
     " overlap INTEGER NOT NULL,"
@@ -136,6 +140,8 @@ static const char *const steps[] = {
     " retry_jitter_ns INTEGER NOT NULL,"
     " retry_backoff REAL NOT NULL,"
     " retry_on TEXT NOT NULL,"          /* exit statuses, ascending: '1,75'; '': any failure */
+    " group_name TEXT NOT NULL,"        /* '': none */
+    " group_overflow INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL,"        /* from here on as the state, with which it is written */
     " is_retry INTEGER NOT NULL,"
     " is_retried_wall INTEGER NOT NULL,"
@@ -144,7 +150,12 @@ static const char *const steps[] = {
     " must_replace INTEGER NOT NULL,"
     " not_before_ns INTEGER NOT NULL,"  /* the store's scale; 0 without is_retry */
     " retried_ns INTEGER NOT NULL"      /* the store's scale, or wall */
-    ") STRICT;",
+    ") STRICT;"
+    "ALTER TABLE state ADD COLUMN"
+    " skipped_condition INTEGER NOT NULL DEFAULT 0;"    /* of run_count */
+    "ALTER TABLE state ADD COLUMN skipped_group INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN missed_paused INTEGER NOT NULL DEFAULT 0;"    /* of missed */
+    "ALTER TABLE state ADD COLUMN end_reason INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -159,6 +170,11 @@ const int pawl_store_format = sizeof steps / sizeof steps[0];
 #define STATUS                                                                                    \
     "CASE coalesce(s.status, 0) WHEN 0 THEN 'ToBeExecuted' WHEN 1 THEN 'Executed'"                \
     " WHEN 2 THEN 'Executing' WHEN 3 THEN 'WaitForNextExecution' WHEN 4 THEN 'Stopped' END"
+
+#define END_REASON                                                                                \
+    "CASE WHEN s.status = 1 AND NOT s.is_asked THEN CASE s.end_reason WHEN 1 THEN 'done'"         \
+    " WHEN 2 THEN 'maxRuns' WHEN 3 THEN 'endAt' WHEN 4 THEN 'noMoreTimes' WHEN 5 THEN 'missed'"   \
+    " WHEN 6 THEN 'lost' WHEN 7 THEN 'skipped' END END"
 
 #define OUTCOME                                                                                   \
     "CASE r.outcome WHEN 0 THEN 'success' WHEN 1 THEN 'failure' WHEN 2 THEN 'timeout'"            \
@@ -212,7 +228,10 @@ static const char tasks_view[] =
     " coalesce(s.run_count, 0) AS run_count,"
     " coalesce(s.failure_count, 0) AS failure_count,"
     " coalesce(s.skipped_overlap, 0) AS skipped_overlap,"
-    " coalesce(s.missed, 0) AS missed,"
+    " coalesce(s.skipped_condition, 0) AS skipped_condition,"
+    " coalesce(s.skipped_group, 0) AS skipped_group,"
+    " coalesce(s.missed, 0) AS missed, coalesce(s.missed_paused, 0) AS missed_paused,"
+    " " END_REASON " AS end_reason,"
     " coalesce(s.running, 0) AS running,"
     " (SELECT count(*) FROM result WHERE result.seq = t.seq) AS results,"
     " t.keep_results,"
@@ -226,6 +245,7 @@ static const char tasks_view[] =
     " a.timeout_ns / 1e9 AS timeout_seconds, a.cwd,"
     " " OVERLAP " AS overlap, coalesce(p.retries, 0) AS retries,"
     " CASE WHEN p.is_retry THEN 'retry' END AS waiting_for,"
+    " nullif(p.group_name, '') AS \"group\","
     " t.script"
     " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq)"
     " LEFT JOIN schedule AS c USING (seq) LEFT JOIN action AS a USING (seq)"

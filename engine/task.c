@@ -27,6 +27,12 @@ pawl_snapshot_new(void)
     return malloc(sizeof(struct pawl_snapshot) + sizeof(struct pawl_wait));
 }
 
+struct pawl_snapshot *
+pawl_snapshot_widen(struct pawl_snapshot *first)
+{
+    return realloc(first, sizeof(struct pawl_snapshot) + sizeof(struct pawl_wait));
+}
+
 void
 pawl_snapshot_free_unused(struct pawl_snapshot *snapshot)
 {
@@ -107,7 +113,7 @@ has_moved(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
 {
     return next->due_ns != old->due_ns || next->is_due_wall != old->is_due_wall ||
            next->is_asked != old->is_asked || next->is_paused != old->is_paused ||
-           (pawl_def_policy(next->def) &&
+           (old->has_wait &&
             pawl_wait_of(next)->not_before_ns != pawl_wait_of(old)->not_before_ns);
 }
 
@@ -150,7 +156,7 @@ copy_state(const struct pawl_snapshot *old, struct pawl_snapshot *next)
     const size_t to = offsetof(struct pawl_snapshot, holds);
 
     memcpy((char *) next + from, (const char *) old + from, to - from);
-    if (pawl_def_policy(old->def))
+    if (old->has_wait)
         *pawl_wait_of(next) = *pawl_wait_of(old);
     atomic_init(&next->holds, 2);       /* of being decided, and ours: it may be replaced at once */
     next->serial++;
@@ -396,7 +402,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         .previous_ns = PAWL_NO_TIME, .slot = PAWL_SLOT_NONE, .holds = 2,    /* decided and shown */
     };
     if (spec->policy)
-        *pawl_wait_of(first) = (struct pawl_wait) {0};
+        pawl_snapshot_make_wait(first);
     pawl_snapshot_set_due(first, pawl_def_first(def, now));
     *out_first = first;
     return task;

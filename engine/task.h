@@ -28,8 +28,16 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* What only tasks with policies remember. */
+/* Due times that only some tasks ever pass by; of those of plain ones see struct pawl_snapshot. */
+struct pawl_tally {
+    uint64_t skipped_condition;         /* the condition of the run failed */
+    uint64_t skipped_group;             /* the group of the task was full */
+    uint64_t missed_paused;             /* of those that were missed: in a pause */
+};
+
+/* What only some tasks remember: those with policies, and those with a tally. */
 struct pawl_wait {
+    struct pawl_tally tally;
     int64_t not_before_ns;              /* elapsed: when the next attempt may begin */
     int64_t retried_ns;                 /* the due time that is tried again */
     uint32_t attempt : 16;              /* of the run in progress, or of the one that failed; 0: none */
@@ -60,10 +68,12 @@ struct pawl_snapshot {
     uint32_t is_due_wall : 1;           /* the due time's scale: see schedule.h */
     uint32_t is_paused : 1;
     uint32_t is_asked : 1;              /* a run was asked for, and is to begin at once */
+    uint32_t has_wait : 1;              /* as each has whose definition has a policy */
+    uint32_t end_reason : 3;            /* of the newest end, which may be over: pawl_snapshot_is_over() */
     uint32_t serial : 24;               /* grows by one with each change, whatever version does */
     uint32_t depth : 8;                 /* slots before slot in its chain */
     _Atomic uint32_t holds;             /* A: relaxed up, acq_rel down */
-    /* A struct pawl_wait follows, where the definition has a policy. */
+    /* A struct pawl_wait follows if has_wait. */
 };
 
 /* What last_slot says beside a slot: not known yet; that the run of the slot was in progress. */
@@ -117,6 +127,8 @@ struct pawl_event {
                                          * one stays here */
     struct pawl_result_box *box;        /* FINISH: borrowed; NULL: there was no memory for it */
     bool failed;                        /* FINISH */
+    bool is_condition_skip;             /* FINISH: its condition failed: nothing was run; is_asked and
+                                         * due are those of its START */
     const struct pawl_def *group_of;    /* START: the run has a place in this one's group, or: */
     bool is_group_full;                 /* START: there is no place for it in its group: it is skipped */
     int exit_code;                      /* FINISH: -1: there is none */
@@ -255,7 +267,7 @@ pawl_snapshot_set_due(struct pawl_snapshot *snapshot, struct pawl_due due)
 int64_t
 pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns);
 
-/* What stands behind a snapshot whose definition has a policy. */
+/* What stands behind a snapshot that has it. */
 static inline struct pawl_wait *
 pawl_wait_of(const struct pawl_snapshot *snapshot)
 {
@@ -266,12 +278,40 @@ pawl_wait_of(const struct pawl_snapshot *snapshot)
 static inline const struct pawl_wait *
 pawl_snapshot_wait(const struct pawl_snapshot *snapshot)
 {
-    return pawl_def_policy(snapshot->def) ? pawl_wait_of(snapshot) : NULL;
+    return snapshot->has_wait ? pawl_wait_of(snapshot) : NULL;
 }
+
+/* Gives a snapshot that has room for it one that remembers nothing, if it has none. */
+static inline struct pawl_wait *
+pawl_snapshot_make_wait(struct pawl_snapshot *snapshot)
+{
+    struct pawl_wait *wait = pawl_wait_of(snapshot);
+
+    if (!snapshot->has_wait)
+        *wait = (struct pawl_wait) {0};
+    snapshot->has_wait = true;
+    return wait;
+}
+
+/* Forgets all but what was counted. */
+static inline void
+pawl_wait_reset(struct pawl_wait *wait)
+{
+    *wait = (struct pawl_wait) {.tally = wait->tally};
+}
+
+/* How many of its runs count for maxRuns: not those that were asked for or skipped. */
+uint64_t
+pawl_snapshot_scheduled_runs(const struct pawl_snapshot *snapshot);
 
 /* Whether the task has had all the runs that its definition allows. */
 bool
 pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot);
+
+/* Why a task has come to its end; delay_end: what became of the one run of a delay task. */
+enum pawl_end_reason
+pawl_snapshot_end_reason(const struct pawl_snapshot *snapshot, const struct pawl_now *now,
+                         enum pawl_end_reason delay_end);
 
 /* When a task that is over at a moment is forgotten, on the same scale; PAWL_NO_TIME: never. */
 int64_t
@@ -289,6 +329,10 @@ pawl_task_unref_later(struct pawl_task *task, struct pawl_epoch_thread *thread);
 /* Room for any snapshot that a later event will need; NULL: out of memory. */
 struct pawl_snapshot *
 pawl_snapshot_new(void);
+/* Makes as much room in one that nobody else has seen yet. Owns: takes on success, gives.
+ * NULL: out of memory. */
+struct pawl_snapshot *
+pawl_snapshot_widen(struct pawl_snapshot *first);
 /* Gives back one that no event took; NULL is accepted. */
 void
 pawl_snapshot_free_unused(struct pawl_snapshot *snapshot);

@@ -65,7 +65,11 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .next_ns = pawl_due_wall((struct pawl_due) {fires_ns, false}, offset_ns),
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
         .failure_count = snapshot->failure_count, .skipped_overlap = skipped,
-        .missed = snapshot->missed,
+        .skipped_condition = wait ? wait->tally.skipped_condition : 0,
+        .skipped_group = wait ? wait->tally.skipped_group : 0,
+        .missed = snapshot->missed, .missed_paused = wait ? wait->tally.missed_paused : 0,
+        .end_reason = is_over && snapshot->status == PAWL_EXECUTED
+            ? (enum pawl_end_reason) snapshot->end_reason : PAWL_END_NONE,
         .results = snapshot->results ? snapshot->results->items + old : NULL,
         .nresults = snapshot->results ? snapshot->results->n - old : 0, .seq = task->seq,
         .private_task = task, .private_def = def, .private_results = snapshot->results,
@@ -84,6 +88,12 @@ pawl_view_share(const struct pawl_view *view, struct pawl_view *out_view)
     if (results)
         pawl_count_up(&results->refs);
     *out_view = *view;
+}
+
+uint64_t
+pawl_view_scheduled_runs(const struct pawl_view *view)
+{
+    return view->run_count - view->asked_count - view->skipped_condition;
 }
 
 void
@@ -120,4 +130,14 @@ pawl_outcome_name(enum pawl_outcome outcome)
     };
 
     return names[outcome];
+}
+
+const char *
+pawl_end_reason_name(enum pawl_end_reason reason)
+{
+    static const char *const names[PAWL_NEND_REASON] = {
+        NULL, "done", "maxRuns", "endAt", "noMoreTimes", "missed", "lost", "skipped",
+    };
+
+    return names[reason];
 }

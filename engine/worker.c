@@ -96,6 +96,7 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
     event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
                    run->end_status != 0 || run->ending != PAWL_ENDING_NONE;
+    pawl_admission_end(engine, run->def);       /* before: who sees the end finds the place free */
     if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
         pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
     run->spares[1] = event.spare;
@@ -105,7 +106,6 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     unlink_run(run);
     push(&worker->over, run);
     pawl_count(&engine->finished, 1);
-    pawl_admission_end(engine, run->def);
     pawl_engine_end_run(engine);
 }
 

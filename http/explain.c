@@ -158,6 +158,7 @@ put_bounds(struct pawl_buffer *out, const struct pawl_why *why)
 {
     const struct pawl_when *when = why->when;
     const struct pawl_view *view = why->view;
+    uint64_t nruns = pawl_view_scheduled_runs(view);
 
     put_time(out, ",\"startAt\":", why->zone, when->start_ns);
     put_time(out, ",\"endAt\":", why->zone, when->end_ns);
@@ -165,12 +166,11 @@ put_bounds(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_buffer_append_str(out, ",\"runsLeft\":null");
     else
         put_uint(out, ",\"runsLeft\":",
-            when->max_runs > view->run_count ? when->max_runs - view->run_count : 0);
+            when->max_runs > nruns ? when->max_runs - nruns : 0);
     put_uint(out, ",\"jitter\":", (uint64_t) when->jitter_ns);
     put_uint(out, ",\"jitterApplied\":", (uint64_t) why->jitter_ns);
     put_uint(out, ",\"runCount\":", view->run_count);
-    put_uint(out, ",\"skipped\":{\"overlap\":", view->skipped_overlap);
-    put_uint(out, "},\"missed\":", view->missed);
+    pawl_json_write_passed(out, view);
 }
 
 static void

@@ -56,6 +56,8 @@ constexpr struct {
     {"running", "running"},
     {"skipped", "skipped"},
     {"missed", "missed"},
+    {"missedPaused", "missedpaused"},
+    {"endReason", "endreason"},
     {"paused", "paused"},
     {"warnings", "warnings"},
 };

@@ -250,6 +250,29 @@ pawl_json_write_signal(struct pawl_buffer *buffer, int signal)
 
 /* --- The document --- */
 
+/* Due times without a result, by reason: of most tasks there is none. */
+static char *
+put_passed(char *at, const struct pawl_view *view)
+{
+    if ((view->skipped_overlap | view->skipped_condition | view->skipped_group | view->missed) == 0)
+        return put(at, ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0}"
+                       ",\"missed\":0,\"missedPaused\":0");
+    at = put_uint(put(at, ",\"skipped\":{\"overlap\":"), view->skipped_overlap);
+    at = put_uint(put(at, ",\"condition\":"), view->skipped_condition);
+    at = put_uint(put(at, ",\"group\":"), view->skipped_group);
+    at = put_uint(put(at, "},\"missed\":"), view->missed);
+    return put_uint(put(at, ",\"missedPaused\":"), view->missed_paused);
+}
+
+static char *
+put_end_reason(char *at, enum pawl_end_reason reason)
+{
+    if (reason == PAWL_END_NONE)
+        return put(at, ",\"endReason\":null");
+    at = put(put(at, ",\"endReason\":\""), pawl_end_reason_name(reason));
+    return put(at, "\"");
+}
+
 /* What follows the script, up to the results. */
 static char *
 put_state(char *at, const struct pawl_view *view)
@@ -265,10 +288,19 @@ put_state(char *at, const struct pawl_view *view)
     at = put_time(put(at, ",\"previousRun\":"), view->previous_ns);
     at = put_uint(put(at, ",\"runCount\":"), view->run_count);
     at = put_uint(put(at, ",\"failureCount\":"), view->failure_count);
-    at = put_uint(put(at, ",\"skipped\":{\"overlap\":"), view->skipped_overlap);
-    at = put_uint(put(at, "},\"missed\":"), view->missed);
+    at = put_passed(at, view);
+    at = put_end_reason(at, view->end_reason);
     at = put_int(put(at, ",\"running\":"), view->running);
     return put(at, ",\"results\":[");
+}
+
+void
+pawl_json_write_passed(struct pawl_buffer *buffer, const struct pawl_view *view)
+{
+    char *at = pawl_buffer_reserve(buffer, HEAD_FIXED);
+
+    if (at != NULL)
+        buffer->len = (size_t) (put_passed(at, view) - buffer->data);
 }
 
 /* Its name needs no escape; there is room. */

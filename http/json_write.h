@@ -37,6 +37,10 @@ pawl_json_write_tail(struct pawl_buffer *buffer);
 void
 pawl_json_write_when(struct pawl_buffer *buffer, const struct pawl_view *view);
 
+/* The members that count due times without a result, each with a comma in front. */
+void
+pawl_json_write_passed(struct pawl_buffer *buffer, const struct pawl_view *view);
+
 /* The members that say how the script is run, each with a comma in front. */
 void
 pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *action);

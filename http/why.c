@@ -219,10 +219,11 @@ say_none(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "there is no next run while the task is paused; resumed, it runs once for all "
                           "that it missed");
     else if (view->type == PAWL_DELAY)
-        pawl_why_say(out, view->status == PAWL_EXECUTED
-            ? "there is no next run: a delay task runs once, and it has"
-            : "there is no next run: a delay task runs once, and it is running");
-    else if (when->max_runs > 0 && view->run_count - view->asked_count >= when->max_runs)
+        pawl_why_say(out, "there is no next run: a delay task runs once, and it %s",
+            view->status != PAWL_EXECUTED ? "is running"
+            : view->end_reason == PAWL_END_MISSED ? "was missed"
+            : view->end_reason == PAWL_END_SKIPPED ? "was skipped" : "has");
+    else if (when->max_runs > 0 && pawl_view_scheduled_runs(view) >= when->max_runs)
         pawl_why_say(out, "there is no next run: the task has had all of its %llu (maxRuns)",
             (unsigned long long) when->max_runs);
     else if (view->status == PAWL_EXECUTED && when->end_ns != PAWL_NO_TIME)
@@ -317,7 +318,7 @@ static void
 say_bounds(struct pawl_buffer *out, const struct pawl_why *why)
 {
     const struct pawl_when *when = why->when;
-    uint64_t nruns = why->view->run_count - why->view->asked_count;
+    uint64_t nruns = pawl_view_scheduled_runs(why->view);
     char time[PAWL_WHY_TIME_MAX];
 
     if (when->start_ns > why->now_ns)
@@ -350,6 +351,12 @@ say_counters(struct pawl_buffer *out, const struct pawl_why *why)
     if (why->view->skipped_overlap > 0)
         pawl_why_say(out, "%llu due times passed during a run and were skipped",
             (unsigned long long) why->view->skipped_overlap);
+    if (why->view->skipped_condition > 0)
+        pawl_why_say(out, "%llu due times were skipped because the condition failed",
+            (unsigned long long) why->view->skipped_condition);
+    if (why->view->skipped_group > 0)
+        pawl_why_say(out, "%llu due times were skipped because the group of the task was full",
+            (unsigned long long) why->view->skipped_group);
     if (why->view->missed > 0)
         pawl_why_say(out, "%llu due times passed while no daemon ran, the machine slept, the clock was "
                           "set over them, or the task was paused%s",

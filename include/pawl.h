@@ -76,6 +76,19 @@ enum pawl_outcome {
     PAWL_NOUTCOME
 };
 
+/* Why a task has nothing to come any more and is PAWL_EXECUTED. */
+enum pawl_end_reason {
+    PAWL_END_NONE,         /* it is not */
+    PAWL_END_DONE,         /* delay: its run has ended */
+    PAWL_END_MAX_RUNS,     /* cron: it has had its max_runs */
+    PAWL_END_AT,           /* its next due time would lie behind its end_ns */
+    PAWL_END_NO_TIMES,     /* cron: its schedule has no further due time */
+    PAWL_END_MISSED,       /* delay: its due time was missed, and its policy made up for none */
+    PAWL_END_LOST,         /* delay: the daemon or its machine died under its run */
+    PAWL_END_SKIPPED,      /* delay: its due time was skipped: the counts say why */
+    PAWL_NEND_REASON
+};
+
 enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEBUG };
 
 /* Bounds. */
@@ -289,7 +302,11 @@ struct pawl_view {
     uint64_t asked_count;          /* of them, those that pawl_run() asked for */
     uint64_t failure_count;        /* runs that ended in anything but success */
     uint64_t skipped_overlap;      /* due times that passed during a run */
+    uint64_t skipped_condition;    /* runs whose condition failed: in run_count, not for max_runs */
+    uint64_t skipped_group;        /* due times that passed because the group of the task was full */
     uint64_t missed;               /* due times that passed while nothing could start, but one */
+    uint64_t missed_paused;        /* of them, those that passed in a pause */
+    enum pawl_end_reason end_reason;
     const struct pawl_result *const *results;   /* newest last */
     size_t nresults;
     uint64_t seq;                  /* order of submission, unique in this engine */
@@ -349,6 +366,7 @@ struct pawl_op {
     struct pawl_task *task;
     void *first;
     uint64_t run;
+    int64_t size;
     int kind, refusal;
 };
 
@@ -649,6 +667,10 @@ pawl_forecast_next(struct pawl_forecast *forecast);
 void
 pawl_view_share(const struct pawl_view *view, struct pawl_view *out_view);
 
+/* How many of its runs count for max_runs. Threads: any. Blocks: no. */
+uint64_t
+pawl_view_scheduled_runs(const struct pawl_view *view);
+
 /* Gives a view back. Threads: any. Blocks: no. */
 void
 pawl_view_release(struct pawl_view *view);
@@ -660,6 +682,9 @@ const char *
 pawl_type_name(enum pawl_type type);
 const char *
 pawl_outcome_name(enum pawl_outcome outcome);
+/* NULL: PAWL_END_NONE. */
+const char *
+pawl_end_reason_name(enum pawl_end_reason reason);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,14 @@
 #define SECOND INT64_C(1000000000)
 #define WALL (INT64_C(1800000000) * SECOND)
 
+/* Takes from a file of this version what format 5 brought. */
+#define UNDO_FORMAT_5                                                                             \
+    "DROP VIEW tasks; DROP VIEW runs; DROP TABLE policy; DROP TABLE group_size;"                  \
+    "ALTER TABLE state DROP COLUMN skipped_condition;"                                            \
+    "ALTER TABLE state DROP COLUMN skipped_group;"                                                \
+    "ALTER TABLE state DROP COLUMN missed_paused;"                                                \
+    "ALTER TABLE state DROP COLUMN end_reason;"
+
 /* A task with its results, copied out of a load. */
 struct loaded {
     struct pawl_record record;

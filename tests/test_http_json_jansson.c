@@ -154,7 +154,7 @@ judge(json_t *document, struct pawl_spec *wanted)
     static const char *const ignored[] = {
         "results", "status", "state", "lastStatusUpdated", "version", "createdAt",
         "nextRun", "previousRun", "runCount", "failureCount", "running", "skipped",
-        "missed",
+        "missed", "missedPaused", "endReason",
     };
     const char *names[64], *name;
     size_t nnames = 0, nrequired = 0;

@@ -156,9 +156,14 @@ static const char HEAD[] =
     "\"createdAt\":\"1970-01-01T00:00:00.000000000+00:00\","
     "\"nextRun\":\"1970-01-01T00:00:07.000000000+00:00\",\"previousRun\":null,"
     "\"runCount\":4,"
-    "\"failureCount\":2,\"skipped\":{\"overlap\":18446744073709551615},"
-    "\"missed\":18446744073709551615,\"running\":0,"
+    "\"failureCount\":2,\"skipped\":{\"overlap\":18446744073709551615,\"condition\":1,"
+    "\"group\":0},\"missed\":18446744073709551615,\"missedPaused\":2,\"endReason\":null,"
+    "\"running\":0,"
     "\"results\":[";
+
+static const char PASSED_NONE[] =
+    ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0},\"missed\":0,\"missedPaused\":0"
+    ",\"endReason\":\"maxRuns\"";
 
 static const struct pawl_result *const results[] = {&killed, &broken, &fine};
 static const struct pawl_view view = {
@@ -167,7 +172,8 @@ static const struct pawl_view view = {
     .script_len = 9, .keep_results = 10, .status = PAWL_WAIT_FOR_NEXT, .version = 8,
     .updated_ns = 6000000000, .next_ns = 7000000000, .previous_ns = PAWL_NO_TIME,
     .run_count = 4,
-    .failure_count = 2, .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX, .results = results, .nresults = 3,
+    .failure_count = 2, .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX,
+    .skipped_condition = 1, .missed_paused = 2, .results = results, .nresults = 3,
 };
 
 static void
@@ -189,6 +195,23 @@ test_json_write_task_gives_the_newest_results_oldest_first(void **state)
     assert_wrote(wanted);
 }
 
+static void
+test_json_write_says_why_a_task_is_over_and_that_nothing_was_skipped(void **state)
+{
+    struct pawl_view over = view;
+
+    (void) state;
+    over.skipped_overlap = over.skipped_condition = over.missed = over.missed_paused = 0;
+    over.status = PAWL_EXECUTED;
+    over.end_reason = PAWL_END_MAX_RUNS;
+    pawl_json_write_head(&buffer, &over);
+    assert_non_null(memmem(buffer.data, buffer.len, PASSED_NONE, strlen(PASSED_NONE)));
+    pawl_buffer_reset(&buffer);
+    pawl_json_write_passed(&buffer, &over);
+    assert_int_equal(buffer.len, strlen(PASSED_NONE) - strlen(",\"endReason\":\"maxRuns\""));
+    pawl_buffer_reset(&buffer);
+}
+
 /* Every number at its longest: the room that is reserved is enough, and nothing is
  * cut. */
 static void
@@ -199,7 +222,8 @@ test_json_write_fits_the_longest_values(void **state)
         .status = PAWL_WAIT_FOR_NEXT, .version = INT64_MIN, .running = INT32_MIN,
         .created_ns = INT64_MAX, .updated_ns = INT64_MAX, .next_ns = INT64_MAX,
         .previous_ns = INT64_MAX, .run_count = UINT64_MAX, .failure_count = UINT64_MAX,
-        .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX,
+        .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX, .skipped_condition = UINT64_MAX,
+        .skipped_group = UINT64_MAX, .missed_paused = UINT64_MAX, .end_reason = PAWL_END_NO_TIMES,
     };
     struct pawl_result result = {
         .run = UINT64_MAX, .scheduled_ns = INT64_MAX, .started_ns = INT64_MAX,
@@ -209,7 +233,7 @@ test_json_write_fits_the_longest_values(void **state)
 
     (void) state;
     pawl_json_write_head(&buffer, &longest);
-    assert_in_range(buffer.len, 400, 800);
+    assert_in_range(buffer.len, 400, 900);
     pawl_buffer_reset(&buffer);
     pawl_json_write_result(&buffer, &result);
     assert_in_range(buffer.len, 300, 500);
@@ -358,6 +382,7 @@ main(void)
         cmocka_unit_test(test_json_write_signals),
         cmocka_unit_test(test_json_write_escapes_what_json_asks_and_no_more),
         cmocka_unit_test(test_json_write_task_gives_the_newest_results_oldest_first),
+        cmocka_unit_test(test_json_write_says_why_a_task_is_over_and_that_nothing_was_skipped),
         cmocka_unit_test(test_json_write_fits_the_longest_values),
         cmocka_unit_test(test_json_write_shows_tags_where_there_are_any),
         cmocka_unit_test(test_json_write_to_a_full_buffer_is_harmless),

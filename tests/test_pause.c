@@ -45,6 +45,7 @@ test_paused_task_does_not_run_and_resumed_runs_once(void **state)
     assert_false(view.is_paused);
     assert_int_equal(view.run_count, 2);
     assert_int_equal(view.missed, 3);
+    assert_int_equal(view.missed_paused, 3);
     assert_time(view.results[1]->scheduled_ns, "2027-01-15T08:50:00Z");
     assert_time(view.next_ns, "2027-01-15T09:00:00Z");
     pawl_view_release(&view);

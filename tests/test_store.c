@@ -35,6 +35,10 @@ assert_same_state(const struct pawl_record *a, const struct pawl_record *b)
     assert_int_equal(a->is_paused, b->is_paused);
     assert_int_equal(a->is_asked, b->is_asked);
     assert_true(a->asked_count == b->asked_count);
+    assert_true(a->skipped_condition == b->skipped_condition);
+    assert_true(a->skipped_group == b->skipped_group);
+    assert_true(a->missed_paused == b->missed_paused);
+    assert_int_equal(a->end_reason, b->end_reason);
 }
 
 static void
@@ -116,7 +120,9 @@ test_state_comes_back_with_all_fields_at_their_extremes(void **state)
         .seq = 2, .version = INT64_MAX, .status = PAWL_STOPPED, .updated_ns = INT64_MAX,
         .due_ns = INT64_MAX, .previous_ns = INT64_MAX, .run_count = INT64_MAX,
         .failure_count = INT64_MAX, .skipped_overlap = INT64_MAX, .missed = INT64_MAX,
-        .running = UINT_MAX, .is_paused = true, .is_asked = true, .asked_count = INT64_MAX};
+        .running = UINT_MAX, .is_paused = true, .is_asked = true, .asked_count = INT64_MAX - 5,
+        .skipped_condition = 5, .skipped_group = INT64_MAX, .missed_paused = INT64_MAX,
+        .end_reason = PAWL_NEND_REASON - 1};
     assert_int_equal(commit(&f, writes, 4), PAWL_OK);
     fixture_reopen(&f);
     load(&f);

@@ -5,12 +5,9 @@
 #define LIST(...) ((const char *const[]) {__VA_ARGS__, NULL})
 
 /* What makes a file of an older format of one that has nothing new in it. */
-static const char to_format_2[] = "DROP VIEW tasks; DROP VIEW runs; DROP TABLE action;"
-                                  "DROP TABLE policy;"
-                                  "DROP TABLE tag; PRAGMA user_version=2";
-static const char to_format_3[] = "DROP VIEW tasks; DROP VIEW runs; DROP TABLE action;"
-                                  "DROP TABLE policy;"
-                                  "PRAGMA user_version=3";
+static const char to_format_2[] = UNDO_FORMAT_5 "DROP TABLE action; DROP TABLE tag;"
+                                  "PRAGMA user_version=2";
+static const char to_format_3[] = UNDO_FORMAT_5 "DROP TABLE action; PRAGMA user_version=3";
 
 static struct pawl_write
 new_acting(uint64_t seq, const char *id, const struct pawl_action *action)

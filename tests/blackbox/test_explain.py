@@ -48,7 +48,8 @@ class Explanations(Shared):
             "triggers": [{"cron": "30 9 * * mon-fri", "timezone": "Asia/Tokyo",
                           "description": times["description"]}],
             "warnings": [], "startAt": None, "endAt": None, "runsLeft": None, "jitter": 0,
-            "jitterApplied": 0, "runCount": 0, "skipped": {"overlap": 0}, "missed": 0,
+            "jitterApplied": 0, "runCount": 0, "missed": 0, "missedPaused": 0,
+            "skipped": {"overlap": 0, "condition": 0, "group": 0},
             "next": times["times"]})
         self.assertEqual(len(lines), 2)
         self.assertRegex(lines[0], r"^the next run is at (Mon|Tue|Wed|Thu|Fri) "

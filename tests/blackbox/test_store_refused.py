@@ -244,7 +244,8 @@ class Damage(Stores):
         db = sqlite3.connect(data + "/pawl.db")
         db.execute("INSERT INTO state SELECT 99999, version, status, updated_ns, due_ns, previous_ns,"
                    " run_count, failure_count, skipped_overlap, missed, running, is_due_wall,"
-                   " is_paused, is_asked, asked_count"
+                   " is_paused, is_asked, asked_count, skipped_condition, skipped_group,"
+                   " missed_paused, end_reason"
                    " FROM state LIMIT 1")
         db.commit()
         db.close()

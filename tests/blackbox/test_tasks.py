@@ -8,7 +8,8 @@ from daemon import DELAY, Shared, quote, request, wait_for
 
 FIELDS = {"id", "taskType", "time", "script", "keepResults", "results", "status", "state",
           "lastStatusUpdated", "version", "createdAt", "nextRun", "previousRun", "runCount",
-          "failureCount", "skipped", "missed", "running", "timezone", "paused"}
+          "failureCount", "skipped", "missed", "missedPaused", "endReason", "running", "timezone",
+          "paused"}
 RESULT_FIELDS = {"timestamp", "result", "stderr", "exitCode", "signal", "outcome", "scheduledFor",
                  "startedAt", "durationNs", "run", "attempt", "truncated"}
 
@@ -22,7 +23,8 @@ class Delay(Shared):
                              "script": "echo hi", "keepResults": 3, "results": [], "status": 0,
                              "state": "ToBeExecuted", "version": 0, "previousRun": None,
                              "runCount": 0, "failureCount": 0, "running": 0,
-                             "skipped": {"overlap": 0}, "missed": 0}.items():
+                             "skipped": {"overlap": 0, "condition": 0, "group": 0}, "missed": 0,
+                             "missedPaused": 0, "endReason": None}.items():
             self.assertEqual(task[field], value, field)
         self.assertEqual(self.d.get(self.name), task)
 
