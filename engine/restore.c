@@ -178,7 +178,7 @@ restore_wait(const struct pawl *engine, const struct pawl_record *record,
         pawl_snapshot_make_wait(first)->tally = (struct pawl_tally) {
             record->skipped_condition, record->skipped_group, record->missed_paused,
         };
-    if (!record->policy)
+    if (!pawl_def_policy(first->def))
         return;
     *pawl_wait_of(first) = (struct pawl_wait) {
         .tally = pawl_wait_of(first)->tally,
@@ -429,7 +429,11 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     first->running = 0;
     first->version++;
     first->updated_ns = restorer->wall_ns;
-    if (first->status == PAWL_EXECUTING && !retry_lost(restorer, last, first))
+    if (first->status != PAWL_EXECUTING)
+        return true;
+    if (retry_lost(restorer, last, first))
+        first->failure_count--;                 /* it is for its last attempt to fail */
+    else
         end_lost(restorer, first);
     return true;
 }

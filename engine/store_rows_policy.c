@@ -211,7 +211,7 @@ pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_recor
     wrong = read_group(row, policy);
     if (wrong)
         return wrong;
-    if (pawl_policy_check(policy, NULL) != PAWL_OK)
+    if (pawl_policy_check_values(policy, NULL) != PAWL_OK)
         return "a number of its policies is out of its range";
     record->policy = policy;
     return read_wait(row, record);
