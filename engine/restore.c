@@ -51,6 +51,7 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             .seq = slot->seq, .run = slot->run, .version = slot->version,
             .scheduled = {slot->scheduled_ns, (slot->flags & PAWL_SLOT_WALL) != 0},
             .is_asked = (slot->flags & PAWL_SLOT_ASKED) != 0,
+            .is_tree = (slot->flags & PAWL_SLOT_TREE) != 0,
             .attempt = slot->flags >> PAWL_SLOT_ATTEMPT,
             .started_ns = slot->started_ns,
             .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,

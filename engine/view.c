@@ -134,6 +134,14 @@ pawl_outcome_name(enum pawl_outcome outcome)
 }
 
 const char *
+pawl_kill_mode_name(enum pawl_kill_mode mode)
+{
+    static const char *const names[PAWL_NKILL_MODE] = {"group", "tree"};
+
+    return mode < PAWL_NKILL_MODE ? names[mode] : NULL;
+}
+
+const char *
 pawl_end_reason_name(enum pawl_end_reason reason)
 {
     static const char *const names[PAWL_NEND_REASON] = {

@@ -131,6 +131,14 @@ struct pawl_result {
 
 /* --- What a task runs, and how --- */
 
+/* Who gets the signals that end a run: at its time limit, when it is stopped, deleted or replaced with
+ * kill, at the engine's own end, and when it outlived a crash. */
+enum pawl_kill_mode {
+    PAWL_KILL_GROUP,       /* the process group that the script was started in */
+    PAWL_KILL_TREE,        /* all that it has started, whatever group or session that is in */
+    PAWL_NKILL_MODE
+};
+
 /* All that is not the script. Strings are NUL-terminated. */
 struct pawl_action {
     const char *interpreter;       /* by name, one that the engine was opened with; NULL: bash */
@@ -140,6 +148,7 @@ struct pawl_action {
     int umask;                     /* negative: the daemon's */
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
+    enum pawl_kill_mode kill_mode;
 };
 
 /* --- What becomes of a task when something is in the way --- */
@@ -449,6 +458,9 @@ struct pawl_options {
     unsigned group_queue;               /* how many tasks may wait in each group */
     const char *const *interpreters;    /* "NAME=PROGRAM [ARGUMENT...]", beside those built in; NULL-
                                          * terminated; NULL: none; see docs/protocol.md */
+    const char *tree_program;           /* where pawl-tree is, which runs of PAWL_KILL_TREE begin with;
+                                         * NULL: beside the program that is running, or installed */
+    bool without_cgroups;               /* such runs get no control group, though they could have one */
     struct pawl_clock *clock;           /* NULL: the system's; borrowed */
     struct pawl_store *store;           /* NULL: memory only; taken */
     void *ctx;                          /* of the two calls below; from any thread */
@@ -502,8 +514,8 @@ pawl_close_begin(struct pawl *engine);
 int
 pawl_idle_fd(struct pawl *engine);
 
-/* Sends a signal to the process group of every run in progress; after SIGTERM, whoever is left in
- * a group when its script has ended gets SIGKILL. Threads: any. Blocks: no. */
+/* Sends a signal to every run in progress, by its kill_mode; after SIGTERM, whoever is left of
+ * one when its script has ended gets SIGKILL. Threads: any. Blocks: no. */
 void
 pawl_signal_runs(struct pawl *engine, int signal);
 
@@ -556,7 +568,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
             struct pawl_err *err);
 
 /* Stops a task, as the state table allows; a run in progress is left to end. With kill it is ended:
- * its process group gets SIGTERM, and SIGKILL when the script has ended, at the latest the task's
+ * its process group, or all of it by its kill_mode, gets SIGTERM, and SIGKILL when the script has ended, at the latest the task's
  * kill_grace_ns later; so is the one of a task that cannot be stopped any more, which stays as it
  * is. op->view is the task as the stop left it.
  * Threads: the handle's. Blocks: no. Errors: PAWL_ENOENT, PAWL_ESTATE, PAWL_ENOMEM;
@@ -688,6 +700,8 @@ const char *
 pawl_type_name(enum pawl_type type);
 const char *
 pawl_outcome_name(enum pawl_outcome outcome);
+const char *
+pawl_kill_mode_name(enum pawl_kill_mode mode);
 /* NULL: PAWL_END_NONE. */
 const char *
 pawl_end_reason_name(enum pawl_end_reason reason);
