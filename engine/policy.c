@@ -93,13 +93,19 @@ pawl_policy_pass(const struct pawl_def *def, struct pawl_due *due, const struct 
 }
 
 bool
-pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code)
+pawl_policy_has_statuses(const struct pawl_policy *policy)
 {
     static const uint8_t any[sizeof policy->retry_on];
 
+    return memcmp(policy->retry_on, any, sizeof any) != 0;
+}
+
+bool
+pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code)
+{
     if (attempt > policy->retries)
         return false;
-    if (memcmp(policy->retry_on, any, sizeof any) == 0)
+    if (!pawl_policy_has_statuses(policy))
         return true;
     return exit_code >= 0 && exit_code < 256 &&
            (policy->retry_on[exit_code / 8] >> exit_code % 8 & 1);

@@ -1,7 +1,7 @@
 /* pawl.h: the scheduler's engine as a library.
  *
- * What it is. An engine keeps tasks, fires each when it is due, runs its script and keeps the
- * results. A delay task runs once; a cron task runs again and again. Times are int64 nanoseconds:
+ * What it is. An engine keeps tasks, fires each when it is due, runs its script or calls its URL
+ * and keeps the results. A delay task runs once; a cron task runs again and again. Times are int64 nanoseconds:
  * wall times since the epoch, spans as they are. A span follows elapsed time (sleep of the machine
  * included), whatever happens to the wall clock.
  *
@@ -67,12 +67,12 @@ enum pawl_status {
 };
 
 enum pawl_outcome {
-    PAWL_SUCCESS,          /* exit status 0 */
-    PAWL_FAILURE,          /* another exit status */
+    PAWL_SUCCESS,          /* exit status 0, or an HTTP status that is one */
+    PAWL_FAILURE,          /* another exit status, another HTTP status */
     PAWL_TIMEOUT,          /* ended at its time limit */
-    PAWL_KILLED,           /* ended by a signal */
+    PAWL_KILLED,           /* ended by a signal, or on request */
     PAWL_LOST,             /* the daemon died under it */
-    PAWL_ERROR,            /* could not be started: the error text says why */
+    PAWL_ERROR,            /* could not be started, or not called: the error text says why */
     PAWL_NOUTCOME
 };
 
@@ -110,6 +110,12 @@ enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEB
 #define PAWL_ARGUMENTS_BYTES ((size_t) 64 << 10) /* of them together, a NUL behind each */
 #define PAWL_CWD_MAX 4095                        /* bytes of a working directory */
 #define PAWL_TIMEOUT_MIN_NS INT64_C(1000000)     /* the shortest time limit: 1 ms */
+#define PAWL_URL_MAX 8192                        /* bytes of a URL */
+#define PAWL_HEADERS_MAX 100                     /* of one HTTP call */
+#define PAWL_HEADERS_BYTES ((size_t) 32 << 10)   /* of them together, a NUL behind each */
+#define PAWL_CODES_MAX 64                        /* status codes of an HTTP call that are a success */
+#define PAWL_REDIRECTS 5                         /* that are followed by default, */
+#define PAWL_REDIRECTS_MAX 50                    /* and at most */
 #define PAWL_NO_TIME INT64_MIN                   /* instead of a time: there is none */
 
 /* One finished run, immutable. Times are wall times. */
@@ -124,12 +130,26 @@ struct pawl_result {
     int signal;                    /* 0 when there is none */
     int attempt;                   /* 1 for the first */
     bool truncated;                /* stdout or stderr lost bytes: a line in it says how many */
+    int http_status;               /* of an HTTP call's answer, whose body is out; 0: none */
     const char *out, *err;         /* valid UTF-8, NUL bytes possible, a NUL behind each */
     size_t out_len, err_len;
     const char *error;             /* why it could not be started, or NULL */
 };
 
 /* --- What a task runs, and how --- */
+
+/* An HTTP call instead of a script. It carries X-Pawl-Task-Id (percent-encoded), X-Pawl-Run,
+ * X-Pawl-Attempt and X-Pawl-Scheduled-At. Strings are NUL-terminated. */
+struct pawl_http_call {
+    const char *url;               /* http or https, absolute, ASCII, without a user */
+    const char *method;            /* NULL: GET, or POST if there is a body */
+    const char *const *headers;    /* "Name: value"; NULL-terminated; NULL: none */
+    const char *body;              /* UTF-8; NULL: none */
+    size_t body_len;               /* up to PAWL_SCRIPT_MAX */
+    const uint16_t *codes;         /* a success: 100 to 599, or 1 to 5 for 1xx to 5xx; */
+    size_t ncodes;                 /* 0: 2xx */
+    int max_redirects;             /* 0: none is followed; negative: PAWL_REDIRECTS */
+};
 
 /* Who gets the signals that end a run: at its time limit, when it is stopped, deleted or replaced with
  * kill, at the engine's own end, and when it outlived a crash. */
@@ -149,6 +169,8 @@ struct pawl_action {
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
     enum pawl_kill_mode kill_mode;
+    const struct pawl_http_call *http;  /* called instead of a script; NULL: there is one. Of all
+                                    * else only timeout_ns is for calls, which end at once */
 };
 
 /* --- What becomes of a task when something is in the way --- */
@@ -267,7 +289,7 @@ struct pawl_spec {
     enum pawl_type type;
     int64_t time_ns;               /* delay: >= 0; cron: the interval, >= PAWL_INTERVAL_MIN_NS */
     const char *script;
-    size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL */
+    size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL; 0: action->http */
     int keep_results;              /* 0 to PAWL_KEEP_MAX; negative: the engine's default */
     const struct pawl_when *when;  /* NULL: after time_ns; else time_ns counts for nothing */
     const struct pawl_action *action;   /* NULL: bash, without limits */
