@@ -30,7 +30,7 @@ pawl_edit_begin(struct pawl_handle *handle, const char *id, size_t id_len, struc
     if (!snapshot)              /* a deletion that is not durable yet: pawl_edit() says so when it is */
         snapshot = pawl_task_read(task, NULL);
     if (snapshot)
-        pawl_task_view(task, snapshot, &now, out_view);
+        pawl_task_view(task, snapshot, &now, pawl_engine_is_full(handle->engine), out_view);
     pawl_epoch_end(handle->epoch);
     pawl_task_unref(task);
     return snapshot ? PAWL_OK : pawl_call_refuse_absent(id, id_len, err);

@@ -28,8 +28,8 @@
     "headers, body, success_codes, max_redirects"
 #define PAWL_POLICY_COLUMNS                                                                       \
     "seq, overlap, queue_limit, misfire, misfire_grace_ns, misfire_limit, retries, "              \
-    "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, attempt, "     \
-    "is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
+    "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, group_name, "  \
+    "group_overflow, attempt, is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
     "retried_ns"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must
@@ -125,6 +125,10 @@ pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,
 /* Reads over it what its policies say, which the record borrows then, and what they remember. */
 const char *
 pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_record *record);
+
+/* The row is a group's name and its size. */
+const char *
+pawl_row_group_size(sqlite3_stmt *row);
 
 const char *
 pawl_row_state(sqlite3_stmt *row, struct pawl_record *record);

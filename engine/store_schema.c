@@ -123,6 +123,10 @@ static const char *const steps[] = {
     " kill_grace_ns INTEGER"            /* NULL: the default */
     ") STRICT;",
 
+    "CREATE TABLE group_size ("         /* those that were asked for, not those of the configuration */
+    " name TEXT PRIMARY KEY,"
+    " size INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE policy ("             /* see struct pawl_policy */
     " seq INTEGER PRIMARY KEY,"
     " overlap INTEGER NOT NULL,"
@@ -136,6 +140,8 @@ static const char *const steps[] = {
     " retry_jitter_ns INTEGER NOT NULL,"
     " retry_backoff REAL NOT NULL,"
     " retry_on TEXT NOT NULL,"          /* exit statuses, ascending: '1,75'; '': any failure */
+    " group_name TEXT NOT NULL,"        /* '': none */
+    " group_overflow INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL,"        /* from here on as the state, with which it is written */
     " is_retry INTEGER NOT NULL,"
     " is_retried_wall INTEGER NOT NULL,"
@@ -249,6 +255,7 @@ static const char tasks_view[] =
     " a.timeout_ns / 1e9 AS timeout_seconds, a.cwd,"
     " " OVERLAP " AS overlap, coalesce(p.retries, 0) AS retries,"
     " CASE WHEN p.is_retry THEN 'retry' END AS waiting_for,"
+    " nullif(p.group_name, '') AS \"group\","
     " t.script, a.url"
     " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq)"
     " LEFT JOIN schedule AS c USING (seq) LEFT JOIN action AS a USING (seq)"

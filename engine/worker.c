@@ -11,6 +11,7 @@
 #include "worker.h"
 
 #include "action.h"
+#include "admission.h"
 #include "kill.h"
 #include "run.h"
 #include "shared.h"
@@ -41,6 +42,7 @@ struct pawl_worker {
     struct pawl_spawn_room *room;       /* I: of children until exec */
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
+    struct pawl_concurrency_spare entry;    /* W: the same */
     struct pawl_slot_part part;         /* W: of the table of runs, if there is one */
     uint32_t slot;                      /* W: a free one for the next run, or PAWL_SLOT_NONE */
     struct pawl_run *live;              /* W: processes that run, and calls */
@@ -94,6 +96,7 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     event.due = run->due;
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
     event.failed = pawl_run_outcome(run) != PAWL_SUCCESS;
+    pawl_admission_end(engine, run->def);       /* before: who sees the end finds the place free */
     if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
         pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
     run->spares[1] = event.spare;
@@ -377,6 +380,8 @@ take(struct pawl_worker *worker)
         return NOTHING_DUE;
     if (!worker->spare && !(worker->spare = pawl_run_new()))
         return NO_MEMORY;
+    if (!pawl_concurrency_prepare(&worker->entry))
+        return NO_MEMORY;
     if (!has_slot(worker))
         return NO_SLOT;
     if (!pawl_engine_begin_run(engine))
@@ -389,7 +394,7 @@ take(struct pawl_worker *worker)
     }
     event.spare = run->spares[0];
     event.slot = worker->slot;
-    code = pawl_change(&worker->handle, run->task, &event, NULL);
+    code = pawl_admission_start(&worker->handle, run->task, &event, &worker->entry);
     if (code == PAWL_OK && event.is_passed) {
         give_up(worker, run, &event);
     } else if (code == PAWL_OK) {
@@ -404,7 +409,7 @@ take(struct pawl_worker *worker)
     } else {            /* stopped, deleted or moved meanwhile; if moved, to be armed again */
         if (event.is_expired)
             pawl_expire(&worker->handle, run->task);
-        else
+        else if (!event.needs_place)        /* else it waits in its group */
             pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
         run->spares[0] = event.spare;
         pawl_task_unref(run->task);
@@ -534,6 +539,7 @@ pawl_worker_free(struct pawl_worker *worker)
         pawl_deliver(&worker->handle);      /* what came too late */
     pawl_handle_fini(&worker->handle);
     pawl_run_free(worker->spare, -1);
+    pawl_concurrency_spare_free(&worker->entry);
     pawl_fetcher_free(worker->fetcher);
     pawl_spawn_room_free(worker->room);
     free(worker->buffer);
