@@ -10,7 +10,7 @@
 #define DELAY_MAX_NS (INT64_C(366) * 86400 * 1000000000)
 
 static const struct pawl_policy usual = {
-    .overlap = PAWL_OVERLAP_SKIP, .queue_limit = 1, .misfire = PAWL_MISFIRE_ONCE,
+    .overlap = PAWL_OVERLAP_SKIP, .queue_limit = 1, .max_running = 10, .misfire = PAWL_MISFIRE_ONCE,
     .misfire_limit = 100, .retry_delay_ns = INT64_C(1000000000), .retry_backoff = 1,
 };
 
@@ -122,10 +122,18 @@ int
 pawl_policy_check(const struct pawl_policy *policy, struct pawl_err *err)
 {
     if (policy->overlap >= PAWL_NOVERLAP)
-        return pawl_err_set(err, PAWL_EINVAL, "overlap", "overlap must be skip, queue or replace");
+        return pawl_err_set(err, PAWL_EINVAL, "overlap",
+                            "overlap must be skip, queue, replace or allow");
     if (policy->queue_limit < 1 || policy->queue_limit > PAWL_QUEUE_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "queueLimit", "queueLimit must be 1 to %d",
                             PAWL_QUEUE_MAX);
+    if (policy->max_running < 1 || policy->max_running > PAWL_RUNNING_MAX)
+        return pawl_err_set(err, PAWL_EINVAL, "maxRunning", "maxRunning must be 1 to %d",
+                            PAWL_RUNNING_MAX);
+    if (policy->overlap == PAWL_OVERLAP_ALLOW && policy->retries > 0)
+        return pawl_err_set(err, PAWL_EINVAL, "retries", "a task with overlap allow has no retries: "
+                            "runs beside each other are not tried again; take overlap queue, or retry "
+                            "in the script");
     if (policy->misfire >= PAWL_NMISFIRE)
         return pawl_err_set(err, PAWL_EINVAL, "misfire", "misfire must be once, skip or all");
     if (policy->misfire_grace_ns < 0 || policy->misfire_grace_ns > DELAY_MAX_NS)

@@ -26,7 +26,7 @@
 #define PAWL_ACTION_COLUMNS                                                                       \
     "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns"
 #define PAWL_POLICY_COLUMNS                                                                       \
-    "seq, overlap, queue_limit, misfire, misfire_grace_ns, misfire_limit, retries, "              \
+    "seq, overlap, queue_limit, max_running, misfire, misfire_grace_ns, misfire_limit, retries, " \
     "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, attempt, "     \
     "is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
     "retried_ns"

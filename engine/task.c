@@ -107,22 +107,12 @@ output_of(const struct pawl_snapshot *snapshot)
     return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
 }
 
-/* Whether it is to be fired at another time. */
-static bool
-has_moved(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
-{
-    return next->due_ns != old->due_ns || next->is_due_wall != old->is_due_wall ||
-           next->is_asked != old->is_asked || next->is_paused != old->is_paused ||
-           (old->has_wait &&
-            pawl_wait_of(next)->not_before_ns != pawl_wait_of(old)->not_before_ns);
-}
-
 /* Tells the caller what the change from old to next (NULL: gone) means outside of the task. */
 static void
 report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
        struct pawl_event *event)
 {
-    int64_t offset_ns = event->wall_ns - event->now_ns;
+    int64_t offset_ns = event->wall_ns - event->now_ns, armed_ns;
 
     event->delta_pending = (next && pawl_snapshot_is_pending(next)) - pawl_snapshot_is_pending(old);
     event->was_running = old->running;
@@ -130,9 +120,10 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     event->delta_memory = event->delta_output - (next ? 0 : (int64_t) pawl_def_bytes(old->def));
     event->is_wall = next && pawl_def_follows_wall(next->def);
     event->next_due_ns = next ? pawl_snapshot_fires_ns(next, offset_ns) : PAWL_NO_TIME;
-    event->rearm = event->kind != PAWL_EVENT_TRIM &&
-                   (event->kind == PAWL_EVENT_START || old->status == PAWL_EXECUTING
-                        ? event->next_due_ns != PAWL_NO_TIME : !next || has_moved(old, next));
+    armed_ns = pawl_snapshot_fires_ns(old, offset_ns);
+    if (event->kind == PAWL_EVENT_START)
+        armed_ns = PAWL_NO_TIME;                    /* it was taken out of the wheel for it */
+    event->rearm = event->kind == PAWL_EVENT_RETIME || event->next_due_ns != armed_ns;
     if (event->kind == PAWL_EVENT_START && !event->is_passed) {
         event->due_ns = pawl_snapshot_fires_ns(old, offset_ns);
         if (old->is_asked)
@@ -164,20 +155,21 @@ static void
 fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
           struct pawl_snapshot *next, const struct pawl_event *event)
 {
+    bool overlaps = pawl_def_overlaps(next->def);
     struct pawl_slot values = {
         .seq = task->seq, .run = next->run_count, .version = next->version,
         .scheduled_ns = event->due.ns,
         .flags = (event->due.is_wall ? PAWL_SLOT_WALL : 0) | (event->is_asked ? PAWL_SLOT_ASKED : 0) |
-                 event->attempt << PAWL_SLOT_ATTEMPT,
+                 (overlaps ? PAWL_SLOT_OVERLAPS : 0) | event->attempt << PAWL_SLOT_ATTEMPT,
         .started_ns = event->wall_ns, .started_elapsed_ns = event->now_ns,
     };
 
     if (!event->due.is_wall)
         values.scheduled_ns += event->anchor_ns;
     next->depth = 0;
-    if (old->slot != PAWL_SLOT_NONE && old->depth + 1u < event->chain_max) {
+    if (old->slot != PAWL_SLOT_NONE && (overlaps || old->depth + 1u < event->chain_max)) {
         values.previous = old->slot + 1;
-        next->depth = old->depth + 1u;
+        next->depth = overlaps ? 1 : old->depth + 1u;
     }
     pawl_slot_fill(event->table, event->slot, &values);
     next->slot = event->slot;
