@@ -307,7 +307,11 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     first->running = 0;
     first->version++;
     first->updated_ns = restorer->wall_ns;
-    if (first->status == PAWL_EXECUTING && !retry_lost(restorer, last, first))
+    if (first->status != PAWL_EXECUTING)
+        return true;
+    if (retry_lost(restorer, last, first))
+        first->failure_count--;                 /* it is for its last attempt to fail */
+    else
         pawl_lost_end(restorer, first);
     return true;
 }

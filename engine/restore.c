@@ -113,13 +113,13 @@ has_tally(const struct pawl_record *record)
     return record->skipped_condition > 0 || record->skipped_group > 0 || record->missed_paused > 0;
 }
 
-/* Makes room for a tally; tasks with policies have it. */
+/* Makes room for a tally, if there is none. */
 static int
 make_room(const struct pawl_record *record, struct pawl_snapshot **first)
 {
     struct pawl_snapshot *wide = *first;
 
-    if (has_tally(record) && !record->policy)
+    if (has_tally(record) && !wide->has_wait)
         wide = pawl_snapshot_widen(*first);
     if (!wide)
         return PAWL_ENOMEM;
@@ -138,7 +138,7 @@ restore_wait(const struct pawl_restorer *restorer, const struct pawl_record *rec
         pawl_snapshot_make_wait(first)->tally = (struct pawl_tally) {
             record->skipped_condition, record->skipped_group, record->missed_paused,
         };
-    if (!record->policy)
+    if (!pawl_def_policy(first->def))
         return;
     *pawl_wait_of(first) = (struct pawl_wait) {
         .tally = pawl_wait_of(first)->tally,

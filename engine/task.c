@@ -363,8 +363,9 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
 {
     size_t size = offsetof(struct pawl_task, key.bytes) + spec->id_len;
     struct pawl_task *task = malloc(size > sizeof *task ? size : sizeof *task);
-    struct pawl_snapshot *first = malloc(sizeof *first + (spec->policy ? sizeof(struct pawl_wait) : 0));
     struct pawl_def *def = pawl_def_new(spec, keep_results, schedule);
+    bool has_wait = def && pawl_def_policy(def);
+    struct pawl_snapshot *first = malloc(sizeof *first + (has_wait ? sizeof(struct pawl_wait) : 0));
 
     if (!task || !first || !def) {
         free(task);
@@ -385,7 +386,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         .def = def, .updated_ns = task->created_ns, .status = PAWL_TO_BE_EXECUTED,
         .previous_ns = PAWL_NO_TIME, .slot = PAWL_SLOT_NONE, .holds = 2,    /* decided and shown */
     };
-    if (spec->policy)
+    if (has_wait)
         pawl_snapshot_make_wait(first);
     pawl_snapshot_set_due(first, pawl_def_first(def, now));
     *out_first = first;

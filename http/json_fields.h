@@ -17,6 +17,8 @@ enum field {
     MAX_RUNS, RUN_ON_START, JITTER, JITTER_MODE, INTERVAL_FROM,
     TAGS,
     INTERPRETER, ARGS, ENV, CWD, UMASK, TIMEOUT, KILL_GRACE,
+    OVERLAP, QUEUE_LIMIT, MAX_RUNNING, MISFIRE, MISFIRE_GRACE, MISFIRE_LIMIT,
+    RETRIES, RETRY_DELAY, RETRY_BACKOFF, RETRY_MAX_DELAY, RETRY_JITTER, RETRY_ON,
     NREAD
 };
 
@@ -35,6 +37,12 @@ constexpr uint64_t OF_AN_EXPRESSION = bit(CRON) | bit(CALENDAR) | bit(TIMEZONE);
 
 constexpr uint64_t OF_AN_ACTION = bit(INTERPRETER) | bit(ARGS) | bit(ENV) | bit(CWD) |
                                   bit(UMASK) | bit(TIMEOUT) | bit(KILL_GRACE);
+
+constexpr uint64_t OF_A_POLICY = bit(OVERLAP) | bit(QUEUE_LIMIT) | bit(MAX_RUNNING) |
+                                 bit(MISFIRE) |
+                                 bit(MISFIRE_GRACE) | bit(MISFIRE_LIMIT) | bit(RETRIES) |
+                                 bit(RETRY_DELAY) | bit(RETRY_BACKOFF) |
+                                 bit(RETRY_MAX_DELAY) | bit(RETRY_JITTER) | bit(RETRY_ON);
 
 /* The name of a field as the documentation writes it. A literal. Threads: any. */
 const char *

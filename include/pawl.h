@@ -159,6 +159,7 @@ enum pawl_misfire {
     PAWL_NMISFIRE
 };
 
+/* What has no effect, such as retry_delay_ns without retries, must be as by default. */
 struct pawl_policy {
     enum pawl_overlap overlap;
     uint32_t queue_limit;          /* QUEUE: how many may wait, 1 to PAWL_QUEUE_MAX */
@@ -275,8 +276,10 @@ struct pawl_view {
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
     bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
-    int attempt;                   /* of the run in progress, or the one that waits; 0: none */
+    int attempt;                   /* of the run in progress, or the one that failed last while a retry
+                                    * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
+    uint32_t serial;               /* of its changes, whatever version does; wraps at 24 bits */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
     int64_t updated_ns;            /* when version last grew */
@@ -307,9 +310,11 @@ struct pawl_forecast {
     bool is_open;                  /* other times cannot be told: they depend on when a run ends, or on
                                     * more draws than are made ahead */
     int64_t jitter_ns;             /* by how much the time given last is put off */
+    int64_t retry_ns;              /* the attempt that waits (wall), which comes before any due time; or
+                                    * PAWL_NO_TIME */
     int64_t due_ns;                /* the engine's from here */
     int64_t elapsed_ns, wall_ns, high_ns;
-    bool is_due_wall;
+    bool is_due_wall, is_retry_given;
 };
 
 /* A queue link inside the objects below; the engine's. */
@@ -595,8 +600,8 @@ pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t ve
 void
 pawl_unwatch(struct pawl_handle *handle, struct pawl_watch *watch);
 
-/* Begins with the first time at or after from_ns (wall), or with what is due already if that has
- * passed. Threads: any. Blocks: no. */
+/* Begins with the first time at or after from_ns (wall), be it that of a retry, or with what is due
+ * already if that has passed. Threads: any. Blocks: no. */
 void
 pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
                     struct pawl_forecast *out_forecast);

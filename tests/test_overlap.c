@@ -317,6 +317,7 @@ test_missed_due_times_run_one_after_the_other(void **state)
     fixture_advance(&f, 10 * MINUTE);           /* and beside it 60 */
     check(&f, "c", 10, 2, PAWL_EXECUTING);
     end_run(4, "\n");
+    check(&f, "c", 11, 1, PAWL_EXECUTING);
     end_run(5, "\n");
     check(&f, "c", 12, 0, PAWL_WAIT_FOR_NEXT);
     view = get(&f, "c");

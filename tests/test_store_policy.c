@@ -202,7 +202,7 @@ test_damaged_policy_is_found(void **state)
     static const char statuses[] = "what its retries are for cannot be read";
 
     (void) state;
-    assert_damage("UPDATE policy SET overlap = 3", range);
+    assert_damage("UPDATE policy SET overlap = 4", range);
     assert_damage("UPDATE policy SET overlap = -1", range);
     assert_damage("UPDATE policy SET queue_limit = 0", range);
     assert_damage("UPDATE policy SET queue_limit = 4294967297", range);
