@@ -62,6 +62,8 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
         "`timeout` of the task: a run that takes longer is ended"},
     {"kill-grace", NULL, PAWL_FLAG_DURATION, "DURATION",
         "from SIGTERM to SIGKILL when a run is ended (5s)"},
+    {"kill-mode", NULL, PAWL_FLAG_CHOICE, "group|tree",
+        "what is ended then: its process group, or all that it has started"},
     {"overlap", NULL, PAWL_FLAG_CHOICE, "skip|queue|replace|allow",
         "a due time during a run passes (skip), runs afterwards, ends the run, or runs beside it"},
     {"queue-limit", NULL, PAWL_FLAG_COUNT, "N", "with -overlap=queue: so many wait (1)"},

@@ -20,6 +20,7 @@ static const struct {
     {"umask", "umask", TEXT},
     {"time-limit", "timeout", TEXT},
     {"kill-grace", "killGrace", TEXT},
+    {"kill-mode", "killMode", TEXT},
     {"overlap", "overlap", TEXT},
     {"queue-limit", "queueLimit", WHOLE},
     {"max-running", "maxRunning", WHOLE},

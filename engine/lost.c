@@ -42,6 +42,7 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             .seq = slot->seq, .run = slot->run, .version = slot->version,
             .scheduled = {slot->scheduled_ns, (slot->flags & PAWL_SLOT_WALL) != 0},
             .is_asked = (slot->flags & PAWL_SLOT_ASKED) != 0,
+            .is_tree = (slot->flags & PAWL_SLOT_TREE) != 0,
             .overlaps = (slot->flags & PAWL_SLOT_OVERLAPS) != 0,
             .has_ended = (atomic_load_explicit(&slot->state, memory_order_relaxed) &
                           PAWL_SLOT_ENDED) != 0,
@@ -237,7 +238,8 @@ retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run
         .attempt = attempt & 0xFFFF, .is_retry = true, .retried_ns = due.ns,
         .is_retried_wall = due.is_wall,
         .not_before_ns = pawl_schedule_after(
-            restorer->elapsed_ns, pawl_policy_retry_delay(policy, attempt, (uint64_t) due.ns)),
+            restorer->elapsed_ns,
+            pawl_policy_retry_delay(policy, attempt, (uint64_t) first->previous_ns)),
     };
     first->status = first->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
     return true;

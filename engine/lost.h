@@ -16,6 +16,7 @@ struct pawl_lost_run {
     uint32_t slot;
     unsigned attempt;                   /* from 1 */
     bool is_asked;                      /* it was not of the schedule */
+    bool is_tree;                       /* pid is a pawl-tree's */
     bool overlaps;                      /* others of the task may have run beside it */
     bool has_ended;                     /* it had ended, as far as is known */
     bool is_claimed;                    /* by the loader of its task: its end is to be stored */

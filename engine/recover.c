@@ -5,6 +5,7 @@
  * restore.c says what becomes of one task. Nothing else runs but the ticker. */
 #include "recover.h"
 
+#include "admission.h"
 #include "backup.h"
 #include "committer.h"
 #include "err.h"
@@ -239,6 +240,7 @@ deal_with_orphans(struct pawl *engine, struct pawl_lost_runs *lost)
             orphans[n++] = (struct pawl_orphan) {
                 .pid = run->pid, .started_elapsed_ns = run->started_elapsed_ns,
                 .id = run->id[0] ? run->id : NULL, .id_len = run->id_len, .run = run->run,
+                .is_tree = run->is_tree,
             };
     }
     if (n > 0 && engine->table.is_same_boot &&
@@ -267,6 +269,8 @@ pawl_recover(struct pawl *engine, struct pawl_err *err)
     int code = store->inventory(store, &inventory, err);
     uint64_t newest;
 
+    if (code == PAWL_OK)
+        code = pawl_admission_load(engine, err);
     if (code != PAWL_OK)
         return code;
     begin_time(engine, &inventory);

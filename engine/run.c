@@ -1,7 +1,8 @@
-/* run.c: one execution of a script. */
+/* run.c: one execution of a script, or one call of a URL. */
 #include "run.h"
 
 #include "err.h"
+#include "http_call.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -48,6 +49,7 @@ pawl_run_free(struct pawl_run *run, int epoll_fd)
 {
     if (!run)
         return;
+    pawl_run_hang_up(run);
     for (int kind = 0; kind < PAWL_NSOURCE; kind++)
         close_source(&run->sources[kind], epoll_fd);
     for (int i = 0; i < 2; i++) {
@@ -72,6 +74,7 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
     if (code != PAWL_OK)
         return code;
     run->pid = child.pid;
+    run->tree = child.tree;
     run->sources[PAWL_SOURCE_OUT].fd = child.out_fd;
     run->sources[PAWL_SOURCE_ERR].fd = child.err_fd;
     run->sources[PAWL_SOURCE_PROCESS].fd = child.pidfd;
@@ -81,14 +84,59 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, run->sources[kind].fd, &event) != 0) {
             pawl_err_set(&run->error, PAWL_ESYS, NULL, "could not be watched: %s",
                          strerror(errno));
-            kill(-run->pid, SIGKILL);
-            kill(run->pid, SIGKILL);
+            pawl_run_signal(run, SIGKILL);
             waitid(P_PIDFD, (id_t) child.pidfd, &end, WEXITED);
             run->pid = 0;
             return PAWL_ESYS;
         }
     }
     return PAWL_OK;
+}
+
+int
+pawl_run_call(struct pawl_run *run, struct pawl_fetcher *fetcher,
+              const struct pawl_run_facts *facts)
+{
+    if (fetcher)
+        run->fetch = pawl_fetch_begin(fetcher, pawl_def_action(run->def)->http, facts,
+                                      &run->captures[0], &run->error, run);
+    if (run->fetch)
+        return PAWL_OK;
+    return pawl_err_set(&run->error, PAWL_ENOMEM, NULL,
+                        "could not be called: out of memory or of descriptors");
+}
+
+void
+pawl_run_hang_up(struct pawl_run *run)
+{
+    if (run->fetch)
+        run->http_status = pawl_fetch_end(run->fetch);
+    run->fetch = NULL;
+}
+
+/* A script may have left the group that it was started in: a KILL finds it all the same. */
+void
+pawl_run_signal(struct pawl_run *run, int sig)
+{
+    if (run->tree) {
+        pawl_tree_signal(run->pid, sig);
+    } else {
+        kill(-run->pid, sig);
+        if (sig == SIGKILL)
+            kill(run->pid, sig);
+    }
+    if (sig == SIGKILL || sig == SIGTERM)
+        run->is_asked = true;
+}
+
+/* Ends whom a process that has ended left behind. */
+static void
+end_rest(const struct pawl_run *run)
+{
+    if (run->tree)
+        pawl_tree_end_rest(run->tree, run->pid);
+    else
+        kill(-run->pid, SIGKILL);
 }
 
 void
@@ -114,11 +162,11 @@ pawl_run_reap(struct pawl_run *run, int epoll_fd)
     struct pawl_source *process = &run->sources[PAWL_SOURCE_PROCESS];
     siginfo_t end = {0};
 
-    /* The number of the group is ours only until the reap. */
+    /* The number is ours only until the reap. */
     if (run->is_asked &&
         waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
         end.si_pid != 0)
-        kill(-run->pid, SIGKILL);
+        end_rest(run);
     end.si_pid = 0;
     if (waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG) != 0) {
         pawl_err_set(&run->error, PAWL_ESYS, NULL, "its end could not be read: %s",
@@ -140,21 +188,33 @@ pawl_run_is_over(const struct pawl_run *run)
            run->sources[PAWL_SOURCE_ERR].fd < 0;
 }
 
+enum pawl_outcome
+pawl_run_outcome(const struct pawl_run *run)
+{
+    const struct pawl_action *action = pawl_def_action(run->def);
+
+    if (run->error.code != PAWL_OK)
+        return PAWL_ERROR;
+    if (run->ending != PAWL_ENDING_NONE)
+        return run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
+    if (action && action->http)
+        return pawl_call_is_success(action->http, run->http_status) ? PAWL_SUCCESS : PAWL_FAILURE;
+    if (run->end_code != CLD_EXITED)
+        return PAWL_KILLED;
+    return run->end_status == 0 ? PAWL_SUCCESS : PAWL_FAILURE;
+}
+
+/* How the process ended, if there was one. */
 static void
-set_outcome(const struct pawl_run *run, struct pawl_result *result)
+set_end(const struct pawl_run *run, struct pawl_result *result)
 {
     result->exit_code = -1;
-    if (run->error.code != PAWL_OK) {
-        result->outcome = PAWL_ERROR;
-    } else if (run->end_code == CLD_EXITED) {
+    if (run->error.code != PAWL_OK || run->end_code == 0)
+        return;
+    if (run->end_code == CLD_EXITED)
         result->exit_code = run->end_status;
-        result->outcome = result->exit_code == 0 ? PAWL_SUCCESS : PAWL_FAILURE;
-    } else {
+    else
         result->signal = run->end_status;
-        result->outcome = PAWL_KILLED;
-    }
-    if (run->error.code == PAWL_OK && run->ending != PAWL_ENDING_NONE)
-        result->outcome = run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
 }
 
 struct pawl_result_box *
@@ -164,9 +224,10 @@ pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch)
         .run = run->number, .attempt = (int) run->attempt, .scheduled_ns = pawl_due_wall(run->due, offset_ns),
         .started_ns = run->started_ns + offset_ns, .ended_ns = run->ended_ns + offset_ns,
         .duration_ns = run->ended_ns - run->started_ns,
+        .outcome = pawl_run_outcome(run), .http_status = run->http_status,
     };
 
-    set_outcome(run, &result);
+    set_end(run, &result);
     result.out = scratch;
     result.out_len = pawl_capture_text(&run->captures[0], scratch, &result.truncated);
     result.err = scratch + result.out_len;

@@ -34,9 +34,10 @@
 
 /* Bits of its flags. */
 #define PAWL_SLOT_WALL 1u               /* the due time is a wall time */
+#define PAWL_SLOT_TREE 4u                /* the process is a pawl-tree */
 #define PAWL_SLOT_ATTEMPT 16            /* the attempt is in the bits from here on */
 #define PAWL_SLOT_ASKED 2u              /* the run was asked for: the schedule knows nothing of it */
-#define PAWL_SLOT_OVERLAPS 4u           /* others of the task may run beside it */
+#define PAWL_SLOT_OVERLAPS 8u           /* others of the task may run beside it */
 
 /* One slot: 64 bytes, a cache line. The same layout in every version of the file's format. */
 struct pawl_slot {

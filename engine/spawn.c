@@ -6,6 +6,7 @@
  * goes its way though its parent is killed while it waits. */
 #include "spawn.h"
 
+#include "action.h"
 #include "calendar.h"
 #include "err.h"
 
@@ -30,6 +31,7 @@
 #define STACK_SIZE ((size_t) 64 << 10)
 #define ARG_MAX_LEN ((size_t) (128 << 10) - 1)  /* the kernel's MAX_ARG_STRLEN, less the NUL */
 #define SCRIPT_FD 3
+#define TREE_WORDS 3                            /* of pawl-tree, before the program's own */
 #define NFACTS 4                                /* variables that a run has of its own */
 
 struct pawl_spawn_room {
@@ -38,8 +40,8 @@ struct pawl_spawn_room {
     char id[sizeof "PAWL_TASK_ID=" + PAWL_ID_MAX];
     char run[sizeof "PAWL_RUN=18446744073709551615"];
     char attempt[sizeof "PAWL_ATTEMPT=4294967295"];
-    char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_MAX];
-    const char *argv[PAWL_PROGRAM_WORDS + 3 + PAWL_ARGUMENTS_MAX + 1];
+    char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_NS_MAX];
+    const char *argv[TREE_WORDS + PAWL_PROGRAM_WORDS + 3 + PAWL_ARGUMENTS_MAX + 1];
     const char **merged;                        /* I: room for an environment with a task's variables */
     const char *environment[];                  /* I: the four above, the spawner's, NULL */
 };
@@ -224,15 +226,13 @@ pawl_spawn_room_free(struct pawl_spawn_room *room)
 static void
 tell(struct pawl_spawn_room *room, const struct pawl_run_facts *facts)
 {
-    int64_t second = pawl_calendar_floor(facts->scheduled_ns, 1000000000);
-    char time[PAWL_RFC3339_MAX];
-    size_t len = pawl_calendar_format(second, 0, time) - 1;     /* without the Z */
+    char time[PAWL_RFC3339_NS_MAX];
 
+    pawl_calendar_format_ns(facts->scheduled_ns, time);
     snprintf(room->id, sizeof room->id, "PAWL_TASK_ID=%.*s", (int) facts->id_len, facts->id);
     snprintf(room->run, sizeof room->run, "PAWL_RUN=%" PRIu64, facts->run);
     snprintf(room->attempt, sizeof room->attempt, "PAWL_ATTEMPT=%u", facts->attempt);
-    snprintf(room->scheduled, sizeof room->scheduled, "PAWL_SCHEDULED_AT=%.*s.%09uZ", (int) len,
-             time, (unsigned) (facts->scheduled_ns - second * 1000000000));
+    snprintf(room->scheduled, sizeof room->scheduled, "PAWL_SCHEDULED_AT=%s", time);
 }
 
 static bool
@@ -272,9 +272,16 @@ static const char **
 arguments_of(struct pawl_spawn_room *room, const struct pawl_program *program, const char *script,
              const struct pawl_action *action)
 {
-    size_t n = program->nwords;
+    const struct pawl_tree *tree = room->spawner->tree;
+    size_t n = 0;
 
-    memcpy(room->argv, program->words, n * sizeof room->argv[0]);
+    if (pawl_action_is_tree(action)) {
+        room->argv[n++] = tree->program;
+        room->argv[n++] = tree->cgroup ? tree->cgroup : "";
+        room->argv[n++] = program->path;
+    }
+    memcpy(room->argv + n, program->words, program->nwords * sizeof room->argv[0]);
+    n += program->nwords;
     if (program->is_shell) {
         room->argv[n++] = "-c";
         room->argv[n++] = script ? script : program->long_script;
@@ -371,6 +378,7 @@ pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
 {
     const char *name = action ? action->interpreter : NULL;
     const struct pawl_program *program = pawl_interpreters_find(room->spawner->interpreters, name);
+    const struct pawl_tree *tree = pawl_action_is_tree(action) ? room->spawner->tree : NULL;
     struct plan plan = {.spawner = room->spawner, .script_fd = -1,
                         .umask = action ? action->umask : -1, .cwd = action ? action->cwd : NULL};
     int out[2] = {-1, -1}, error[2] = {-1, -1}, pidfd = -1, code = PAWL_ESYS;
@@ -379,8 +387,10 @@ pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
 
     if (!program)
         return pawl_interpreters_refuse(room->spawner->interpreters, name, PAWL_ESYS, err);
+    if (tree && !tree->program)
+        return pawl_tree_refuse(PAWL_ESYS, err);
     is_file = !program->is_shell || script_len > ARG_MAX_LEN;
-    plan.path = program->path;
+    plan.path = tree ? tree->program : program->path;
     plan.argv = arguments_of(room, program, is_file ? NULL : script, action);
     plan.environment = environment_of(room, action);
     tell(room, facts);
@@ -401,7 +411,7 @@ pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
         errno = plan.error;
         goto out;
     }
-    *out_child = (struct pawl_child) {out_child->pid, pidfd, out[0], error[0]};
+    *out_child = (struct pawl_child) {out_child->pid, pidfd, out[0], error[0], tree};
     out[0] = error[0] = pidfd = -1;
     code = PAWL_OK;
 out:

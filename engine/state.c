@@ -212,6 +212,17 @@ begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
     event->must_kill = event->is_passed = true;
 }
 
+/* Whether the event names no place of the group that the task is in now. */
+static bool
+needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
+{
+    if (!pawl_def_group(old->def) ||
+        (event->group_of && pawl_def_same_group(old->def, event->group_of)))
+        return false;
+    event->is_group_full = false;       /* that was another one */
+    return true;
+}
+
 /* A run that was counted was none: the due time passes. */
 static void
 uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
@@ -531,7 +542,11 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
     case PAWL_EVENT_START:
         if (!pawl_snapshot_is_pending(old) || !pawl_snapshot_has_come(old, event))
             return PAWL_ESTATE;
+        event->needs_place = needs_place(old, event);
         begin_run(old, event, next);
+        event->needs_place &= !event->is_passed;
+        if (event->needs_place)
+            return PAWL_ESTATE;
         if (event->is_passed && next->status == old->status)
             return PAWL_OK;                             /* no run begins: the version stays */
         break;

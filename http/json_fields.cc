@@ -43,6 +43,7 @@ constexpr struct {
     {"umask", "umask"},
     {"timeout", "timeout"},
     {"killGrace", "killgrace"},
+    {"killMode", "killmode"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},
     {"maxRunning", "maxrunning"},

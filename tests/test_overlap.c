@@ -384,6 +384,7 @@ test_slots_of_runs_that_ended_are_freed_while_others_go_on(void **state)
     await(stats_of(f).running == 0);
     fence(f);
     await(used_slots(f) == 0);
+    assert_int_equal(stop(f, "t"), PAWL_OK);
     submit_allowing(f, "gone", PAWL_DELAY, 4);
     fixture_advance(f, 10 * MINUTE);
     check(f, "gone", 1, 1, PAWL_EXECUTING);
