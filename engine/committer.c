@@ -336,7 +336,7 @@ read_from_memory(struct pawl_committer *committer, struct pawl_op *op)
     for (uint32_t i = 0; results && i < results->n; i++) {
         const struct pawl_result *result = results->items[i];
 
-        if (result->run != op->run ||
+        if (result->run != op->run || result->attempt != op->attempt ||
             atomic_load_explicit(&pawl_result_box_of(result)->is_stored, memory_order_relaxed))
             continue;
         op->result = pawl_result_copy(result);
@@ -350,7 +350,7 @@ static void
 read_result(struct pawl_committer *committer, struct pawl_op *op)
 {
     int code = committer->store->read_result(committer->store, op->task->seq, op->run,
-                                             &op->result);
+                                             op->attempt, &op->result);
 
     if (code == PAWL_ENOENT || code == PAWL_ESTORE) {
         int memory_code = read_from_memory(committer, op);

@@ -318,7 +318,7 @@ wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
     wait->retried_ns = event->due.ns;
     wait->is_retried_wall = event->due.is_wall;
     wait->not_before_ns = pawl_schedule_after(event->now_ns, pawl_policy_retry_delay(
-        pawl_def_policy(old->def), wait->attempt, (uint64_t) event->due.ns));
+        pawl_def_policy(old->def), wait->attempt, (uint64_t) old->previous_ns));
     next->status = old->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
 }
 
@@ -339,7 +339,7 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->has_backlog = has_more;
         pawl_wait_of(next)->is_catching_up &= has_more;
-        pawl_wait_of(next)->must_replace = false;
+        pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
         pawl_wait_of(next)->attempt = next->running > 0;
     }
     next->status = next->running > 0 ? PAWL_EXECUTING : PAWL_WAIT_FOR_NEXT;
@@ -369,7 +369,7 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
 {
     const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool makes_room = policy && (wait->must_replace ||
+    bool makes_room = policy && (wait->must_replace || wait->is_given_up ||
         (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE));
 
     if (event->failed && policy && !event->is_condition_skip && !makes_room &&
@@ -451,6 +451,17 @@ ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is running already, and does not overlap itself");
     }
+}
+
+/* Whether the run in progress, of a task that runs once, may be tried again, so that ending it would not
+ * be its end. */
+static bool
+can_give_up(const struct pawl_snapshot *old)
+{
+    const struct pawl_policy *policy = pawl_def_policy(old->def);
+
+    return old->def->type == PAWL_DELAY && old->status == PAWL_EXECUTING && policy &&
+           policy->retries > 0 && !pawl_wait_of(old)->is_given_up;
 }
 
 static int
@@ -564,6 +575,10 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             next->results = old->results;   /* no memory to keep it: the state goes on */
         break;
     case PAWL_EVENT_STOP:
+        if (event->is_kill && can_give_up(old)) {
+            pawl_wait_of(next)->is_given_up = true;
+            return PAWL_OK;                             /* the version grows when it has ended */
+        }
         if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
             (old->status == PAWL_EXECUTING && !is_cron))
             return refuse_stop(old, err);

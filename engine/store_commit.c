@@ -79,7 +79,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_OLDEST] = "SELECT n, ended_ns, bytes FROM result ORDER BY n LIMIT ?",
     [PAWL_SQL_REMOVE] = "DELETE FROM result WHERE n = ?",
     [PAWL_SQL_READ] = "SELECT " PAWL_RESULT_COLUMNS " FROM result WHERE seq = ? AND run = ?"
-                      " ORDER BY attempt DESC LIMIT 1",
+                      " AND attempt = ?",
 };
 
 void

@@ -114,7 +114,7 @@ pawl_sqlite_prune(struct pawl_store *base, int64_t older_ns, uint64_t max_bytes,
                   int64_t *out_cutoff_ns);
 
 int
-pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run,
+pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run, int attempt,
                         struct pawl_result **out_result);
 
 /* In store_group_size.c. */

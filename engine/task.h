@@ -47,6 +47,7 @@ struct pawl_wait {
     uint32_t is_catching_up : 1;        /* those that were missed, not those of a queue */
     uint32_t must_replace : 1;          /* the run in progress is to make room for the newest due time */
     uint32_t is_shared : 1;             /* the runs in progress began as such that overlap */
+    uint32_t is_given_up : 1;           /* the run in progress is not tried again: somebody ended it */
 };
 
 /* E: immutable once published, but for its count. */
@@ -122,6 +123,7 @@ struct pawl_event {
     int64_t wall_ns;
     int64_t high_ns, oldest_ns;         /* wall: see struct pawl_now */
     int64_t old_wall_ns;                /* RETIME: what the wall clock would show had it not been set */
+    bool is_kill;                       /* STOP: the run in progress is ended, too */
     int64_t keep_ns;                    /* how long a task that is over stays; INT64_MAX: ever */
     bool is_deferred;                   /* a store shows the change once it is durable */
     struct pawl_snapshot *spare;        /* taken if not NULL, else one is allocated; an unused

@@ -408,7 +408,7 @@ struct pawl_op {
     void *first;
     uint64_t run;
     int64_t size;
-    int kind, refusal;
+    int attempt, kind, refusal;
 };
 
 /* A wait for a change of one task: the caller's storage, until changed() or pawl_unwatch(). */
@@ -636,11 +636,11 @@ pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act
          struct pawl_op *op, struct pawl_err *err);
 
 /* Gives one result of a task with its whole output, also where memory dropped it (view->results has
- * the others): op->result. Threads: the handle's. Blocks: no.
+ * the others): op->result. attempt: from 1; 0: the newest of the run. Threads: the handle's. Blocks: no.
  * Errors: PAWL_ENOENT (no such task, or no such run of it is kept), PAWL_ENOMEM; PAWL_PENDING: it
  * is read from the store, and ends through op->done, also with PAWL_ESTORE. */
 int
-pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
+pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run, int attempt,
               struct pawl_op *op, struct pawl_err *err);
 
 /* Sets how many runs of a group may be in progress at once, or with a negative size takes that back. More

@@ -332,7 +332,7 @@ fake_prune(struct pawl_store *store, int64_t older_ns, uint64_t max_bytes, unsig
 }
 
 static inline int
-fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run,
+fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run, int attempt,
                  struct pawl_result **out_result)
 {
     struct fake_store *fake = (struct fake_store *) store;
@@ -342,7 +342,7 @@ fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run,
     pthread_mutex_lock(&fake->lock);
     task = fake_find_locked(fake, seq);
     for (size_t i = 0; task && i < task->nresults && code == PAWL_ENOENT; i++) {
-        if (task->results[i]->run == run) {
+        if (task->results[i]->run == run && task->results[i]->attempt == attempt) {
             *out_result = pawl_result_copy(task->results[i]);
             code = *out_result ? PAWL_OK : PAWL_ENOMEM;
         }

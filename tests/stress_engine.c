@@ -371,6 +371,7 @@ submit_policy(struct worker *worker, const char *id, size_t len)
         policy.misfire_limit = 1 + pick(worker, 5);
     if (policy.overlap != PAWL_OVERLAP_ALLOW)
         policy.retries = pick(worker, 4);
+    policy.misfire_grace_ns = HOUR;         /* else it may be the default, which is none */
     if (policy.retries > 0) {
         policy.retry_delay_ns = pick(worker, 20) * MS;
         policy.retry_jitter_ns = pick(worker, 2) * MS;
