@@ -112,7 +112,7 @@ class Edit(Shared):
         self.assertProblem(self.patch(b""), 400, text="empty")
         problem = self.assertProblem(self.patch({"cron": "* * x * *"}), 400, field="cron")
         self.assertEqual(problem["position"], 5)
-        self.assertProblem(self.patch({"endAt": "2020-01-01T00:00:00Z"}), 400, text="never fires")
+        self.assertProblem(self.patch({"endAt": "2020-01-01T00:00:00Z"}), 400, field="time", text="never fires")
         self.assertEqual(self.d.get(self.name)["version"], 0)
 
     def test_other_tasks_and_other_kinds_are_not_made_of_it(self):
