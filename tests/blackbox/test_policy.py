@@ -421,6 +421,18 @@ class Explanations(Gates, Shared):
         self.assertEqual(self.assertSays("2 of 2 runs are left")["runsLeft"], 2)
 
 
+class Full(Gates, Case):
+    def test_explanation_says_that_others_must_end_first(self):
+        d = self.daemon("--max-running", "1")
+        d.submit("first", time=0, script=self.gate())
+        d.watch("first", lambda task: task["running"] == 1)
+        d.submit("second", time=0)
+        wait_for("it to wait for a worker", lambda: d.get("second")["waitingFor"] == "worker")
+        self.assertIn("it waits for other runs to end", d.call("GET", "/api/tasks/second/explain").json()["why"][0])
+        self.let_end(1)
+        self.assertEqual(d.finished("second")["waitingFor"], None)
+
+
 class Restarts(Case):
     def waiting(self, d):
         return d.watch("r", lambda task: task["waitingFor"] == "retry")
