@@ -64,10 +64,17 @@ int
 pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
                const struct pawl_run_facts *facts, int epoll_fd)
 {
+    const struct pawl_action *action = pawl_def_action(run->def);
     struct pawl_child child;
     siginfo_t end;
-    int code = pawl_spawn(room, run->def->script, run->def->script_len, pawl_def_action(run->def),
-                          facts, &child, &run->error);
+    int code;
+
+    if (run->is_condition)
+        code = pawl_spawn(room, action->condition, strlen(action->condition), action, facts, &child,
+                          &run->error);
+    else
+        code = pawl_spawn(room, run->def->script, run->def->script_len, action, facts, &child,
+                          &run->error);
 
     if (code != PAWL_OK)
         return code;
@@ -124,6 +131,8 @@ pawl_run_read(struct pawl_run *run, enum pawl_source_kind kind, int epoll_fd, ch
     for (int i = 0; i < READS_MAX && source->fd >= 0; i++) {
         ssize_t n = read(source->fd, buffer, PAWL_OUTPUT_MAX);
 
+        if (n > 0 && run->is_condition)
+            continue;
         if (n > 0)
             pawl_capture_add(&run->captures[kind], buffer, (size_t) n);
         else if (n < 0 && errno == EAGAIN)
@@ -156,6 +165,20 @@ pawl_run_reap(struct pawl_run *run, int epoll_fd)
     close_source(process, epoll_fd);
     run->pid = 0;
     return true;
+}
+
+bool
+pawl_run_has_succeeded(const struct pawl_run *run)
+{
+    return run->error.code == PAWL_OK && run->end_code == CLD_EXITED && run->end_status == 0 &&
+           run->ending == PAWL_ENDING_NONE;
+}
+
+void
+pawl_run_close_pipes(struct pawl_run *run, int epoll_fd)
+{
+    close_source(&run->sources[PAWL_SOURCE_OUT], epoll_fd);
+    close_source(&run->sources[PAWL_SOURCE_ERR], epoll_fd);
 }
 
 bool

@@ -5,6 +5,9 @@
  * up. A run is over when its process has ended and its pipes are at their end; pipes that some
  * grandchild still holds open are waited for a moment only.
  *
+ * The first process of a run may be its condition: when that has ended well the script's begins, as a
+ * second process of the same run; else the run is over, and has no result.
+ *
  * A run has at most one deadline at a time: its time limit; the end of its grace once it was asked to
  * end; the end of that moment once its process is gone. The timer is set to the earliest of them,
  * and left alone when that one goes: so runs that end in time cost no system call. */
@@ -77,6 +80,13 @@ unlink_run(struct pawl_run *run)
 
 /* --- The end of a run --- */
 
+/* Whether the run comes to nothing because its condition failed. */
+static bool
+is_skip(const struct pawl_run *run)
+{
+    return run->is_condition && run->error.code == PAWL_OK && run->ending == PAWL_ENDING_NONE;
+}
+
 /* Notes the end in the task; the run is freed later. */
 static void
 finish(struct pawl_worker *worker, struct pawl_run *run)
@@ -84,16 +94,18 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     struct pawl *engine = worker->engine;
     struct pawl_event event = {.kind = PAWL_EVENT_FINISH, .spare = run->spares[1]};
     struct pawl_now now = pawl_now(engine);
-    struct pawl_result_box *box;
+    struct pawl_result_box *box = NULL;
 
-    box = pawl_run_result(run, now.wall_ns - now.elapsed_ns, worker->buffer);
-    if (!box)
+    event.is_condition_skip = is_skip(run);
+    if (!event.is_condition_skip)
+        box = pawl_run_result(run, now.wall_ns - now.elapsed_ns, worker->buffer);
+    if (!box && !event.is_condition_skip)
         pawl_engine_log(engine, PAWL_LOG_ERROR, "out of memory: the result of a run is lost");
     event.box = box;
     event.due = run->due;
+    event.is_asked = run->is_requested;
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
-    event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
-                   run->end_status != 0 || run->ending != PAWL_ENDING_NONE;
+    event.failed = !pawl_run_has_succeeded(run);
     if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
         pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
     run->spares[1] = event.spare;
@@ -125,6 +137,28 @@ read_pipes(struct pawl_worker *worker, struct pawl_run *run)
 }
 
 static void
+begin(struct pawl_worker *worker, struct pawl_run *run);
+
+/* The condition of a run has ended: the script begins, or the run is over. One that was ended with all
+ * other runs tells nothing. */
+static void
+on_condition(struct pawl_worker *worker, struct pawl_run *run)
+{
+    struct pawl *engine = worker->engine;
+
+    pawl_run_close_pipes(run, worker->epoll_fd);
+    if (run->is_asked && run->ending == PAWL_ENDING_NONE)
+        run->ending = PAWL_ENDING_KILL;
+    if (pawl_run_has_succeeded(run)) {
+        run->is_condition = false;
+        pawl_slot_next_process(&engine->table, run->slot, pawl_now(engine).elapsed_ns);
+        begin(worker, run);
+    } else {
+        finish(worker, run);
+    }
+}
+
+static void
 on_event(struct pawl_worker *worker, struct pawl_source *source)
 {
     struct pawl_run *run = source->run;
@@ -136,6 +170,10 @@ on_event(struct pawl_worker *worker, struct pawl_source *source)
     } else if (pawl_run_reap(run, worker->epoll_fd)) {
         run->ended_ns = pawl_now(worker->engine).elapsed_ns;
         pawl_deadlines_clear(&worker->deadlines, &run->deadline);
+        if (run->is_condition) {
+            on_condition(worker, run);
+            return;
+        }
         read_pipes(worker, run);
         unlink_run(run);
         push(&worker->lingering, run);
@@ -256,15 +294,29 @@ pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *asked, struct paw
 
 /* --- The start of a run --- */
 
+/* Starts the next process of a run. */
+static void
+begin(struct pawl_worker *worker, struct pawl_run *run)
+{
+    const struct pawl_action *action = pawl_def_action(run->def);
+    struct pawl_now now = pawl_now(worker->engine);
+    struct pawl_run_facts facts = {
+        .id = run->task->key.bytes, .id_len = run->task->key.len, .run = run->number,
+        .attempt = run->attempt,
+        .scheduled_ns = pawl_due_wall(run->due, now.wall_ns - now.elapsed_ns),
+        .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
+    };
+
+    if (pawl_run_start(run, worker->room, &facts, worker->epoll_fd) != PAWL_OK)
+        finish(worker, run);
+    else if (action && action->timeout_ns > 0)
+        pawl_deadlines_set(&worker->deadlines, &run->deadline,
+                           pawl_schedule_after(run->started_ns, action->timeout_ns));
+}
+
 static void
 start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event *started)
 {
-    struct pawl_run_facts facts = {
-        .id = run->task->key.bytes, .id_len = run->task->key.len, .run = started->run,
-        .attempt = (int) started->attempt,
-        .scheduled_ns = pawl_due_wall(started->due, started->wall_ns - started->now_ns),
-        .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
-    };
     const struct pawl_action *action = pawl_def_action(started->def);
     int64_t now_ns;
 
@@ -272,16 +324,14 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     run->number = started->run;
     run->attempt = started->attempt;
     run->due = started->due;
+    run->is_requested = started->is_asked;
+    run->is_condition = action && action->condition;
     push(&worker->live, run);
     pawl_count(&worker->engine->started, 1);
     run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
     now_ns = pawl_now(worker->engine).elapsed_ns;
     pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - started->due_ns);
-    if (pawl_run_start(run, worker->room, &facts, worker->epoll_fd) != PAWL_OK)
-        finish(worker, run);
-    else if (action && action->timeout_ns > 0)
-        pawl_deadlines_set(&worker->deadlines, &run->deadline,
-                           pawl_schedule_after(run->started_ns, action->timeout_ns));
+    begin(worker, run);
 }
 
 enum taken { STARTED, NOTHING_DUE, NO_ROOM, NO_MEMORY, NO_SLOT };

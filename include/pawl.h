@@ -146,6 +146,8 @@ struct pawl_action {
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
     enum pawl_kill_mode kill_mode;
+    const char *condition;         /* a script that each run begins with, run in the same way; if it fails
+                                    * the run is skipped. Up to PAWL_SCRIPT_MAX bytes; NULL: none */
 };
 
 /* --- What becomes of a task when something is in the way --- */
