@@ -313,7 +313,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
                                    : pawl_err_set(err, code, NULL, "out of memory");
     }
     pawl_task_ref(task);
-    pawl_task_view(task, first, &now, &op->view);
+    pawl_task_view(task, first, &now, pawl_engine_is_full(engine), &op->view);
     op->has_view = true;
     code = commit(handle, op);
     pawl_epoch_tidy(handle->epoch);
@@ -342,7 +342,7 @@ is_left_running(struct pawl_handle *handle, struct pawl_task *task, struct pawl_
     snapshot = pawl_task_read(task, NULL);
     is_running = snapshot && snapshot->running > 0;
     if (is_running)
-        pawl_task_view(task, snapshot, &now, out_view);
+        pawl_task_view(task, snapshot, &now, pawl_engine_is_full(handle->engine), out_view);
     pawl_epoch_end(handle->epoch);
     return is_running;
 }
@@ -387,7 +387,7 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
           struct pawl_op *op, struct pawl_err *err)
 {
     struct pawl_task *task = pawl_handle_find(handle, id, id_len);
-    struct pawl_event event = {.kind = PAWL_EVENT_STOP};
+    struct pawl_event event = {.kind = PAWL_EVENT_STOP, .is_kill = kill};
     struct pawl_kills kills;
 
     if (!task)
@@ -475,18 +475,19 @@ pawl_expire(struct pawl_handle *handle, struct pawl_task *task)
 
 /* --- Reading --- */
 
+/* attempt: 0: the newest. */
 static const struct pawl_result *
-find_result(const struct pawl_view *view, uint64_t run)
+find_result(const struct pawl_view *view, uint64_t run, int attempt)
 {
     for (size_t i = view->nresults; i-- > 0;) {
-        if (view->results[i]->run == run)
+        if (view->results[i]->run == run && (attempt == 0 || view->results[i]->attempt == attempt))
             return view->results[i];
     }
     return NULL;
 }
 
 int
-pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
+pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run, int attempt,
               struct pawl_op *op, struct pawl_err *err)
 {
     const struct pawl_result *result;
@@ -496,13 +497,14 @@ pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_
     pawl_op_init(op, handle, PAWL_OP_READ);
     if (pawl_get(handle, id, id_len, &view) != PAWL_OK)
         return refuse_absent(id, id_len, err);
-    result = find_result(&view, run);
+    result = find_result(&view, run, attempt);
     if (!result) {
         code = pawl_err_set(err, PAWL_ENOENT, NULL, "the task has no result of a run %llu",
                             (unsigned long long) run);
     } else if (result->truncated && handle->engine->committer) {   /* the store may have it whole */
         op->task = view.private_task;
         op->run = run;
+        op->attempt = result->attempt;
         pawl_task_ref(op->task);
         code = commit(handle, op);
     } else {

@@ -17,6 +17,7 @@
  * looks into the inboxes; a full fence stands between on both sides. */
 #include "committer.h"
 
+#include "admission.h"
 #include "group.h"
 #include "keeper.h"
 #include "shared.h"
@@ -335,7 +336,7 @@ read_from_memory(struct pawl_committer *committer, struct pawl_op *op)
     for (uint32_t i = 0; results && i < results->n; i++) {
         const struct pawl_result *result = results->items[i];
 
-        if (result->run != op->run ||
+        if (result->run != op->run || result->attempt != op->attempt ||
             atomic_load_explicit(&pawl_result_box_of(result)->is_stored, memory_order_relaxed))
             continue;
         op->result = pawl_result_copy(result);
@@ -349,7 +350,7 @@ static void
 read_result(struct pawl_committer *committer, struct pawl_op *op)
 {
     int code = committer->store->read_result(committer->store, op->task->seq, op->run,
-                                             &op->result);
+                                             op->attempt, &op->result);
 
     if (code == PAWL_ENOENT || code == PAWL_ESTORE) {
         int memory_code = read_from_memory(committer, op);
@@ -375,16 +376,19 @@ commit_group(struct pawl_committer *committer, bool is_last)
     collect(committer);
     if (must_try || pawl_committer_state(committer) != PAWL_STORE_FAILING)
         collect_retries(committer);
-    if (group->nitems == 0 && !group->reads && !must_try)
+    if (group->nitems == 0 && !group->singles && !must_try)
         return false;
     write_group(committer, now_ns, must_try);
     pawl_group_settle(group, &committer->handle, retry_later, committer);
     committer->nresults += pawl_group_results(group);
-    while (group->reads) {
-        struct pawl_op *op = group->reads;
+    while (group->singles) {
+        struct pawl_op *op = group->singles;
 
-        group->reads = op->first;
-        read_result(committer, op);
+        group->singles = op->first;
+        if (op->kind == PAWL_OP_RESIZE)
+            pawl_admission_keep(committer->engine, op);
+        else
+            read_result(committer, op);
     }
     pawl_group_reset(group);
     committer->has_idled = false;

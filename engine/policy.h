@@ -23,11 +23,16 @@ uint64_t
 pawl_policy_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
                  uint32_t keep, bool *out_more);
 
+/* Whether only some exit statuses are tried again. */
+bool
+pawl_policy_has_statuses(const struct pawl_policy *policy);
+
 /* Whether an attempt, from 1, that failed is tried again. exit_code: -1: there is none. */
 bool
 pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code);
 
-/* How long after the end of an attempt the next one begins; seed: makes the jitter. */
+/* How long after the end of an attempt the next one begins; seed: makes the jitter, and is another for
+ * each task, as tasks that are due together fail together. */
 int64_t
 pawl_policy_retry_delay(const struct pawl_policy *policy, unsigned attempt, uint64_t seed);
 

@@ -203,6 +203,17 @@ begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
     event->must_kill = event->is_passed = true;
 }
 
+/* Whether the event names no place of the group that the task is in now. */
+static bool
+needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
+{
+    if (!pawl_def_group(old->def) ||
+        (event->group_of && pawl_def_same_group(old->def, event->group_of)))
+        return false;
+    event->is_group_full = false;       /* that was another one */
+    return true;
+}
+
 /* A run that was counted was none: the due time passes. */
 static void
 uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
@@ -296,7 +307,7 @@ wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
     wait->retried_ns = event->due.ns;
     wait->is_retried_wall = event->due.is_wall;
     wait->not_before_ns = pawl_schedule_after(event->now_ns, pawl_policy_retry_delay(
-        pawl_def_policy(old->def), wait->attempt, (uint64_t) event->due.ns));
+        pawl_def_policy(old->def), wait->attempt, (uint64_t) old->previous_ns));
     next->status = old->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
 }
 
@@ -317,7 +328,7 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->has_backlog = has_more;
         pawl_wait_of(next)->is_catching_up &= has_more;
-        pawl_wait_of(next)->must_replace = false;
+        pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
         pawl_wait_of(next)->attempt = 0;
     }
     next->status = PAWL_WAIT_FOR_NEXT;
@@ -347,7 +358,7 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
 {
     const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool makes_room = policy && (wait->must_replace ||
+    bool makes_room = policy && (wait->must_replace || wait->is_given_up ||
         (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE));
 
     if (event->failed && policy && !event->is_condition_skip && !makes_room &&
@@ -423,6 +434,17 @@ ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is running already, and does not overlap itself");
     }
+}
+
+/* Whether the run in progress, of a task that runs once, may be tried again, so that ending it would not
+ * be its end. */
+static bool
+can_give_up(const struct pawl_snapshot *old)
+{
+    const struct pawl_policy *policy = pawl_def_policy(old->def);
+
+    return old->def->type == PAWL_DELAY && old->status == PAWL_EXECUTING && policy &&
+           policy->retries > 0 && !pawl_wait_of(old)->is_given_up;
 }
 
 static int
@@ -513,7 +535,11 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
     case PAWL_EVENT_START:
         if (!pawl_snapshot_is_pending(old) || !pawl_snapshot_has_come(old, event))
             return PAWL_ESTATE;
+        event->needs_place = needs_place(old, event);
         begin_run(old, event, next);
+        event->needs_place &= !event->is_passed;
+        if (event->needs_place)
+            return PAWL_ESTATE;
         if (event->is_passed && next->status == old->status)
             return PAWL_OK;                             /* no run begins: the version stays */
         break;
@@ -531,6 +557,10 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             next->results = old->results;   /* no memory to keep it: the state goes on */
         break;
     case PAWL_EVENT_STOP:
+        if (event->is_kill && can_give_up(old)) {
+            pawl_wait_of(next)->is_given_up = true;
+            return PAWL_OK;                             /* the version grows when it has ended */
+        }
         if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
             (old->status == PAWL_EXECUTING && !is_cron))
             return refuse_stop(old, err);

@@ -128,6 +128,11 @@ struct pawl_store {
     int (*load)(struct pawl_store *store, const struct pawl_range *range, pawl_load_cb *visit,
                 void *ctx, struct pawl_err *err);
 
+    /* Calls visit for each size of a group that is kept. */
+    int (*sizes)(struct pawl_store *store,
+                 int (*visit)(void *ctx, const char *group, uint32_t size), void *ctx,
+                 struct pawl_err *err);
+
     /* --- Threads: the committer's. Blocks: until it is done --- */
     /* PAWL_OK: the group is durable, each write as its own code says. PAWL_EFULL, PAWL_ESTORE: none is
      * known to be, and each has this code. */
@@ -139,10 +144,12 @@ struct pawl_store {
      * of the newest one removed. */
     int (*prune)(struct pawl_store *store, int64_t older_ns, uint64_t max_bytes, unsigned max_rows,
                  int64_t *out_cutoff_ns);
-    /* Reads one result, its output whole. Owns: gives; one block, freed by free().
+    /* Reads one result, that of an attempt of a run, its output whole. Owns: gives; one block, freed by free().
      * Errors: PAWL_ENOENT, PAWL_ENOMEM, PAWL_ESTORE. */
-    int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run,
+    int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run, int attempt,
                        struct pawl_result **out_result);
+    /* Keeps the size of a group from now on; negative: none. Errors: PAWL_EFULL, PAWL_ESTORE. */
+    int (*resize)(struct pawl_store *store, const char *group, int64_t size);
     /* Tidies up a little while nothing waits. True: there is more to do. */
     bool (*idle)(struct pawl_store *store);
 

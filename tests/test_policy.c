@@ -223,7 +223,7 @@ test_failed_run_is_tried_again_with_longer_delays(void **state)
     for (int i = 1; i <= 3; i++) {
         view = await_version(&f, "d", 2 * i);
         assert_int_equal(view.status, PAWL_TO_BE_EXECUTED);
-        assert_true(view.waits_for_retry);
+        assert_int_equal(view.waiting, PAWL_WAITING_RETRY);
         assert_int_equal(view.attempt, i);
         assert_int_equal(view.run_count, 1);
         assert_int_equal(view.failure_count, 0);
@@ -261,7 +261,7 @@ test_retry_that_succeeds_is_the_end_of_the_run(void **state)
     fixture_advance(&f, 10 * MINUTE);
     view = await_version(&f, "c", 6);
     assert_int_equal(view.status, PAWL_WAIT_FOR_NEXT);
-    assert_false(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
     assert_int_equal(view.failure_count, 0);
     assert_int_equal(view.run_count, 1);
     assert_int_equal(minutes(view.next_ns), 20);
@@ -321,7 +321,7 @@ test_stop_ends_the_wait_for_a_retry_and_run_now_cuts_it_short(void **state)
     view = get(&f, "s");
     assert_int_equal(view.status, PAWL_STOPPED);
     assert_int_equal(view.version, 5);
-    assert_false(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
     pawl_view_release(&view);
     fixture_close(&f);
 }
@@ -351,7 +351,7 @@ test_run_asked_for_in_a_pause_is_the_attempt_that_waits(void **state)
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[1]->attempt, 2);
     assert_int_equal(view.failure_count, 0);
-    assert_false(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
     assert_int_equal(view.attempt, 0);
     pawl_view_release(&view);
     fixture_close(&f);
@@ -380,6 +380,32 @@ test_run_that_another_one_replaces_is_not_tried_again(void **state)
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[0]->outcome, PAWL_KILLED);
     assert_int_equal(view.results[1]->attempt, 1);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+static void
+test_run_of_a_delay_that_is_killed_is_not_tried_again(void **state)
+{
+    struct pawl_policy policy = usual();
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    policy.retries = 9;
+    policy.retry_delay_ns = 0;
+    submit_policy(&f, "k", PAWL_DELAY, 0, "test $PAWL_ATTEMPT = 1 || sleep 1000; exit 1", &policy);
+    view = await_version(&f, "k", 3);
+    assert_int_equal(view.attempt, 2);
+    pawl_view_release(&view);
+    assert_int_equal(end_of(&f, &asked, pawl_stop(f.handle, "k", 1, true, &asked.op, NULL)), PAWL_OK);
+    view = await_version(&f, "k", 4);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.failure_count, 1);
+    assert_int_equal(view.nresults, 2);
+    assert_int_equal(view.results[1]->outcome, PAWL_KILLED);
     pawl_view_release(&view);
     fixture_close(&f);
 }
@@ -613,7 +639,7 @@ test_wait_for_a_retry_goes_on_over_a_restart(void **state)
     pawl_view_release(&view);
     house_pass(&house, 10 * MINUTE);
     view = get(f, "r");
-    assert_true(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_RETRY);
     assert_int_equal(view.attempt, 1);
     assert_int_equal(minutes(view.next_ns), 31);
     assert_int_equal(view.policy->overlap, PAWL_OVERLAP_QUEUE);
@@ -663,7 +689,7 @@ test_attempt_that_a_crash_cut_is_lost_and_tried_again(void **state)
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[1]->outcome, PAWL_LOST);
     assert_int_equal(view.results[1]->attempt, 2);
-    assert_true(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_RETRY);
     assert_int_equal(minutes(view.next_ns), 63);
     pawl_view_release(&view);
     run_next(f, "a");
@@ -689,6 +715,7 @@ main(void)
         cmocka_unit_test(test_stop_ends_the_wait_for_a_retry_and_run_now_cuts_it_short),
         cmocka_unit_test(test_run_asked_for_in_a_pause_is_the_attempt_that_waits),
         cmocka_unit_test(test_run_that_another_one_replaces_is_not_tried_again),
+        cmocka_unit_test(test_run_of_a_delay_that_is_killed_is_not_tried_again),
         cmocka_unit_test(test_due_times_while_a_retry_waits_are_skipped),
         cmocka_unit_test(test_policy_that_would_come_to_nothing_is_refused),
         cmocka_unit_test(test_policy_that_says_the_defaults_is_none),
