@@ -1,6 +1,6 @@
 /* test_condition.c: a condition, the script that each run begins with, on the manual clock. A script says
  * by a FIFO how far it is; what must not run would write there, too. */
-#include "action_fixture.h"
+#include "http_server.h"
 
 #include <signal.h>
 
@@ -403,6 +403,50 @@ test_each_attempt_begins_with_its_condition(void **state)
     fixture_close(&f);
 }
 
+/* --- Before a call --- */
+
+static void
+test_a_call_has_a_condition_too(void **state)
+{
+    static const char *const conditions[] = {"exit 0", "exit 9", "printf c > $PWD/fifo; exec sleep 1000"};
+    struct server server;
+
+    (void) state;
+    server_open(&server);
+    for (int i = 0; i < 3; i++) {
+        struct pawl_http_call http = {.max_redirects = -1};
+        struct pawl_action action = NO_ACTION;
+        struct asked asked = {.op.done = asked_cb};
+        struct pawl_view view;
+        struct fixture f;
+        char url[64], condition[256];
+
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/status/404", server.port);
+        snprintf(condition, sizeof condition, "cd %s; %s", gate.dir, conditions[i]);
+        http.url = url;
+        action.http = &http;
+        action.condition = condition;
+        fixture_open(&f);
+        submit_action(&f, "t", "", &action);
+        if (i == 2) {
+            assert_int_equal(gate_wait(&gate), 'c');
+            assert_int_equal(end_of(&f, &asked, pawl_stop(f.handle, "t", 1, true, &asked.op, NULL)),
+                             PAWL_OK);
+        }
+        view = await_version(&f, "t", 2);
+        assert_int_equal(view.skipped_condition, i == 1);
+        assert_int_equal(view.nresults, i != 1);
+        if (i != 1) {
+            assert_int_equal(view.results[0]->outcome, i == 0 ? PAWL_FAILURE : PAWL_KILLED);
+            assert_int_equal(view.results[0]->http_status, i == 0 ? 404 : 0);
+            assert_int_equal(view.results[0]->exit_code, -1);
+        }
+        pawl_view_release(&view);
+        fixture_close(&f);
+    }
+    server_close(&server);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_gate, close_gate)
 
 int
@@ -422,6 +466,7 @@ main(void)
         TEST(test_a_condition_that_is_ended_with_all_runs_is_no_skip),
         TEST(test_due_times_during_a_condition_are_skipped_for_the_run),
         TEST(test_each_attempt_begins_with_its_condition),
+        TEST(test_a_call_has_a_condition_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
