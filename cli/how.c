@@ -24,6 +24,7 @@ static const struct {
     {"condition", "condition", TEXT},
     {"overlap", "overlap", TEXT},
     {"queue-limit", "queueLimit", WHOLE},
+    {"max-running", "maxRunning", WHOLE},
     {"misfire", "misfire", TEXT},
     {"misfire-grace", "misfireGrace", TEXT},
     {"misfire-limit", "misfireLimit", WHOLE},
