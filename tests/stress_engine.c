@@ -1011,9 +1011,9 @@ main(int argc, char **argv)
         remove_store();
     unlink(counter);
     rmdir(directory);
-    printf("%lu calls: %lu submits, %lu stops, %lu deletes, %lu waits told, %lu listings, "
+    printf("%lu calls: %lu submits, %lu edits, %lu stops, %lu deletes, %lu waits told, %lu listings, "
            "%lu attaches, %lu run-once tasks; %u violated\n", nops, atomic_load(&nsubmitted),
-           atomic_load(&nstopped), atomic_load(&ndeleted), atomic_load(&nchanged),
+           atomic_load(&nedited), atomic_load(&nstopped), atomic_load(&ndeleted), atomic_load(&nchanged),
            atomic_load(&nlistings), atomic_load(&nattached), atomic_load(&nonce),
            atomic_load(&nviolations));
     return atomic_load(&nviolations) > 0;
