@@ -183,8 +183,7 @@ restore_wait(const struct pawl *engine, const struct pawl_record *record,
     *pawl_wait_of(first) = (struct pawl_wait) {
         .tally = pawl_wait_of(first)->tally,
         .attempt = record->attempt & 0xFFFF, .is_retry = record->is_retry,
-        .is_retried_wall = record->is_retried_wall, .has_backlog = record->has_backlog,
-        .is_catching_up = record->is_catching_up, .must_replace = record->must_replace,
+        .is_retried_wall = record->is_retried_wall,
     };
     if (!record->is_retry)
         return;
@@ -371,14 +370,12 @@ retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run
 static void
 end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
-    const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_now now = now_of(restorer);
 
     if (first->has_wait)
         pawl_wait_reset(pawl_wait_of(first));
-    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
-        pawl_snapshot_set_due(first, pawl_def_next(
-            first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
+    if (!pawl_snapshot_is_used_up(first))
+        pawl_snapshot_set_due(first, pawl_def_after_run(first->def, pawl_snapshot_due(first), &now));
     first->status = first->due_ns != PAWL_NO_TIME ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
     if (first->status == PAWL_EXECUTED)
         first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_LOST) & 7;
@@ -483,7 +480,7 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     struct pawl_due due = pawl_snapshot_due(first), before = due;
     struct pawl_now now;
     uint64_t missed;
-    bool has_more;
+    uint32_t nmissed;
 
     raise_high_mark(restorer, first);
     now = now_of(restorer);
@@ -492,18 +489,20 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     if (schedule && due.ns == INT64_MAX && !schedule->has_reboot)      /* it was not known */
         due = pawl_schedule_next(schedule, (struct pawl_due) {PAWL_NO_TIME, false}, &now, false);
     due = follow_back(restorer, schedule, due, &now);
-    missed = pawl_policy_make_up(first->def, &due, &now, true, &has_more);
+    missed = pawl_policy_make_up(first->def, &due, &now, true, &nmissed);
     if (schedule && is_reboot_due(schedule, &now)) {
-        missed += pawl_due_is_set(due) &&
-                  pawl_def_fires_ns(first->def, due, now.wall_ns - now.elapsed_ns) <= now.elapsed_ns;
+        missed += pawl_def_has_come(first->def, due, &now);
         due = (struct pawl_due) {now.elapsed_ns, false};
     }
     first->missed += missed;
     restorer->nmissed += missed;
     pawl_snapshot_set_due(first, due);
-    if (pawl_def_policy(first->def))
-        pawl_wait_of(first)->has_backlog = pawl_wait_of(first)->is_catching_up = has_more;
-    if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME) {     /* missed, and the last one */
+    if (pawl_def_policy(first->def)) {
+        pawl_wait_of(first)->has_backlog = nmissed > 0;
+        pawl_wait_of(first)->nmissed = nmissed;
+    }
+    if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME &&     /* missed, and the last one */
+        !pawl_snapshot_is_busy(first)) {
         first->status = PAWL_EXECUTED;
         first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_MISSED) & 7;
         first->due_ns = pawl_task_expiry(now.elapsed_ns, restorer->engine->options.keep_finished_ns);

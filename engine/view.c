@@ -16,13 +16,13 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     uint64_t skipped = snapshot->skipped_overlap;
     const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
     uint32_t old = 0;
-    bool has_more;
 
-    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused)
-        skipped += pawl_policy_pass(def, &due, now, pawl_snapshot_kept_after(snapshot),
-                                    &has_more);         /* as FINISH would now */
-    fires_ns = wait && wait->is_retry ? wait->not_before_ns
-                                                             : pawl_def_fires_ns(def, due, offset_ns);
+    if (!is_over && pawl_snapshot_is_busy(snapshot) && !snapshot->is_paused)
+        skipped += pawl_snapshot_pass(snapshot, &due, now);     /* as FINISH would now */
+    fires_ns = pawl_def_fires_ns(def, due, offset_ns);
+    if (wait && wait->is_retry && !(pawl_snapshot_is_replacing(snapshot) && pawl_due_is_set(due) &&
+                                    fires_ns < wait->not_before_ns))
+        fires_ns = wait->not_before_ns;
     if (pawl_def_schedule(def) && !pawl_due_is_set((struct pawl_due) {fires_ns, false}))    /* at the start of a daemon, which has no time */
         fires_ns = PAWL_NO_TIME;
     if (snapshot->is_paused)
