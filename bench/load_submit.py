@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """load_submit.py: what one submit over HTTP costs the server, against an empty handler.
 
-wrk sends task documents of 150 bytes with ids of their own over 64 keep-alive connections, in
+pawl bench sends task documents of 150 bytes with ids of their own over 64 keep-alive connections, in
 alternating rounds to a fresh pawld of each kind (--ephemeral, --durability=process and sync, with a
 store beside the build) and to a fresh mhd_empty, which reads the same body and answers as many bytes,
 headers included. The cost is the processor time of the server (utime and stime of all its threads,
-/proc/PID/stat) for a request; the rate is what wrk reached; the latency is wrk's. Beside it stands
+/proc/PID/stat) for a request; the rate is what pawl bench reached; the latency is its. Beside it stands
 what one fdatasync of 4 KiB appended takes on that disk.
 
     load_submit.py [--build DIR] [--rounds 5] [--seconds 4] [--connections 64] [--kinds sync,...]
 
-Needs only Python's standard library, and wrk.
+Needs only Python's standard library.
 """
 
 import argparse
@@ -27,10 +27,9 @@ import time
 
 import figures
 
+SCRIPT = "/usr/local/bin/report --day yesterday --quiet >> report.log 2>&1"
 HERE = os.path.dirname(os.path.abspath(__file__))
-TICK = os.sysconf("SC_CLK_TCK")
 LIMIT = 20          # seconds that a server may take to start or to end
-SETTLE = 0.3        # seconds after the load in which the server finishes what it was given
 
 
 @contextlib.contextmanager
@@ -79,8 +78,8 @@ def mhd_empty(build, answer_bytes):
 
 def answer_sizes(port):
     """Bytes of the headers and of the body of an answer to a submit."""
-    document = json.dumps({"id": "load-00000000", "taskType": "delay", "time": 86400000000000,
-                           "script": "/usr/local/bin/report --day yesterday --quiet >> r.log"})
+    document = json.dumps({"id": "load-000000000000", "taskType": "delay", "time": 86400000000000,
+                           "script": SCRIPT})
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
     connection.request("POST", "/api/tasks", document, {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -92,31 +91,20 @@ def answer_sizes(port):
     return headers, body
 
 
-def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid, encoding="utf-8") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
 def load(process, port, prefix, options):
-    """Runs wrk; gives microseconds of server CPU a request, requests a second, and the latency:
+    """Runs pawl bench; gives microseconds of server CPU a request, requests a second, and the latency:
     p50 and p99 in microseconds."""
-    before = cpu_seconds(process.pid)
-    out = subprocess.run(
+    answer = json.loads(subprocess.run(
         figures.bound_to_us(
-            ["wrk", "-t1", "-c%d" % options.connections, "-d%gs" % options.seconds, "--latency",
-             "-s", os.path.join(HERE, "submit.lua"), "http://127.0.0.1:%d/api/tasks" % port,
-             "--", prefix]),
-        stdout=subprocess.PIPE, text=True, check=True, timeout=options.seconds + LIMIT).stdout
-    time.sleep(SETTLE)
-    cpu = cpu_seconds(process.pid) - before
-    requests = int(re.search(r"(\d+) requests in", out).group(1))
-    if "Non-2xx" in out or "Socket errors" in out or requests == 0:
-        sys.exit("not every request was served:\n" + out)
-    units = {"us": 1, "ms": 1e3, "s": 1e6}
-    p50, p99 = (float(number) * units[unit] for number, unit in
-                (re.search(r" %d%% +([\d.]+)(us|ms|s)" % share, out).groups() for share in (50, 99)))
-    return cpu / requests * 1e6, requests / options.seconds, p50, p99
+            [os.path.join(options.build, "pawl"), "bench", "-work=submit", "-keep", "-o", "json",
+             "-connections=%d" % options.connections, "-duration=%gs" % options.seconds,
+             "-pid=%d" % process.pid, "-prefix=" + prefix, "-script=" + SCRIPT,
+             "--server", "http://127.0.0.1:%d" % port]),
+        stdout=subprocess.PIPE, check=True, timeout=options.seconds + LIMIT).stdout)
+    latency = answer["latency"]
+    return (answer["serverCpuNs"] / 1e3 / answer["requests"],
+            answer["requests"] / (answer["elapsedNs"] / 1e9),
+            latency["p50Ns"] / 1e3, latency["p99Ns"] / 1e3)
 
 
 def fdatasyncs(build, n):
@@ -153,7 +141,7 @@ def main():
             started = (mhd_empty(options.build, body) if kind == "empty"
                        else pawld(options.build, kind))
             with started as (process, port):
-                measured[kind].append(load(process, port, "load", options))
+                measured[kind].append(load(process, port, "load-", options))
         syncs.append(fdatasyncs(options.build, 10 if figures.is_smoke() else 200))
 
     def column(kind, at):

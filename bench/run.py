@@ -9,7 +9,7 @@ group, NAME.json with the values and NAME.txt with what the program printed.
 
 --smoke runs each for a moment, to see that it works: its figures mean nothing. The exit status is 1
 if a program failed. A missed target is shown, and fails nothing. Needs only Python's standard
-library, and wrk for `submit`.
+library.
 """
 
 import argparse

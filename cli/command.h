@@ -89,6 +89,7 @@ int pawl_cmd_forecast(struct pawl_cli *cli);
 int pawl_cmd_explain(struct pawl_cli *cli);
 int pawl_cmd_import(struct pawl_cli *cli);
 int pawl_cmd_backup(struct pawl_cli *cli);
+int pawl_cmd_bench(struct pawl_cli *cli);
 int pawl_cmd_help(struct pawl_cli *cli);
 int pawl_cmd_version(struct pawl_cli *cli);
 extern const struct pawl_flag pawl_cmd_submit_flags[];
@@ -102,5 +103,6 @@ extern const struct pawl_flag pawl_cmd_next_flags[];
 extern const struct pawl_flag pawl_cmd_forecast_flags[];
 extern const struct pawl_flag pawl_cmd_import_flags[];
 extern const struct pawl_flag pawl_cmd_backup_flags[];
+extern const struct pawl_flag pawl_cmd_bench_flags[];
 
 #endif

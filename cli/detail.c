@@ -77,8 +77,27 @@ add_result(struct pawl_text *out, const json_t *result, const struct timespec *n
     add_output(out, "    ! ", result, "stderr");
 }
 
+/* " (retry 2 of 5 at 15:04:05)" while one waits, without the time while one runs. */
 static void
-add_state(struct pawl_text *out, const json_t *task, bool has_colour)
+add_retry(struct pawl_text *out, const json_t *task, const struct timespec *now)
+{
+    int64_t attempt = pawl_fields_number(task, "attempt", 0);
+    const char *waits = pawl_fields_string(task, "waitingFor", NULL);
+
+    if (attempt < 2)
+        return;
+    pawl_text_printf(out, " (retry %" PRId64 " of %" PRId64, attempt - 1,
+        pawl_fields_number(task, "retries", 0));
+    if (waits && json_is_string(json_object_get(task, "nextRun"))) {
+        pawl_text_puts(out, " at ");
+        pawl_fields_add_point(out, task, "nextRun", now, PAWL_FIELDS_SHORT);
+    }
+    pawl_text_puts(out, ")");
+}
+
+static void
+add_state(
+    struct pawl_text *out, const json_t *task, const struct timespec *now, bool has_colour)
 {
     const char *state = pawl_fields_state(task);
     const char *colour = has_colour ? pawl_fields_colour(state) : NULL;
@@ -89,6 +108,7 @@ add_state(struct pawl_text *out, const json_t *task, bool has_colour)
         pawl_text_puts(out, "\033[0m");
     if (json_is_true(json_object_get(task, "paused")))
         pawl_text_puts(out, " (paused)");
+    add_retry(out, task, now);
 }
 
 /* "NAME       " before a field's text. */
@@ -274,21 +294,84 @@ add_how(struct pawl_text *out, const json_t *task)
     add_string_line(out, "UMASK", task, "umask");
     add_span_line(out, "TIMEOUT", task, "timeout");
     add_span_line(out, "GRACE", task, "killGrace");
+    add_string_line(out, "KILLS", task, "killMode");
+}
+
+/* "5, after 10s, each 2 times the one before, at most 1m0s, and up to 1s more, on exit 1, 75". */
+static void
+add_retries(struct pawl_text *out, const json_t *task)
+{
+    const json_t *codes = json_object_get(task, "retryOn"),
+                 *backoff = json_object_get(task, "retryBackoff");
+
+    pawl_text_printf(
+        out, "%-10s%" PRId64 ", after ", "RETRIES", pawl_fields_number(task, "retries", 0));
+    if (json_object_get(task, "retryDelay"))
+        pawl_fields_add_duration(out, task, "retryDelay");
+    else
+        pawl_text_puts(out, "1s");
+    if (backoff)
+        pawl_text_printf(out, ", each %g times the one before", json_number_value(backoff));
+    if (json_object_get(task, "retryMaxDelay")) {
+        pawl_text_puts(out, ", at most ");
+        pawl_fields_add_duration(out, task, "retryMaxDelay");
+    }
+    if (json_object_get(task, "retryJitter")) {
+        pawl_text_puts(out, ", and up to ");
+        pawl_fields_add_duration(out, task, "retryJitter");
+        pawl_text_puts(out, " more");
+    }
+    for (size_t i = 0; i < json_array_size(codes); i++)
+        pawl_text_printf(out, "%s%" JSON_INTEGER_FORMAT, i == 0 ? ", on exit " : ", ",
+            json_integer_value(json_array_get(codes, i)));
+    pawl_text_puts(out, "\n");
+}
+
+/* What happens when something is in the way, as far as it is not as by default. */
+static void
+add_policies(struct pawl_text *out, const json_t *task)
+{
+    const char *overlap = pawl_fields_string(task, "overlap", NULL);
+    const char *misfire = pawl_fields_string(task, "misfire", NULL);
+
+    if (overlap) {
+        add_name(out, "OVERLAP");
+        add_string(out, task, "overlap");
+        if (strcmp(overlap, "queue") == 0)
+            pawl_text_printf(
+                out, ", at most %" PRId64 " wait", pawl_fields_number(task, "queueLimit", 1));
+        pawl_text_puts(out, "\n");
+    }
+    if (misfire || json_object_get(task, "misfireGrace")) {
+        pawl_text_printf(out, "%-10s", "MISFIRE");
+        if (misfire)
+            add_string(out, task, "misfire");
+        else
+            pawl_text_puts(out, "once");
+        if (misfire && strcmp(misfire, "all") == 0)
+            pawl_text_printf(
+                out, ", the newest %" PRId64, pawl_fields_number(task, "misfireLimit", 100));
+        if (json_object_get(task, "misfireGrace")) {
+            pawl_text_puts(out, ", none later than ");
+            pawl_fields_add_duration(out, task, "misfireGrace");
+        }
+        pawl_text_puts(out, "\n");
+    }
+    if (json_object_get(task, "retries"))
+        add_retries(out, task);
 }
 
 /* " (1 failed, 3 missed, 2 skipped)": runs that failed, and due times without a run. */
 static void
 add_counts(struct pawl_text *out, const json_t *task)
 {
-    const json_t *skipped = json_object_get(task, "skipped");
     const struct {
         int64_t n;
         const char *what;
     } counts[] = {
         {pawl_fields_number(task, "failureCount", 0), "failed"},
         {pawl_fields_number(task, "missed", 0), "missed"},
-        {pawl_fields_number(skipped, "overlap", 0) + pawl_fields_number(skipped, "condition", 0) +
-             pawl_fields_number(skipped, "group", 0), "skipped"},
+        {pawl_fields_skipped(task), "skipped"},
     };
     const char *before = " (";
 
@@ -318,8 +401,9 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     add_script(out, task);
     add_tags(out, task);
     add_how(out, task);
+    add_policies(out, task);
     add_name(out, "STATUS");
-    add_state(out, task, has_colour);
+    add_state(out, task, now, has_colour);
     if (nrunning > 0 && strcmp(pawl_fields_state(task), "Executing") != 0)
         pawl_text_printf(out, " (%" PRId64 " still running)", nrunning);
     if (reason && strcmp(reason, "done") != 0) {
@@ -385,7 +469,7 @@ pawl_detail_change(struct pawl_text *out, const json_t *before, const json_t *ta
 
     pawl_fields_add_point(out, task, "lastStatusUpdated", now, PAWL_FIELDS_FULL);
     pawl_text_puts(out, "  ");
-    add_state(out, task, has_colour);
+    add_state(out, task, now, has_colour);
     pawl_text_puts(out, "  version ");
     pawl_fields_add_number(out, task, "version");
     if (json_is_string(json_object_get(task, "nextRun"))) {

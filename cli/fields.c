@@ -39,6 +39,18 @@ pawl_fields_number(const json_t *task, const char *name, int64_t fallback)
     return json_is_integer(field) ? json_integer_value(field) : fallback;
 }
 
+int64_t
+pawl_fields_skipped(const json_t *task)
+{
+    const char *reason;
+    json_t *n;
+    int64_t all = 0;
+
+    json_object_foreach (json_object_get(task, "skipped"), reason, n)
+        all += json_integer_value(n);
+    return all;
+}
+
 const char *
 pawl_fields_state(const json_t *task)
 {

@@ -20,6 +20,9 @@ const char *pawl_fields_string(const json_t *task, const char *name, size_t *out
 /* An integer field, fallback if there is none. */
 int64_t pawl_fields_number(const json_t *task, const char *name, int64_t fallback);
 
+/* How many due times passed without a run, but those that were missed: all reasons together. */
+int64_t pawl_fields_skipped(const json_t *task);
+
 /* The state's name, from `state` or from the number in `status`. Owns: borrows. */
 const char *pawl_fields_state(const json_t *task);
 

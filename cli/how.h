@@ -1,4 +1,5 @@
-/* how.h: what the flags of pawl submit say of how a script is run. Used by one thread. */
+/* how.h: what the flags of pawl submit say of how a script is run, and of what happens when
+ * something is in the way. Used by one thread. */
 #ifndef PAWL_HOW_H
 #define PAWL_HOW_H
 

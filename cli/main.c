@@ -220,6 +220,16 @@ static const struct pawl_command commands[] = {
         .most = 1,
         .needs_daemon = true,
         .format = PAWL_FORMAT_DETAIL},
+    {.name = "bench",
+        .run = pawl_cmd_bench,
+        .summary = "measure how the daemon does under load",
+        .usage = "[-work=submit|ndjson|get|list] [-connections=N] [-rate=N] [-duration=DURATION]",
+        .examples = "  pawl bench\n"
+                    "  pawl bench -work=ndjson -connections=2 -duration=5s\n"
+                    "  pawl bench -work=get -tasks=1000000 -rate=20000 -o json\n",
+        .flags = pawl_cmd_bench_flags,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_DETAIL},
     {.name = "help",
         .run = pawl_cmd_help,
         .summary = "print the help of a command",

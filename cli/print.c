@@ -4,6 +4,7 @@
 #include "print.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 /* Written before more is gathered. */
 #define FLUSH_BYTES (256 * 1024)
 
-enum kind { STRING, STATE, NUMBER, WHEN, POINT, POINT_RELATIVE };
+enum kind { STRING, STATE, NUMBER, SKIPPED, WHEN, POINT, POINT_RELATIVE };
 
 /* The columns in order (the narrow table has the first ones), and which field of the
  * document fills each. */
@@ -35,6 +36,7 @@ static const struct pawl_table_column columns[] = {
     {"RUNS", 0, 0},
     {"FAILED", 0, 0},
     {"MISSED", 0, 0},
+    {"SKIPPED", 0, 0},
     {"RUNNING", 0, 0},
     {"VERSION", 0, 0},
     {"CREATED", 0, 0},
@@ -58,6 +60,7 @@ static const struct {
     {"runCount", NUMBER},
     {"failureCount", NUMBER},
     {"missed", NUMBER},
+    {"skipped", SKIPPED},
     {"running", NUMBER},
     {"version", NUMBER},
     {"createdAt", POINT},
@@ -116,6 +119,26 @@ pawl_print_begin(struct pawl_print *print, bool is_array)
         pawl_text_puts(&print->out, "[");
 }
 
+/* A point in time; of the next run, what it waits for as well. */
+static void
+add_moment(struct pawl_print *print, struct pawl_text *cell, const json_t *task, size_t column)
+{
+    const char *field = sources[column].field;
+    bool is_next = strcmp(field, "nextRun") == 0;
+    const char *waits = is_next ? pawl_fields_string(task, "waitingFor", NULL) : NULL;
+
+    if (is_next && json_is_true(json_object_get(task, "paused"))) {
+        pawl_text_puts(cell, "paused");
+        return;
+    }
+    pawl_fields_add_point(cell, task, field, &print->now,
+        print->format != PAWL_FORMAT_WIDE    ? PAWL_FIELDS_SHORT
+        : sources[column].kind == POINT ? PAWL_FIELDS_FULL
+                                        : PAWL_FIELDS_RELATIVE);
+    if (waits)
+        pawl_text_printf(cell, " %s", waits);
+}
+
 static void
 add_row(struct pawl_print *print, const json_t *task)
 {
@@ -142,21 +165,16 @@ add_row(struct pawl_print *print, const json_t *task)
         case NUMBER:
             pawl_fields_add_number(&cell, task, field);
             break;
+        case SKIPPED:
+            pawl_text_printf(&cell, "%" PRId64, pawl_fields_skipped(task));
+            break;
         case WHEN:
             pawl_fields_add_when(&cell, task, &print->now,
                 is_wide ? PAWL_FIELDS_FULL : PAWL_FIELDS_SHORT);
             break;
         case POINT:
         case POINT_RELATIVE:
-            if (strcmp(field, "nextRun") == 0 &&
-                json_is_true(json_object_get(task, "paused"))) {
-                pawl_text_puts(&cell, "paused");
-                break;
-            }
-            pawl_fields_add_point(&cell, task, field, &print->now,
-                !is_wide                   ? PAWL_FIELDS_SHORT
-                : sources[i].kind == POINT ? PAWL_FIELDS_FULL
-                                           : PAWL_FIELDS_RELATIVE);
+            add_moment(print, &cell, task, i);
             break;
         }
         pawl_table_add_brief(&print->table, cell.data, cell.len, colour, brief);

@@ -183,6 +183,8 @@ pawl_action_check(const struct pawl_action *action, struct pawl_err *err)
     if (code == PAWL_OK && action->timeout_ns != 0 && action->timeout_ns < PAWL_TIMEOUT_MIN_NS)
         code = pawl_err_set(err, PAWL_EINVAL, "timeout",
                             "timeout must be 1ms (1000000) or more; without one there is no limit");
+    if (code == PAWL_OK && action->kill_mode >= PAWL_NKILL_MODE)
+        code = pawl_err_set(err, PAWL_EINVAL, "killMode", "killMode must be group or tree");
     return code;
 }
 
@@ -193,7 +195,7 @@ is_plain(const struct pawl_action *action)
 {
     return !action->interpreter && count(action->args) == 0 && count(action->env) == 0 &&
            !action->cwd && action->umask < 0 && action->timeout_ns == 0 &&
-           action->kill_grace_ns < 0;
+           action->kill_grace_ns < 0 && action->kill_mode == PAWL_KILL_GROUP;
 }
 
 /* In the copy: the struct, the two lists, each with its NULL, the strings. */

@@ -25,6 +25,13 @@ struct pawl_action *
 pawl_action_copy(const struct pawl_action *action, size_t bytes);
 
 /* NULL is accepted. */
+static inline bool
+pawl_action_is_tree(const struct pawl_action *action)
+{
+    return action && action->kill_mode == PAWL_KILL_TREE;
+}
+
+/* NULL is accepted. */
 static inline int64_t
 pawl_action_kill_grace_ns(const struct pawl_action *action)
 {

@@ -256,12 +256,15 @@ compile(const struct pawl_spec *spec, const struct pawl_now *now,
                             : "this never fires: it has no time in the 400 years ahead");
 }
 
+/* Whether what an action needs is here. */
 static int
-check_interpreter(const struct pawl *engine, const char *name, struct pawl_err *err)
+check_programs(const struct pawl *engine, const struct pawl_action *action, struct pawl_err *err)
 {
-    if (pawl_interpreters_find(&engine->interpreters, name))
-        return PAWL_OK;
-    return pawl_interpreters_refuse(&engine->interpreters, name, PAWL_EINVAL, err);
+    if (!pawl_interpreters_find(&engine->interpreters, action->interpreter))
+        return pawl_interpreters_refuse(&engine->interpreters, action->interpreter, PAWL_EINVAL, err);
+    if (action->kill_mode == PAWL_KILL_TREE && !engine->tree.program)
+        return pawl_tree_refuse(PAWL_EINVAL, err);
+    return PAWL_OK;
 }
 
 int
@@ -276,7 +279,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     int code = pawl_spec_check(spec, err);
 
     if (code == PAWL_OK && spec->action)
-        code = check_interpreter(engine, spec->action->interpreter, err);
+        code = check_programs(engine, spec->action, err);
     if (code == PAWL_OK && spec->when)
         code = compile(spec, &now, &schedule, err);
     if (code == PAWL_OK)

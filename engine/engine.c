@@ -124,6 +124,16 @@ find_interpreters(struct pawl *engine, struct pawl_err *err)
     return code;
 }
 
+static void
+find_tree(struct pawl *engine)
+{
+    pawl_tree_init(&engine->tree, engine->options.tree_program, engine->options.without_cgroups);
+    pawl_engine_log(engine, PAWL_LOG_DEBUG, "killMode tree: %s, %s%s",
+                    engine->tree.program ? engine->tree.program : "there is no pawl-tree",
+                    engine->tree.cgroup ? "with control groups in " : "without control groups",
+                    engine->tree.cgroup ? engine->tree.cgroup : "");
+}
+
 static int
 fill_in(struct pawl_options *options, struct pawl_err *err)
 {
@@ -226,9 +236,12 @@ pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct p
     if (code == PAWL_OK)
         code = find_interpreters(engine, err);
     if (code == PAWL_OK)
+        find_tree(engine);
+    if (code == PAWL_OK)
         code = pawl_spawner_init(spawner_of(engine), err);
     if (code == PAWL_OK) {
         spawner_of(engine)->interpreters = &engine->interpreters;
+        spawner_of(engine)->tree = &engine->tree;
         spawner_of(engine)->environment = engine->environment;
         spawner_of(engine)->nofile = engine->options.run_nofile;
         code = open_time(engine, err);
@@ -300,6 +313,7 @@ pawl_close(struct pawl *engine)
     free(engine->workers);
     free(engine->environment);
     pawl_interpreters_fini(&engine->interpreters);
+    pawl_tree_fini(&engine->tree);
     free(engine);
 }
 

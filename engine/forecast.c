@@ -1,4 +1,5 @@
 /* forecast.c: when a task will fire, by what fires it: the due times of its definition, from a view. */
+#include "policy.h"
 #include "schedule_pace.h"
 #include "shared.h"
 
@@ -74,6 +75,22 @@ next_due(const struct pawl_forecast *forecast, struct pawl_due due, int64_t fire
     return due;
 }
 
+/* The retry that waits is tried at its time, and ends then: of what has come by then that is left which
+ * its policy keeps. */
+static void
+pass_retry(struct pawl_forecast *forecast)
+{
+    const struct pawl_def *def = forecast->view->private_def;
+    const struct pawl_policy *policy = pawl_policy_of(def);
+    struct pawl_now then = moment_at(forecast, forecast->retry_ns);
+    struct pawl_due due = due_of(forecast);
+    bool has_more;
+
+    pawl_policy_pass(def, &due, &then,
+                     policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit : 0, &has_more);
+    set_due(forecast, due);
+}
+
 /* All that is to be fired before from_ns has been; of what can only be told step by step, and takes
  * too many steps, nothing is told. */
 static void
@@ -85,6 +102,8 @@ skip_to(struct pawl_forecast *forecast, int64_t from_ns)
     struct pawl_due due = due_of(forecast);
     uint64_t passed = 0;
 
+    if (forecast->retry_ns != PAWL_NO_TIME && forecast->retry_ns < from_ns)
+        forecast->retry_ns = PAWL_NO_TIME;
     if (is_drawn(schedule) || (schedule && schedule->when.is_jitter_random)) {
         for (int steps = 0; steps < STEPS_MAX && forecast->nleft > 0; steps++) {
             struct pawl_forecast next = *forecast;
@@ -122,7 +141,10 @@ pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t f
         .nleft = max_runs == 0 ? UINT64_MAX
                : max_runs > nruns ? max_runs - nruns : 0,
         .due_ns = view->private_due_ns, .is_due_wall = view->private_is_due_wall,
+        .retry_ns = view->waits_for_retry ? view->next_ns : PAWL_NO_TIME,
     };
+    if (out_forecast->retry_ns != PAWL_NO_TIME && view->type == PAWL_CRON)
+        pass_retry(out_forecast);
     if (from_ns > now.wall_ns && view->next_ns != PAWL_NO_TIME && view->next_ns < from_ns)
         skip_to(out_forecast, from_ns);
     out_forecast->is_open |= out_forecast->nleft > pawl_due_is_set(due_of(out_forecast)) &&
@@ -143,7 +165,13 @@ pawl_forecast_next(struct pawl_forecast *forecast)
     const struct pawl_schedule *schedule = pawl_def_schedule(def);
     int64_t offset_ns = forecast->wall_ns - forecast->elapsed_ns, fires_ns;
     struct pawl_due due = due_of(forecast);
+    int64_t retry_ns = forecast->retry_ns;
 
+    if (retry_ns != PAWL_NO_TIME && !forecast->is_retry_given) {
+        forecast->is_retry_given = true;
+        forecast->jitter_ns = 0;
+        return retry_ns;
+    }
     if (!is_shown(schedule, due) || forecast->nleft == 0)
         return PAWL_NO_TIME;
     fires_ns = pawl_due_wall((struct pawl_due) {pawl_def_fires_ns(def, due, offset_ns), false},
@@ -152,5 +180,5 @@ pawl_forecast_next(struct pawl_forecast *forecast)
     forecast->nleft--;
     set_due(forecast, due.ns == INT64_MAX ? (struct pawl_due) {PAWL_NO_TIME, false}
                                           : next_due(forecast, due, fires_ns));
-    return fires_ns;
+    return fires_ns < retry_ns ? retry_ns : fires_ns;   /* it waited for the end of that run */
 }

@@ -9,6 +9,8 @@
  *           no number is given out again while it is in use, so it is that process's own group;
  *   told    it has the number, or is in that group, and its environment has the run's PAWL_TASK_ID
  *           and PAWL_RUN. So who outlives the leader is found, unless it dropped them: it is left.
+ * Of a run whose first process is a pawl-tree that one alone is taken: it ends the others when it is
+ * asked. Only if it is gone, all that are told are, whatever group they are in.
  * The kernel notes a start by CLOCK_BOOTTIME and tells it in ticks (of 10 ms), rounded down, by the
  * reader's own clock; it is at or behind the time noted, by what clone() takes: microseconds, or
  * what a full machine makes of them. A wrong process inside the window would need all numbers to
@@ -19,6 +21,7 @@
 #include "orphans.h"
 
 #include "err.h"
+#include "tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -210,15 +213,18 @@ static bool
 is_of(struct hunt *hunt, const struct process *process, size_t i)
 {
     const struct pawl_orphan *orphan = &hunt->orphans[i];
+    bool is_first = process->pid == orphan->pid;
 
-    if (process->is_dead || (process->pid != orphan->pid && process->group != orphan->pid) ||
+    if (process->is_dead || (!is_first && process->group != orphan->pid && !orphan->is_tree) ||
         process->start_ticks + 1 < ticks_of(orphan->started_elapsed_ns) ||
         !is_our_user(hunt, process->pid))
         return false;
+    if (is_leader(process, orphan))
+        return true;
     /* What lives after the process was read lived then. */
-    return is_leader(process, orphan) ||
-           (process->pid != orphan->pid && is_held_alive(hunt->first_fds[i])) ||
-           is_told(hunt, process->pid, orphan);
+    if (!is_first && is_held_alive(hunt->first_fds[i]))
+        return !orphan->is_tree;
+    return is_told(hunt, process->pid, orphan);
 }
 
 /* --- Finding them --- */
@@ -346,6 +352,19 @@ await_ends(struct hunt *hunt, int64_t until_ns)
     }
 }
 
+static void
+signal_prey(const struct hunt *hunt, const struct prey *prey, int sig)
+{
+    const struct pawl_orphan *orphan = &hunt->orphans[prey->orphan];
+
+    if (sig != SIGKILL || !orphan->is_tree || prey->pid != orphan->pid) {
+        syscall(SYS_pidfd_send_signal, prey->pidfd, sig, NULL, 0);
+    } else {                            /* as pawl_tree_signal() */
+        syscall(SYS_pidfd_send_signal, prey->pidfd, PAWL_TREE_KILL, NULL, 0);
+        syscall(SYS_pidfd_send_signal, prey->pidfd, SIGCONT, NULL, 0);
+    }
+}
+
 /* Sends sig to all, and to those that they make meanwhile, until a look finds none or the time has
  * come. */
 static int
@@ -359,7 +378,7 @@ end_by(struct hunt *hunt, int sig, int64_t until_ns)
         if (hunt->nprey == 0)           /* not even one descriptor */
             return PAWL_ESYS;
         for (size_t i = 0; i < hunt->nprey; i++)
-            syscall(SYS_pidfd_send_signal, hunt->prey[i].pidfd, sig, NULL, 0);
+            signal_prey(hunt, &hunt->prey[i], sig);
         await_ends(hunt, until_ns);
         if (elapsed_ns() >= until_ns)
             return PAWL_OK;

@@ -14,6 +14,7 @@ struct pawl_orphan {
                                      * process, and its group while that lives, can be found */
     size_t id_len;
     uint64_t run;
+    bool is_tree;                   /* pid is of a pawl-tree: see tree.h */
     /* Out. */
     bool is_alive;                  /* it, or another process of its group, was found */
     bool is_killed;                 /* and all of them are gone */

@@ -3,6 +3,7 @@
 
 #include "err.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -105,31 +106,100 @@ pawl_policy_retry_delay(const struct pawl_policy *policy, unsigned attempt, uint
     return (delay_ns < (double) max_ns ? (int64_t) delay_ns : max_ns) + jitter_ns;
 }
 
+static int
+check_number(const char *field, uint32_t n, uint32_t least, uint32_t most, struct pawl_err *err)
+{
+    if (n >= least && n <= most)
+        return PAWL_OK;
+    return pawl_err_set(err, PAWL_EINVAL, field, "%s must be %" PRIu32 " to %" PRIu32, field, least,
+                        most);
+}
+
+static int
+check_span(const char *field, int64_t ns, struct pawl_err *err)
+{
+    if (ns >= 0 && ns <= DELAY_MAX_NS)
+        return PAWL_OK;
+    return pawl_err_set(err, PAWL_EINVAL, field, "%s must be 0 to 8784h (366 days)", field);
+}
+
+int
+pawl_policy_check_values(const struct pawl_policy *policy, struct pawl_err *err)
+{
+    int code = PAWL_OK;
+
+    if (policy->overlap >= PAWL_NOVERLAP)
+        code = pawl_err_set(err, PAWL_EINVAL, "overlap", "overlap must be skip, queue or replace");
+    else if (policy->misfire >= PAWL_NMISFIRE)
+        code = pawl_err_set(err, PAWL_EINVAL, "misfire", "misfire must be once, skip or all");
+    else if (!(policy->retry_backoff >= 1 && policy->retry_backoff <= 100))
+        code = pawl_err_set(err, PAWL_EINVAL, "retryBackoff", "retryBackoff must be 1 to 100");
+    if (code == PAWL_OK)
+        code = check_number("queueLimit", policy->queue_limit, 1, PAWL_QUEUE_MAX, err);
+    if (code == PAWL_OK)
+        code = check_number("misfireLimit", policy->misfire_limit, 1, PAWL_QUEUE_MAX, err);
+    if (code == PAWL_OK)
+        code = check_number("retries", policy->retries, 0, PAWL_RETRIES_MAX, err);
+    if (code == PAWL_OK)
+        code = check_span("misfireGrace", policy->misfire_grace_ns, err);
+    if (code == PAWL_OK)
+        code = check_span("retryDelay", policy->retry_delay_ns, err);
+    if (code == PAWL_OK)
+        code = check_span("retryMaxDelay", policy->retry_max_delay_ns, err);
+    if (code == PAWL_OK)
+        code = check_span("retryJitter", policy->retry_jitter_ns, err);
+    return code;
+}
+
+/* What only says how runs are tried again, and is not as by default; or NULL. */
+static const char *
+retry_field(const struct pawl_policy *policy)
+{
+    return policy->retry_delay_ns != usual.retry_delay_ns ? "retryDelay"
+         : policy->retry_backoff > usual.retry_backoff ? "retryBackoff"
+         : policy->retry_max_delay_ns != 0 ? "retryMaxDelay"
+         : policy->retry_jitter_ns != 0 ? "retryJitter"
+         : memcmp(policy->retry_on, usual.retry_on, sizeof usual.retry_on) != 0 ? "retryOn" : NULL;
+}
+
+/* What would come to nothing, so that it was surely not meant. */
+static int
+check_together(const struct pawl_policy *policy, struct pawl_err *err)
+{
+    const char *field = retry_field(policy);
+
+    if (policy->queue_limit != usual.queue_limit && policy->overlap != PAWL_OVERLAP_QUEUE)
+        return pawl_err_set(err, PAWL_EINVAL, "queueLimit",
+                            "queueLimit is of overlap queue: give \"overlap\":\"queue\", or leave it out");
+    if (policy->misfire_limit != usual.misfire_limit && policy->misfire != PAWL_MISFIRE_ALL)
+        return pawl_err_set(err, PAWL_EINVAL, "misfireLimit",
+                            "misfireLimit is of misfire all: give \"misfire\":\"all\", or leave it out");
+    if (field && policy->retries == 0)
+        return pawl_err_set(err, PAWL_EINVAL, field,
+                            "%s is given without retries: give retries, 1 to %d, or leave it out",
+                            field, PAWL_RETRIES_MAX);
+    if (policy->retry_on[0] & 1)
+        return pawl_err_set(err, PAWL_EINVAL, "retryOn",
+                            "retryOn has 0, which is success: give exit codes from 1 to 255");
+    if (policy->retry_max_delay_ns > 0 && policy->retry_max_delay_ns < policy->retry_delay_ns)
+        return pawl_err_set(err, PAWL_EINVAL, "retryMaxDelay",
+                            "retryMaxDelay is below retryDelay (1s by default): give the longest delay "
+                            "that there may be");
+    return PAWL_OK;
+}
+
 int
 pawl_policy_check(const struct pawl_policy *policy, struct pawl_err *err)
 {
-    if (policy->overlap >= PAWL_NOVERLAP)
-        return pawl_err_set(err, PAWL_EINVAL, "overlap", "overlap must be skip, queue or replace");
-    if (policy->queue_limit < 1 || policy->queue_limit > PAWL_QUEUE_MAX)
-        return pawl_err_set(err, PAWL_EINVAL, "queueLimit", "queueLimit must be 1 to %d",
-                            PAWL_QUEUE_MAX);
-    if (policy->misfire >= PAWL_NMISFIRE)
-        return pawl_err_set(err, PAWL_EINVAL, "misfire", "misfire must be once, skip or all");
-    if (policy->misfire_grace_ns < 0 || policy->misfire_grace_ns > DELAY_MAX_NS)
-        return pawl_err_set(err, PAWL_EINVAL, "misfireGrace", "misfireGrace must be 0 to a year");
-    if (policy->misfire_limit < 1 || policy->misfire_limit > PAWL_QUEUE_MAX)
-        return pawl_err_set(err, PAWL_EINVAL, "misfireLimit", "misfireLimit must be 1 to %d",
-                            PAWL_QUEUE_MAX);
-    if (policy->retries > PAWL_RETRIES_MAX)
-        return pawl_err_set(err, PAWL_EINVAL, "retries", "retries must be 0 to %d",
-                            PAWL_RETRIES_MAX);
-    if (policy->retry_delay_ns < 0 || policy->retry_delay_ns > DELAY_MAX_NS)
-        return pawl_err_set(err, PAWL_EINVAL, "retryDelay", "retryDelay must be 0 to a year");
-    if (!(policy->retry_backoff >= 1 && policy->retry_backoff <= 100))
-        return pawl_err_set(err, PAWL_EINVAL, "retryBackoff", "retryBackoff must be 1 to 100");
-    if (policy->retry_max_delay_ns < 0 || policy->retry_max_delay_ns > DELAY_MAX_NS)
-        return pawl_err_set(err, PAWL_EINVAL, "retryMaxDelay", "retryMaxDelay must be 0 to a year");
-    if (policy->retry_jitter_ns < 0 || policy->retry_jitter_ns > DELAY_MAX_NS)
-        return pawl_err_set(err, PAWL_EINVAL, "retryJitter", "retryJitter must be 0 to a year");
-    return PAWL_OK;
+    int code = pawl_policy_check_values(policy, err);
+
+    return code == PAWL_OK ? check_together(policy, err) : code;
+}
+
+bool
+pawl_policy_is_usual(const struct pawl_policy *policy)
+{
+    return policy->overlap == usual.overlap && policy->misfire == usual.misfire &&
+           policy->queue_limit == usual.queue_limit && policy->misfire_limit == usual.misfire_limit &&
+           policy->misfire_grace_ns == 0 && policy->retries == 0 && !retry_field(policy);
 }

@@ -31,7 +31,14 @@ pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit
 int64_t
 pawl_policy_retry_delay(const struct pawl_policy *policy, unsigned attempt, uint64_t seed);
 
-/* Errors: PAWL_EINVAL, err names the field. */
+/* Whether it says no more than the defaults do. */
+bool
+pawl_policy_is_usual(const struct pawl_policy *policy);
+
+/* Refuses what is out of bounds: each value for itself; and with that what would come to nothing
+ * without another field. Errors: PAWL_EINVAL, err names the field. */
+int
+pawl_policy_check_values(const struct pawl_policy *policy, struct pawl_err *err);
 int
 pawl_policy_check(const struct pawl_policy *policy, struct pawl_err *err);
 

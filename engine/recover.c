@@ -238,6 +238,7 @@ deal_with_orphans(struct pawl *engine, struct pawl_lost_runs *lost)
             orphans[n++] = (struct pawl_orphan) {
                 .pid = run->pid, .started_elapsed_ns = run->started_elapsed_ns,
                 .id = run->id[0] ? run->id : NULL, .id_len = run->id_len, .run = run->run,
+                .is_tree = run->is_tree,
             };
     }
     if (n > 0 && engine->table.is_same_boot &&

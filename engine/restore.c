@@ -51,6 +51,7 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             .seq = slot->seq, .run = slot->run, .version = slot->version,
             .scheduled = {slot->scheduled_ns, (slot->flags & PAWL_SLOT_WALL) != 0},
             .is_asked = (slot->flags & PAWL_SLOT_ASKED) != 0,
+            .is_tree = (slot->flags & PAWL_SLOT_TREE) != 0,
             .attempt = slot->flags >> PAWL_SLOT_ATTEMPT,
             .started_ns = slot->started_ns,
             .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,
@@ -178,7 +179,7 @@ restore_wait(const struct pawl *engine, const struct pawl_record *record,
         pawl_snapshot_make_wait(first)->tally = (struct pawl_tally) {
             record->skipped_condition, record->skipped_group, record->missed_paused,
         };
-    if (!record->policy)
+    if (!pawl_def_policy(first->def))
         return;
     *pawl_wait_of(first) = (struct pawl_wait) {
         .tally = pawl_wait_of(first)->tally,
@@ -426,7 +427,11 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     first->running = 0;
     first->version++;
     first->updated_ns = restorer->wall_ns;
-    if (first->status == PAWL_EXECUTING && !retry_lost(restorer, last, first))
+    if (first->status != PAWL_EXECUTING)
+        return true;
+    if (retry_lost(restorer, last, first))
+        first->failure_count--;                 /* it is for its last attempt to fail */
+    else
         end_lost(restorer, first);
     return true;
 }

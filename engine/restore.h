@@ -19,6 +19,7 @@ struct pawl_lost_run {
     uint32_t slot;
     unsigned attempt;                   /* from 1 */
     bool is_asked;                      /* it was not of the schedule */
+    bool is_tree;                       /* pid is a pawl-tree's */
     bool is_claimed;                    /* by the loader of its task: its end is to be stored */
     uint8_t id_len;
     char id[PAWL_ID_MAX];               /* of the task, once it is found */

@@ -72,6 +72,7 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
     if (code != PAWL_OK)
         return code;
     run->pid = child.pid;
+    run->tree = child.tree;
     run->sources[PAWL_SOURCE_OUT].fd = child.out_fd;
     run->sources[PAWL_SOURCE_ERR].fd = child.err_fd;
     run->sources[PAWL_SOURCE_PROCESS].fd = child.pidfd;
@@ -81,14 +82,38 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, run->sources[kind].fd, &event) != 0) {
             pawl_err_set(&run->error, PAWL_ESYS, NULL, "could not be watched: %s",
                          strerror(errno));
-            kill(-run->pid, SIGKILL);
-            kill(run->pid, SIGKILL);
+            pawl_run_signal(run, SIGKILL);
             waitid(P_PIDFD, (id_t) child.pidfd, &end, WEXITED);
             run->pid = 0;
             return PAWL_ESYS;
         }
     }
     return PAWL_OK;
+}
+
+/* A script may have left the group that it was started in: a KILL finds it all the same. */
+void
+pawl_run_signal(struct pawl_run *run, int sig)
+{
+    if (run->tree) {
+        pawl_tree_signal(run->pid, sig);
+    } else {
+        kill(-run->pid, sig);
+        if (sig == SIGKILL)
+            kill(run->pid, sig);
+    }
+    if (sig == SIGKILL || sig == SIGTERM)
+        run->is_asked = true;
+}
+
+/* Ends whom a process that has ended left behind. */
+static void
+end_rest(const struct pawl_run *run)
+{
+    if (run->tree)
+        pawl_tree_end_rest(run->tree, run->pid);
+    else
+        kill(-run->pid, SIGKILL);
 }
 
 void
@@ -114,11 +139,11 @@ pawl_run_reap(struct pawl_run *run, int epoll_fd)
     struct pawl_source *process = &run->sources[PAWL_SOURCE_PROCESS];
     siginfo_t end = {0};
 
-    /* The number of the group is ours only until the reap. */
+    /* The number is ours only until the reap. */
     if (run->is_asked &&
         waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
         end.si_pid != 0)
-        kill(-run->pid, SIGKILL);
+        end_rest(run);
     end.si_pid = 0;
     if (waitid(P_PIDFD, (id_t) process->fd, &end, WEXITED | WNOHANG) != 0) {
         pawl_err_set(&run->error, PAWL_ESYS, NULL, "its end could not be read: %s",

@@ -27,6 +27,7 @@ struct pawl_run {
     struct pawl_def *def;               /* counted: the script, though the task be deleted */
     struct pawl_snapshot *spares[2];    /* for START and FINISH: neither can fail for memory */
     pid_t pid;                          /* of the process and its group; 0: ended or never was */
+    const struct pawl_tree *tree;       /* the process is a pawl-tree; NULL: it is the script's */
     int end_code, end_status;           /* siginfo's, once the process has ended */
     uint64_t number;
     unsigned attempt;                   /* from 1 */
@@ -36,7 +37,7 @@ struct pawl_run {
     struct pawl_deadline deadline;      /* while it runs: of its time limit, then of its grace; when
                                          * the process has ended, of the pipes */
     enum pawl_ending ending;
-    bool is_asked;                      /* to end: whom it leaves behind in its group gets KILL */
+    bool is_asked;                      /* to end: whom it leaves behind gets KILL */
     struct pawl_err error;              /* why it could not be started; code 0: it was */
     struct pawl_run *next, **prev;      /* in one of the worker's lists */
 };
@@ -52,6 +53,10 @@ pawl_run_free(struct pawl_run *run, int epoll_fd);
 int
 pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
                const struct pawl_run_facts *facts, int epoll_fd);
+
+/* Sends a signal to all of a run that is not reaped yet, so that its number is not used again. */
+void
+pawl_run_signal(struct pawl_run *run, int sig);
 
 /* Reads what there is of a pipe, a bounded part of it; closes it at its end.
  * buffer has PAWL_OUTPUT_MAX bytes. */

@@ -28,6 +28,7 @@
 
 /* Bits of its flags. */
 #define PAWL_SLOT_WALL 1u               /* the due time is a wall time */
+#define PAWL_SLOT_TREE 4u                /* the process is a pawl-tree */
 #define PAWL_SLOT_ATTEMPT 16            /* the attempt is in the bits from here on */
 #define PAWL_SLOT_ASKED 2u              /* the run was asked for: the schedule knows nothing of it */
 

@@ -11,6 +11,7 @@
 #include "ready.h"
 #include "store.h"
 #include "task.h"
+#include "tree.h"
 
 #include <pawl.h>
 
@@ -47,6 +48,7 @@ struct pawl {
     unsigned nworkers;                      /* I: started */
     char **environment;                     /* I: of runs: the process's, less PAWL_* */
     struct pawl_interpreters interpreters;  /* I */
+    struct pawl_tree tree;                  /* I */
     int idle_fd;                            /* I: an eventfd, see pawl_idle_fd() */
     int committer_fd;                       /* I: an eventfd that wakes the committer; -1: there is none */
     struct pawl_counter tasks;

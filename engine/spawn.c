@@ -6,6 +6,7 @@
  * goes its way though its parent is killed while it waits. */
 #include "spawn.h"
 
+#include "action.h"
 #include "calendar.h"
 #include "err.h"
 
@@ -30,6 +31,7 @@
 #define STACK_SIZE ((size_t) 64 << 10)
 #define ARG_MAX_LEN ((size_t) (128 << 10) - 1)  /* the kernel's MAX_ARG_STRLEN, less the NUL */
 #define SCRIPT_FD 3
+#define TREE_WORDS 3                            /* of pawl-tree, before the program's own */
 #define NFACTS 4                                /* variables that a run has of its own */
 
 struct pawl_spawn_room {
@@ -39,7 +41,7 @@ struct pawl_spawn_room {
     char run[sizeof "PAWL_RUN=18446744073709551615"];
     char attempt[sizeof "PAWL_ATTEMPT=4294967295"];
     char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_MAX];
-    const char *argv[PAWL_PROGRAM_WORDS + 3 + PAWL_ARGUMENTS_MAX + 1];
+    const char *argv[TREE_WORDS + PAWL_PROGRAM_WORDS + 3 + PAWL_ARGUMENTS_MAX + 1];
     const char **merged;                        /* I: room for an environment with a task's variables */
     const char *environment[];                  /* I: the four above, the spawner's, NULL */
 };
@@ -272,9 +274,16 @@ static const char **
 arguments_of(struct pawl_spawn_room *room, const struct pawl_program *program, const char *script,
              const struct pawl_action *action)
 {
-    size_t n = program->nwords;
+    const struct pawl_tree *tree = room->spawner->tree;
+    size_t n = 0;
 
-    memcpy(room->argv, program->words, n * sizeof room->argv[0]);
+    if (pawl_action_is_tree(action)) {
+        room->argv[n++] = tree->program;
+        room->argv[n++] = tree->cgroup ? tree->cgroup : "";
+        room->argv[n++] = program->path;
+    }
+    memcpy(room->argv + n, program->words, program->nwords * sizeof room->argv[0]);
+    n += program->nwords;
     if (program->is_shell) {
         room->argv[n++] = "-c";
         room->argv[n++] = script ? script : program->long_script;
@@ -371,6 +380,7 @@ pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
 {
     const char *name = action ? action->interpreter : NULL;
     const struct pawl_program *program = pawl_interpreters_find(room->spawner->interpreters, name);
+    const struct pawl_tree *tree = pawl_action_is_tree(action) ? room->spawner->tree : NULL;
     struct plan plan = {.spawner = room->spawner, .script_fd = -1,
                         .umask = action ? action->umask : -1, .cwd = action ? action->cwd : NULL};
     int out[2] = {-1, -1}, error[2] = {-1, -1}, pidfd = -1, code = PAWL_ESYS;
@@ -379,8 +389,10 @@ pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
 
     if (!program)
         return pawl_interpreters_refuse(room->spawner->interpreters, name, PAWL_ESYS, err);
+    if (tree && !tree->program)
+        return pawl_tree_refuse(PAWL_ESYS, err);
     is_file = !program->is_shell || script_len > ARG_MAX_LEN;
-    plan.path = program->path;
+    plan.path = tree ? tree->program : program->path;
     plan.argv = arguments_of(room, program, is_file ? NULL : script, action);
     plan.environment = environment_of(room, action);
     tell(room, facts);
@@ -401,7 +413,7 @@ pawl_spawn(struct pawl_spawn_room *room, const char *script, size_t script_len,
         errno = plan.error;
         goto out;
     }
-    *out_child = (struct pawl_child) {out_child->pid, pidfd, out[0], error[0]};
+    *out_child = (struct pawl_child) {out_child->pid, pidfd, out[0], error[0], tree};
     out[0] = error[0] = pidfd = -1;
     code = PAWL_OK;
 out:

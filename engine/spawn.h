@@ -6,6 +6,7 @@
 #define PAWL_SPAWN_H
 
 #include "interpreters.h"
+#include "tree.h"
 
 #include <pawl.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@
 /* What all children of one engine share. Threads: read-only once filled in. */
 struct pawl_spawner {
     const struct pawl_interpreters *interpreters;
+    const struct pawl_tree *tree;
     char **environment;             /* of all runs; none of it begins with PAWL_ */
     uint64_t nofile;                /* soft descriptor limit; 0: as it is */
     int null_fd;                    /* /dev/null, for stdin */
@@ -25,6 +27,7 @@ struct pawl_spawner {
 struct pawl_child {
     pid_t pid;
     int pidfd, out_fd, err_fd;
+    const struct pawl_tree *tree;       /* it is a pawl-tree; NULL: the script's own process */
 };
 
 /* Fills in null_fd and reset_signals. Errors: PAWL_ESYS. */
@@ -60,7 +63,7 @@ struct pawl_run_facts {
 /* Runs a script (with a NUL behind it) as action says (NULL: by bash): in a process group of its own,
  * stdin /dev/null, descriptors 0 to 2 only (and 3, the script, for whom it is a file), default signal
  * dispositions, empty signal mask, the spawner's environment and what action and facts add. Of a
- * shell $0 is "pawl".
+ * shell $0 is "pawl". With the kill mode tree that is so of pawl-tree, and of the script below it.
  * Threads: the room's, with all signals blocked. Blocks: until exec. Errors: PAWL_ESYS, err says
  * why. */
 int

@@ -39,7 +39,7 @@ enum { TAG_SEQ, TAG_N, TAG_TAG };
 
 enum {
     ACTION_SEQ, ACTION_INTERPRETER, ACTION_ARGS, ACTION_ENV, ACTION_CWD, ACTION_UMASK,
-    ACTION_TIMEOUT, ACTION_KILL_GRACE
+    ACTION_TIMEOUT, ACTION_KILL_GRACE, ACTION_KILL_MODE
 };
 
 enum {
@@ -225,6 +225,7 @@ pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record)
     bind_time(&binder, ACTION_TIMEOUT, action->timeout_ns == 0 ? PAWL_NO_TIME : action->timeout_ns);
     bind_time(&binder, ACTION_KILL_GRACE,
               action->kill_grace_ns < 0 ? PAWL_NO_TIME : action->kill_grace_ns);
+    bind_number(&binder, ACTION_KILL_MODE, action->kill_mode);
     return binder.rc;
 }
 
@@ -470,6 +471,7 @@ pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action)
         .umask = (int) read_setting(&reader, ACTION_UMASK, INT_MAX, -1),
         .timeout_ns = read_setting(&reader, ACTION_TIMEOUT, INT64_MAX, 0),
         .kill_grace_ns = read_setting(&reader, ACTION_KILL_GRACE, INT64_MAX, -1),
+        .kill_mode = (int) read_number(&reader, ACTION_KILL_MODE, 0, PAWL_NKILL_MODE - 1),
     };
     return reader.is_wrong ? "a value of its action is none" : NULL;
 }

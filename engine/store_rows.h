@@ -24,7 +24,7 @@
     "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
 #define PAWL_TAG_COLUMNS "seq, n, tag"
 #define PAWL_ACTION_COLUMNS                                                                       \
-    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns"
+    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns, kill_mode"
 #define PAWL_POLICY_COLUMNS                                                                       \
     "seq, overlap, queue_limit, misfire, misfire_grace_ns, misfire_limit, retries, "              \
     "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, attempt, "     \

@@ -181,7 +181,7 @@ pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_recor
     if (sqlite3_column_type(row, POLICY_RETRY_ON) != SQLITE_TEXT || !text ||
         !read_statuses(text, len, policy->retry_on))
         return "what its retries are for cannot be read";
-    if (pawl_policy_check(policy, NULL) != PAWL_OK)
+    if (pawl_policy_check_values(policy, NULL) != PAWL_OK)
         return "a number of its policies is out of its range";
     record->policy = policy;
     return read_wait(row, record);

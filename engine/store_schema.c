@@ -149,7 +149,8 @@ static const char *const steps[] = {
     " skipped_condition INTEGER NOT NULL DEFAULT 0;"    /* of run_count */
     "ALTER TABLE state ADD COLUMN skipped_group INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE state ADD COLUMN missed_paused INTEGER NOT NULL DEFAULT 0;"    /* of missed */
-    "ALTER TABLE state ADD COLUMN end_reason INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE state ADD COLUMN end_reason INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE action ADD COLUMN kill_mode INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];

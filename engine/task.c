@@ -8,6 +8,7 @@
  * snapshot of a higher serial. */
 #include "task.h"
 
+#include "action.h"
 #include "count.h"
 #include "err.h"
 #include "state.h"
@@ -168,6 +169,7 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
         .seq = task->seq, .run = next->run_count, .version = next->version,
         .scheduled_ns = event->due.ns,
         .flags = (event->due.is_wall ? PAWL_SLOT_WALL : 0) | (event->is_asked ? PAWL_SLOT_ASKED : 0) |
+                 (pawl_action_is_tree(pawl_def_action(next->def)) ? PAWL_SLOT_TREE : 0) |
                  event->attempt << PAWL_SLOT_ATTEMPT,
         .started_ns = event->wall_ns, .started_elapsed_ns = event->now_ns,
     };

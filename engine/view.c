@@ -43,7 +43,8 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .policy = pawl_def_policy(def),
         .waits_for_retry = wait && wait->is_retry, .attempt = wait ? (int) wait->attempt : 0,
         .is_paused = snapshot->is_paused, .asked_count = snapshot->asked_count,
-        .version = snapshot->version, .running = (int) snapshot->running,
+        .version = snapshot->version, .serial = snapshot->serial,
+        .running = (int) snapshot->running,
         .created_ns = task->created_ns, .updated_ns = snapshot->updated_ns,
         .next_ns = pawl_due_wall((struct pawl_due) {fires_ns, false}, offset_ns),
         .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
@@ -113,6 +114,14 @@ pawl_outcome_name(enum pawl_outcome outcome)
     };
 
     return names[outcome];
+}
+
+const char *
+pawl_kill_mode_name(enum pawl_kill_mode mode)
+{
+    static const char *const names[PAWL_NKILL_MODE] = {"group", "tree"};
+
+    return mode < PAWL_NKILL_MODE ? names[mode] : NULL;
 }
 
 const char *

@@ -148,24 +148,12 @@ on_event(struct pawl_worker *worker, struct pawl_source *source)
 
 /* --- Ending runs --- */
 
-/* Sends a signal to the group of a run that is not reaped yet, so that its number is not used
- * again. A script may have left the group that it was started in: a KILL finds it all the same. */
-static void
-signal_run(struct pawl_run *run, int sig)
-{
-    kill(-run->pid, sig);
-    if (sig == SIGKILL)
-        kill(run->pid, sig);
-    if (sig == SIGKILL || sig == SIGTERM)
-        run->is_asked = true;
-}
-
 static void
 signal_runs(struct pawl_worker *worker, uint64_t signals)
 {
     for (int sig = 1; sig <= 64 && signals; sig++, signals >>= 1) {
         for (struct pawl_run *run = worker->live; run && signals & 1; run = run->next)
-            signal_run(run, sig);
+            pawl_run_signal(run, sig);
     }
 }
 
@@ -178,7 +166,7 @@ end_run(struct pawl_worker *worker, struct pawl_run *run, enum pawl_ending why)
     on_event(worker, &run->sources[PAWL_SOURCE_PROCESS]);
     if (run->pid == 0)
         return;
-    signal_run(run, SIGTERM);
+    pawl_run_signal(run, SIGTERM);
     run->ending = why;
     pawl_deadlines_set(&worker->deadlines, &run->deadline,
                        pawl_schedule_after(pawl_now(worker->engine).elapsed_ns, grace_ns));
@@ -193,7 +181,7 @@ on_deadline(struct pawl_worker *worker, struct pawl_run *run, int64_t now_ns)
     } else if (run->ending == PAWL_ENDING_NONE) {
         end_run(worker, run, PAWL_ENDING_TIMEOUT);
     } else {
-        signal_run(run, SIGKILL);
+        pawl_run_signal(run, SIGKILL);
         pawl_deadlines_set(&worker->deadlines, &run->deadline, now_ns + PAWL_KILL_GRACE_NS);
     }
 }

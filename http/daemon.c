@@ -188,6 +188,7 @@ open_engine(struct pawl_daemon *daemon, struct pawl_err *err)
         settings->history_bytes > 0 ? (uint64_t) settings->history_bytes : UINT64_MAX;
     options.interpreters = (const char *const *) settings->interpreters.items;
     options.leave_orphans = settings->orphans == 1;
+    options.without_cgroups = settings->cgroups == 1;
     options.ctx = daemon;
     options.log = engine_log;
     options.failed = component_failed;

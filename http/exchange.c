@@ -61,10 +61,14 @@ place_of(struct pawl_head *head, const char *name, size_t len)
         return strcasecmp(name, "Content-Type") == 0       ? &head->content_type
             : strcasecmp(name, "X-Request-ID") == 0 ? &head->request_id
                                                     : NULL;
+    case 13:
+        return strcasecmp(name, "If-None-Match") == 0 ? &head->if_none_match : NULL;
     case 14:
         return strcasecmp(name, "Content-Length") == 0
             ? (head->nlengths++, &head->content_length)
             : NULL;
+    case 16:
+        return strcasecmp(name, "Content-Encoding") == 0 ? &head->content_encoding : NULL;
     case 17:
         return strcasecmp(name, "Transfer-Encoding") == 0
             ? (head->nencodings++, &head->transfer_encoding)
@@ -122,6 +126,8 @@ add_headers(struct pawl_request *request, struct MHD_Response *response)
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (request->disposition != NULL && !request->is_problem)
         MHD_add_response_header(response, "Content-Disposition", request->disposition);
+    if (request->etag[0] != '\0' && !request->is_problem)
+        MHD_add_response_header(response, "ETag", request->etag);
     MHD_add_response_header(response, "X-Request-ID", request->id);
     if (request->link.len > 0 && !request->link.failed) {
         pawl_buffer_append(&request->link, "", 1);

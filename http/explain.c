@@ -39,7 +39,13 @@ foretell(struct explanation *explanation, struct pawl *engine)
             why->next_ns = at_ns;
             why->jitter_ns = forecast.jitter_ns;
         }
+        why->nwaiting += at_ns <= why->now_ns;
     }
+    if (why->nwaiting < NTIMES)
+        return;
+    while (why->nwaiting < PAWL_WHY_WAITING_MAX && (at_ns = pawl_forecast_next(&forecast)) <= why->now_ns &&
+           at_ns != PAWL_NO_TIME)
+        why->nwaiting++;
 }
 
 /* The zone of the first expression, as in the task document. */

@@ -180,14 +180,34 @@ check_length(struct pawl_request *request, const struct pawl_head *head)
         head->content_length.text, max);
 }
 
+/* Streams may come packed, other bodies not. */
+static bool
+check_coding(struct pawl_request *request, const struct pawl_head *head)
+{
+    const struct pawl_text *text = &head->content_encoding;
+
+    request->coding = pawl_coding_of(text->text, text->len);
+    if (request->coding == PAWL_CODING_NONE)
+        return true;
+    if (request->route == NULL || !request->route->is_ndjson)
+        return refuse(request, 415,
+            "a Content-Encoding is possible with Content-Type: application/x-ndjson only: send "
+            "this body as it is");
+    return request->coding != PAWL_CODING_OTHER ||
+           refuse(request, 415, "the Content-Encoding '%.*s' is not known: gzip and zstd are",
+               (int) (text->len < 64 ? text->len : 64), text->text);
+}
+
 void
 pawl_head_check(struct pawl_request *request, const struct pawl_head *head)
 {
     request->refused.status = 0;
+    request->if_none_match = head->if_none_match;
     set_id(request, &head->request_id);
     /* One after the other until one refuses. */
     if (check_framing(request, head) && check_target(request) &&
-        check_origin(request, head) && check_route(request, head))
+        check_origin(request, head) && check_route(request, head) &&
+        check_coding(request, head))
         check_length(request, head);
 }
 

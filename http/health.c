@@ -1,6 +1,7 @@
 /* health.c: counters of the engine, how its store does and how late it is. */
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json_write.h"
 #include "tasks.h"
@@ -75,6 +76,7 @@ pawl_tasks_health(struct pawl_request *request)
     pawl_buffer_append_str(out, "{\"status\":\"");
     pawl_buffer_append_str(out, status_of(service, &stats));
     pawl_buffer_append_str(out, "\",\"version\":\"" PAWL_VERSION "\"");
+    put(out, ",\"pid\":", (uint64_t) getpid());
     put(out, ",\"uptimeNs\":", (uint64_t) (request->http->now_ns - service->started_ns));
     put(out, ",\"tasks\":", stats.tasks);
     put(out, ",\"pending\":", stats.pending);

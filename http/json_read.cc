@@ -185,6 +185,8 @@ read_value(task_read &read, int field, dom::element value)
     default:
         if (bit(field) & OF_AN_ACTION)
             return read_action(read, field, value);
+        if (bit(field) & OF_A_POLICY)
+            return read_policy(read, field, value);
         return field < NREAD ? read_when(read, field, value) : 0;
     }
 }

@@ -16,6 +16,7 @@ namespace
 {
 
 constexpr int64_t UMASK_MAX = 0777;
+constexpr const char *KILL_MODES[] = {"group", "tree"};     /* as their enumeration */
 
 pawl_json_action *
 begin_action(pawl_json_reader *reader)
@@ -126,7 +127,17 @@ read_env(task_read &read, pawl_json_action *action, dom::element value)
     return 0;
 }
 
-/* --- Numbers --- */
+/* --- Words and numbers --- */
+
+int
+read_kill_mode(task_read &read, dom::element value, enum pawl_kill_mode *out_mode)
+{
+    size_t mode = PAWL_KILL_GROUP;
+    int code = read_choice(read, KILL_MODE, value, KILL_MODES, PAWL_NKILL_MODE, &mode);
+
+    *out_mode = pawl_kill_mode(mode);
+    return code;
+}
 
 int
 read_umask(task_read &read, dom::element value, int *out_umask)
@@ -194,6 +205,8 @@ pawl_json::read_action(task_read &read, int field, dom::element value)
     case TIMEOUT:
         return read_limit(read, field, value, PAWL_TIMEOUT_MIN_NS, "1ms (1000000)",
                           &action->action.timeout_ns);
+    case KILL_MODE:
+        return read_kill_mode(read, value, &action->action.kill_mode);
     default:
         return read_limit(read, field, value, 0, "0", &action->action.kill_grace_ns);
     }

@@ -1,6 +1,8 @@
 /* json_reader.h: what the parts of the reader of task documents share: json_read.cc has
  * the parser and the document, json_values.cc single values and what is wrong with them,
- * json_read_when.cc what says when, json_read_action.cc what says how. Private to json_*.cc; used by the reader's thread. */
+ * json_read_when.cc what says when, json_read_action.cc what says how, json_read_policy.cc
+ * what happens when something is in the way. Private to json_*.cc; used by the reader's
+ * thread. */
 #ifndef PAWL_JSON_READER_H
 #define PAWL_JSON_READER_H
 
@@ -41,6 +43,7 @@ struct pawl_json_reader {
     size_t id_len = 0;
     pawl_json_when when;                /* set where it is used */
     const char *tags[PAWL_TAGS_MAX];    /* what spec.tags points to */
+    pawl_policy policy;                 /* what spec.policy points to */
     std::unique_ptr<pawl_json_action> action;   /* made where it is used first */
 };
 
@@ -111,7 +114,7 @@ constexpr char DURATION_HINT[] =
 /* --- json_read_when.cc --- */
 
 constexpr uint64_t SAYS_WHEN =
-    EVERY_READ & ~OF_AN_ACTION &
+    EVERY_READ & ~OF_AN_ACTION & ~OF_A_POLICY &
     ~(bit(ID) | bit(TASK_TYPE) | bit(TIME) | bit(SCRIPT) | bit(KEEP_RESULTS) | bit(TAGS));
 
 /* One field of SAYS_WHEN. */
@@ -128,6 +131,12 @@ finish_when(task_read &read);
 /* One field of OF_AN_ACTION. Sets spec.action. */
 int
 read_action(task_read &read, int field, simdjson::dom::element value);
+
+/* --- json_read_policy.cc --- */
+
+/* One field of OF_A_POLICY. Sets spec.policy. */
+int
+read_policy(task_read &read, int field, simdjson::dom::element value);
 
 } // namespace pawl_json
 

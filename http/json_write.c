@@ -250,18 +250,27 @@ pawl_json_write_signal(struct pawl_buffer *buffer, int signal)
 
 /* --- The document --- */
 
-/* Due times without a result, by reason: of most tasks there is none. */
+/* Due times without a result, by reason. */
 static char *
 put_passed(char *at, const struct pawl_view *view)
 {
-    if ((view->skipped_overlap | view->skipped_condition | view->skipped_group | view->missed) == 0)
-        return put(at, ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0}"
-                       ",\"missed\":0,\"missedPaused\":0");
     at = put_uint(put(at, ",\"skipped\":{\"overlap\":"), view->skipped_overlap);
     at = put_uint(put(at, ",\"condition\":"), view->skipped_condition);
     at = put_uint(put(at, ",\"group\":"), view->skipped_group);
     at = put_uint(put(at, "},\"missed\":"), view->missed);
     return put_uint(put(at, ",\"missedPaused\":"), view->missed_paused);
+}
+
+/* Which attempt is in progress, or waits. */
+static char *
+put_attempt(char *at, const struct pawl_view *view)
+{
+    if (view->waits_for_retry)
+        return put_int(put(at, ",\"waitingFor\":\"retry\",\"attempt\":"), view->attempt + 1);
+    if (view->running == 0)
+        return put(at, ",\"waitingFor\":null,\"attempt\":null");
+    return put_int(put(at, ",\"waitingFor\":null,\"attempt\":"),
+                   view->attempt > 0 ? view->attempt : 1);
 }
 
 static char *
@@ -271,6 +280,22 @@ put_end_reason(char *at, enum pawl_end_reason reason)
         return put(at, ",\"endReason\":null");
     at = put(put(at, ",\"endReason\":\""), pawl_end_reason_name(reason));
     return put(at, "\"");
+}
+
+/* What was skipped or missed, what is going on, why it is over: of a new task nothing. */
+static char *
+put_activity(char *at, const struct pawl_view *view)
+{
+    uint64_t npassed = view->skipped_overlap | view->skipped_condition | view->skipped_group |
+                       view->missed;
+
+    if (npassed == 0 && view->running == 0 && !view->waits_for_retry &&
+        view->end_reason == PAWL_END_NONE)
+        return put(at, ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0},\"missed\":0,"
+                       "\"missedPaused\":0,\"waitingFor\":null,\"attempt\":null,"
+                       "\"endReason\":null,\"running\":0");
+    at = put_attempt(put_passed(at, view), view);
+    return put_int(put(put_end_reason(at, view->end_reason), ",\"running\":"), view->running);
 }
 
 /* What follows the script, up to the results. */
@@ -288,9 +313,7 @@ put_state(char *at, const struct pawl_view *view)
     at = put_time(put(at, ",\"previousRun\":"), view->previous_ns);
     at = put_uint(put(at, ",\"runCount\":"), view->run_count);
     at = put_uint(put(at, ",\"failureCount\":"), view->failure_count);
-    at = put_passed(at, view);
-    at = put_end_reason(at, view->end_reason);
-    at = put_int(put(at, ",\"running\":"), view->running);
+    at = put_activity(at, view);
     return put(at, ",\"results\":[");
 }
 
@@ -352,6 +375,8 @@ pawl_json_write_head(struct pawl_buffer *buffer, const struct pawl_view *view)
         write_tags(buffer, view);
     if (view->action != NULL)
         pawl_json_write_action(buffer, view->action);
+    if (view->policy != NULL)
+        pawl_json_write_policy(buffer, view->policy);
 
     at = pawl_buffer_reserve(buffer, HEAD_FIXED);
     if (at != NULL)

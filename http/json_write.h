@@ -45,6 +45,10 @@ pawl_json_write_passed(struct pawl_buffer *buffer, const struct pawl_view *view)
 void
 pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *action);
 
+/* The members that say what happens when something is in the way, likewise. */
+void
+pawl_json_write_policy(struct pawl_buffer *buffer, const struct pawl_policy *policy);
+
 /* A string with its quotes, escaped as RFC 8259 asks and no further. */
 void
 pawl_json_write_string(struct pawl_buffer *buffer, const char *text, size_t len);

@@ -33,6 +33,11 @@ struct pawl_ndjson {
     bool skipping;              /* to the end of a line that is too long */
     bool is_full;               /* feed() took less than it was given */
     bool is_read;               /* the whole body is here */
+    struct pawl_unpack *unpack; /* of a stream that comes packed */
+    const char *piece;          /* of it: what was unpacked and not taken */
+    size_t piece_len;
+    bool has_held;              /* the first byte of the next piece was read already */
+    bool is_damaged;            /* it cannot be unpacked any further */
 };
 
 static struct pawl_ndjson *
@@ -223,16 +228,13 @@ gather(struct pawl_request *request, const char *data, size_t len)
     stream->skipping = true;
 }
 
-size_t
-pawl_ndjson_feed(struct pawl_request *request, const char *data, size_t len)
+/* Takes a piece, all of it or less, line by line. */
+static size_t
+feed_lines(struct pawl_request *request, const char *data, size_t len)
 {
-    struct pawl_ndjson *stream = stream_of(request);
+    struct pawl_ndjson *stream = request->ndjson;
     size_t taken = 0;
 
-    if (stream == NULL) {
-        pawl_problem_set(&request->refused, 503, NULL, "out of memory");
-        return len;
-    }
     while (taken < len) {
         const char *start = data + taken;
         const char *newline = memchr(start, '\n', len - taken);
@@ -255,6 +257,65 @@ pawl_ndjson_feed(struct pawl_request *request, const char *data, size_t len)
     return taken;
 }
 
+/* What comes cannot be unpacked: told of once, and the rest is thrown away. */
+static void
+damage(struct pawl_request *request, const char *what)
+{
+    struct pawl_ndjson *stream = request->ndjson;
+    struct pawl_problem problem;
+
+    pawl_problem_set(&problem, 400, NULL, "the %s data %s: the lines before it were read",
+        pawl_coding_name(request->coding), what);
+    reject(stream, stream->line, NULL, 0, &problem);
+    pawl_buffer_reset(&request->body);
+    stream->is_damaged = true;
+}
+
+/* The same of a stream that comes packed. What was unpacked and finds no room must bring us back here, so
+ * the last byte of the piece stays with the caller, although it was read. */
+static size_t
+feed_packed(struct pawl_request *request, const char *data, size_t len)
+{
+    struct pawl_ndjson *stream = request->ndjson;
+    size_t at = stream->has_held ? 1 : 0, used = 0;
+
+    stream->has_held = false;
+    do {
+        size_t taken = feed_lines(request, stream->piece, stream->piece_len);
+
+        stream->piece += taken;
+        stream->piece_len -= taken;
+        if (stream->piece_len > 0) {
+            stream->has_held = at == len;
+            return stream->has_held ? len - 1 : at;
+        }
+        if (stream->is_damaged)
+            return len;
+        if (!pawl_unpack_next(stream->unpack, data + at, len - at, &used, &stream->piece,
+                              &stream->piece_len)) {
+            damage(request, "is damaged");
+            return len;
+        }
+        at += used;
+    } while (used > 0 || stream->piece_len > 0);
+    return len;
+}
+
+size_t
+pawl_ndjson_feed(struct pawl_request *request, const char *data, size_t len)
+{
+    struct pawl_ndjson *stream = stream_of(request);
+
+    if (stream != NULL && request->coding != PAWL_CODING_NONE && stream->unpack == NULL)
+        stream->unpack = pawl_unpack_new(request->coding);
+    if (stream == NULL || (request->coding != PAWL_CODING_NONE && stream->unpack == NULL)) {
+        pawl_problem_set(&request->refused, 503, NULL, "out of memory");
+        return len;
+    }
+    return stream->unpack != NULL ? feed_packed(request, data, len)
+                                  : feed_lines(request, data, len);
+}
+
 void
 pawl_tasks_submit_many(struct pawl_request *request)
 {
@@ -264,6 +325,8 @@ pawl_tasks_submit_many(struct pawl_request *request)
         pawl_request_fail(request, 503, NULL, "out of memory");
         return;
     }
+    if (stream->unpack != NULL && !stream->is_damaged && !pawl_unpack_is_whole(stream->unpack))
+        damage(request, "ends too early");
     take_line(request);
     stream->is_read = true;
     if (request->nops == 0)
@@ -279,6 +342,7 @@ pawl_ndjson_free(struct pawl_request *request)
         return;
     request->ndjson = NULL;
     pawl_buffer_fini(&stream->errors);
+    pawl_unpack_free(stream->unpack);
     free(stream->op);
     free(stream);
 }

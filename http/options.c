@@ -15,6 +15,7 @@
 
 static const char *const durability_words[] = {"sync", "process", NULL};
 static const char *const orphan_words[] = {"kill", "leave", NULL};
+static const char *const cgroup_words[] = {"auto", "off", NULL};
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 
@@ -37,6 +38,9 @@ static const struct pawl_option table[] = {
     {"orphans", PAWL_OPTION_WORD, AT(orphans), .argument = "kill|leave",
      .words = orphan_words, .fallback = "kill",
      .help = "runs that a daemon left alive which was killed: end them, or let them be"},
+    {"cgroups", PAWL_OPTION_WORD, AT(cgroups), .argument = "auto|off",
+     .words = cgroup_words, .fallback = "auto",
+     .help = "runs with killMode tree: in a control group each, where they can be made"},
     {"workers", PAWL_OPTION_COUNT, AT(workers), .argument = "N", .max = 1024,
      .fallback = "0", .help = "threads that start and watch runs; 0: one a core"},
     {"http-threads", PAWL_OPTION_COUNT, AT(http_threads), .argument = "N", .max = 64,

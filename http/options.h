@@ -31,6 +31,7 @@ struct pawl_settings {
     bool log_json;                  /* from log_format */
     int64_t durability;             /* enum pawl_durability */
     int64_t orphans;                /* 0 kill, 1 leave */
+    int64_t cgroups;                /* 0 auto, 1 off */
     int64_t log_level;              /* enum pawl_log_level */
     int64_t log_format;             /* 0 text, 1 json */
     int64_t workers, http_threads, max_running, max_pending, max_connections,

@@ -76,6 +76,7 @@ reset(struct pawl_request *request)
     request->status = 0;
     request->is_problem = request->must_close = false;
     request->content_type = request->disposition = NULL;
+    request->etag[0] = '\0';
     request->allow = 0;
     request->retry_after_s = 0;
     request->read = NULL;

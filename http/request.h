@@ -16,11 +16,13 @@
 
 #include "buffer.h"
 #include "conn.h"
+#include "etag.h"
 #include "guard.h"
 #include "json_read.h"
 #include "log.h"
 #include "pawl.h"
 #include "problem.h"
+#include "unpack.h"
 #include "uri.h"
 
 #define PAWL_VERSION "0.1.0"
@@ -55,6 +57,7 @@ struct pawl_service {
     size_t max_held_bytes;      /* of bodies that one thread holds */
     int64_t request_timeout_ns;
     int64_t started_ns;         /* the monotonic clock */
+    uint64_t epoch;             /* another one in each run of the daemon */
     _Atomic bool draining;      /* A: relaxed, answers say Connection: close */
 };
 
@@ -84,8 +87,8 @@ struct pawl_http {
 
 /* What the headers say. Text lives as long as the request is being read. */
 struct pawl_head {
-    struct pawl_text host, origin, content_type, content_length, transfer_encoding,
-        request_id;
+    struct pawl_text host, origin, content_type, content_encoding, content_length,
+        transfer_encoding, request_id, if_none_match;
     unsigned nhosts, norigins, nlengths, nencodings;
     bool expects_continue, has_bad_name;
 };
@@ -115,6 +118,8 @@ struct pawl_request {
     struct pawl_buffer target;              /* as sent, and again, rewritten by uri */
     size_t target_len;                      /* of the first of the two */
     struct pawl_uri uri;
+    struct pawl_text if_none_match;         /* libmicrohttpd's, until the answer */
+    enum pawl_coding coding;                /* of the body */
     struct pawl_buffer body;                /* of the request, or a line of it */
     size_t held_bytes;                      /* of it, as counted in http */
     char id[PAWL_REQUEST_ID_MAX + 1];       /* X-Request-ID */
@@ -125,6 +130,7 @@ struct pawl_request {
     struct pawl_buffer answer;
     bool is_problem;                        /* application/problem+json */
     const char *content_type;               /* of what is no problem; NULL: JSON */
+    char etag[PAWL_ETAG_SIZE];              /* an ETag header, or empty */
     const char *disposition;                /* Content-Disposition, or NULL */
     struct pawl_buffer link;                /* a Link header, or empty */
     unsigned allow;                         /* methods of an Allow header, or 0 */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "thread.h"
@@ -18,6 +19,7 @@ pawl_server_open(const struct pawl_server_options *options,
     size_t n = options->nthreads;
     struct pawl_server *server =
         calloc(1, sizeof *server + n * sizeof server->threads[0]);
+    struct timespec now;
     bool ok;
 
     if (server == NULL) {
@@ -34,6 +36,8 @@ pawl_server_open(const struct pawl_server_options *options,
     server->service.max_held_bytes = options->max_held_bytes;
     server->service.request_timeout_ns = options->request_timeout_ns;
     server->service.started_ns = pawl_thread_clock();
+    clock_gettime(CLOCK_REALTIME, &now);
+    server->service.epoch = (uint64_t) now.tv_sec * 1000000000 + (uint64_t) now.tv_nsec;
     server->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ok = server->room_fd >= 0;
     for (size_t i = 0; i < n; i++) {

@@ -13,6 +13,16 @@ answer_gone(struct pawl_request *request)
         request, 404, NULL, "no task has the id '%.*s'", (int) id->len, id->text);
 }
 
+static void
+answer(struct pawl_request *request, const struct pawl_view *view)
+{
+    pawl_etag_write(view, request->http->service->epoch, request->etag);
+    if (pawl_etag_matches(request->etag, request->if_none_match.text, request->if_none_match.len))
+        pawl_request_answer(request, 304);
+    else
+        pawl_stream_task(request, view);
+}
+
 /* What the task is now. */
 static void
 answer_now(struct pawl_request *request)
@@ -24,7 +34,7 @@ answer_now(struct pawl_request *request)
         answer_gone(request);
         return;
     }
-    pawl_stream_task(request, &view);
+    answer(request, &view);
     pawl_view_release(&view);
 }
 
@@ -36,7 +46,7 @@ task_changed(struct pawl_watch *watch, const struct pawl_view *view)
 
     request->watching = false;
     if (view != NULL)
-        pawl_stream_task(request, view);
+        answer(request, view);
     else
         answer_gone(request);
 }
@@ -54,7 +64,7 @@ watch(struct pawl_request *request, int64_t version, int64_t wait_ns)
     code = pawl_watch(http->handle, id->text, id->len, version, &request->watch, &view);
     switch (code) {
     case PAWL_OK:
-        pawl_stream_task(request, &view);
+        answer(request, &view);
         pawl_view_release(&view);
         break;
     case PAWL_PENDING:

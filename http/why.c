@@ -193,6 +193,17 @@ is_pending(const struct pawl_view *view)
     return view->status != PAWL_STOPPED && view->status != PAWL_EXECUTED;
 }
 
+static struct pawl_policy
+policy_of(const struct pawl_view *view)
+{
+    struct pawl_policy policy;
+
+    if (view->policy != NULL)
+        return *view->policy;
+    pawl_policy_init(&policy);
+    return policy;
+}
+
 static bool
 has_reboot(const struct pawl_why *why)
 {
@@ -203,6 +214,25 @@ has_reboot(const struct pawl_why *why)
             return true;
     }
     return false;
+}
+
+/* What becomes of a pause's due times, and of a retry in it. */
+static void
+say_paused(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    struct pawl_policy policy = policy_of(why->view);
+    static const char start[] = "there is no next run while the task is paused; resumed, ";
+
+    if (why->view->waits_for_retry)
+        pawl_why_say(out, "%sit makes attempt %d of run %llu, which waits", start,
+            why->view->attempt + 1, (unsigned long long) why->view->run_count);
+    else if (policy.misfire == PAWL_MISFIRE_SKIP)
+        pawl_why_say(out, "%sit runs nothing of what it missed (misfire skip)", start);
+    else if (policy.misfire == PAWL_MISFIRE_ALL)
+        pawl_why_say(out, "%sit runs for each time that it missed, at most the newest %u (misfire all)",
+            start, policy.misfire_limit);
+    else
+        pawl_why_say(out, "%sit runs once for all that it missed", start);
 }
 
 /* Why there is no next run that could be told. */
@@ -216,8 +246,7 @@ say_none(struct pawl_buffer *out, const struct pawl_why *why)
     if (view->status == PAWL_STOPPED)
         pawl_why_say(out, "there is no next run: the task was stopped");
     else if (view->is_paused)
-        pawl_why_say(out, "there is no next run while the task is paused; resumed, it runs once for all "
-                          "that it missed");
+        say_paused(out, why);
     else if (view->type == PAWL_DELAY)
         pawl_why_say(out, "there is no next run: a delay task runs once, and it %s",
             view->status != PAWL_EXECUTED ? "is running"
@@ -296,6 +325,61 @@ say_which(struct pawl_buffer *out, const struct pawl_why *why)
         }
 }
 
+/* Which attempt it is, and what became of the one before. */
+static void
+say_retry(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    const struct pawl_view *view = why->view;
+    const struct pawl_result *last = view->nresults > 0 ? view->results[view->nresults - 1] : NULL;
+    char code[40] = "";
+
+    pawl_why_say(out, "it is attempt %d of %u of run %llu, which failed", view->attempt + 1,
+        view->policy->retries + 1, (unsigned long long) view->run_count);
+    if (last == NULL || last->attempt != view->attempt || last->run != view->run_count)
+        return;
+    if (last->exit_code >= 0)
+        snprintf(code, sizeof code, ", exit %d", last->exit_code);
+    pawl_why_say(out, "attempt %d ended in %s%s", last->attempt, pawl_outcome_name(last->outcome),
+        code);
+}
+
+/* What becomes of due times before the end of the run that is in progress, or is tried again. */
+static void
+say_overlap(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    const struct pawl_view *view = why->view;
+    struct pawl_policy policy = policy_of(view);
+    unsigned long long run = view->run_count;
+    const char *state = view->waits_for_retry ? "is tried again" : "is in progress";
+
+    if (policy.overlap == PAWL_OVERLAP_QUEUE)
+        pawl_why_say(out, "run %llu %s: of what falls due before its end, the newest %u run after it "
+                          "(overlap queue)", run, state, policy.queue_limit);
+    else if (policy.overlap == PAWL_OVERLAP_REPLACE)
+        pawl_why_say(out, "run %llu %s: what falls due before its end ends it (overlap replace)", run,
+            state);
+    else
+        pawl_why_say(out, "run %llu %s: what falls due before its end is skipped", run, state);
+}
+
+/* Due times that have come and run one after the other. */
+static void
+say_waiting(struct pawl_buffer *out, const struct pawl_why *why)
+{
+    struct pawl_policy policy = policy_of(why->view);
+    bool is_queue = policy.overlap == PAWL_OVERLAP_QUEUE, is_all = policy.misfire == PAWL_MISFIRE_ALL;
+    const char *cause = is_queue && is_all ? " (overlap queue, misfire all)"
+                      : is_queue           ? " (overlap queue)"
+                      : is_all             ? " (misfire all)" : "";
+    size_t n = why->nwaiting;
+
+    if (why->view->running > 0 && n == 1)
+        pawl_why_say(out, "a due time has come and waits for the end of the run%s", cause);
+    else if (n > 1)
+        pawl_why_say(out, "%s%zu due times have come and run one after the other%s",
+            n == PAWL_WHY_WAITING_MAX ? "at least " : "", n, cause);
+}
+
 static void
 say_triggers(struct pawl_buffer *out, const struct pawl_why *why)
 {
@@ -305,11 +389,11 @@ say_triggers(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "%s %s", i == 0 ? "it fires" : "and", why->triggers[i].description);
     if (why->when->runs_on_start)
         pawl_why_say(out, "and once at its submission (runOnStart)");
-    if (why->next_ns != PAWL_NO_TIME && (why->when->ntriggers > 1 || why->when->runs_on_start))
+    if (why->next_ns != PAWL_NO_TIME && !view->waits_for_retry && (why->when->ntriggers > 1 || why->when->runs_on_start))
         say_which(out, why);
-    if (view->status == PAWL_EXECUTING && view->type == PAWL_CRON && !why->when->from_completion)
-        pawl_why_say(out, "run %llu is in progress: what falls due before its end is skipped",
-            (unsigned long long) view->run_count);
+    if ((view->status == PAWL_EXECUTING || view->waits_for_retry) && view->type == PAWL_CRON &&
+        !why->when->from_completion)
+        say_overlap(out, why);
     else if (view->status == PAWL_STOPPED && view->running > 0)
         pawl_why_say(out, "run %llu is left to end", (unsigned long long) view->run_count);
 }
@@ -372,9 +456,13 @@ pawl_why_write(struct pawl_buffer *out, const struct pawl_why *why)
         say_none(out, why);
     else
         say_next(out, why);
+    if (why->next_ns != PAWL_NO_TIME && why->view->waits_for_retry)
+        say_retry(out, why);
     say_triggers(out, why);
-    if (is_pending(why->view)) {
+    say_waiting(out, why);
+    if (is_pending(why->view))
         say_bounds(out, why);
+    if (is_pending(why->view) && !why->view->waits_for_retry) {
         say_jitter(out, why);
         pawl_why_write_changes(out, why);
     }

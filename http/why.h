@@ -28,7 +28,9 @@ struct pawl_why {
     int64_t now_ns;                     /* wall from here */
     int64_t next_ns;                    /* PAWL_NO_TIME: none that can be told */
     int64_t jitter_ns;                  /* how much of it is jitter */
+    size_t nwaiting;                    /* times that have come; counted up to PAWL_WHY_WAITING_MAX */
 };
+#define PAWL_WHY_WAITING_MAX 100
 
 /* Parses and describes a trigger of a view's task. False: out of memory.
  * Threads: any. Blocks: only for a zone not seen before. Owns: borrows trigger. */

@@ -128,6 +128,14 @@ struct pawl_result {
 
 /* --- What a task runs, and how --- */
 
+/* Who gets the signals that end a run: at its time limit, when it is stopped, deleted or replaced with
+ * kill, at the engine's own end, and when it outlived a crash. */
+enum pawl_kill_mode {
+    PAWL_KILL_GROUP,       /* the process group that the script was started in */
+    PAWL_KILL_TREE,        /* all that it has started, whatever group or session that is in */
+    PAWL_NKILL_MODE
+};
+
 /* All that is not the script. Strings are NUL-terminated. */
 struct pawl_action {
     const char *interpreter;       /* by name, one that the engine was opened with; NULL: bash */
@@ -137,6 +145,7 @@ struct pawl_action {
     int umask;                     /* negative: the daemon's */
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
+    enum pawl_kill_mode kill_mode;
 };
 
 /* --- What becomes of a task when something is in the way --- */
@@ -158,6 +167,7 @@ enum pawl_misfire {
     PAWL_NMISFIRE
 };
 
+/* What has no effect, such as retry_delay_ns without retries, must be as by default. */
 struct pawl_policy {
     enum pawl_overlap overlap;
     uint32_t queue_limit;          /* QUEUE: how many may wait, 1 to PAWL_QUEUE_MAX */
@@ -271,8 +281,10 @@ struct pawl_view {
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
     bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
-    int attempt;                   /* of the run in progress, or the one that waits; 0: none */
+    int attempt;                   /* of the run in progress, or the one that failed last while a retry
+                                    * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
+    uint32_t serial;               /* of its changes, whatever version does; wraps at 24 bits */
     int running;                   /* runs in progress */
     int64_t created_ns;            /* wall times from here */
     int64_t updated_ns;            /* when version last grew */
@@ -303,9 +315,11 @@ struct pawl_forecast {
     bool is_open;                  /* other times cannot be told: they depend on when a run ends, or on
                                     * more draws than are made ahead */
     int64_t jitter_ns;             /* by how much the time given last is put off */
+    int64_t retry_ns;              /* the attempt that waits (wall), which comes before any due time; or
+                                    * PAWL_NO_TIME */
     int64_t due_ns;                /* the engine's from here */
     int64_t elapsed_ns, wall_ns, high_ns;
-    bool is_due_wall;
+    bool is_due_wall, is_retry_given;
 };
 
 /* A queue link inside the objects below; the engine's. */
@@ -402,6 +416,9 @@ struct pawl_options {
     bool leave_orphans;                 /* else runs that outlived a crash of the engine are ended */
     const char *const *interpreters;    /* "NAME=PROGRAM [ARGUMENT...]", beside those built in; NULL-
                                          * terminated; NULL: none; see docs/protocol.md */
+    const char *tree_program;           /* where pawl-tree is, which runs of PAWL_KILL_TREE begin with;
+                                         * NULL: beside the program that is running, or installed */
+    bool without_cgroups;               /* such runs get no control group, though they could have one */
     struct pawl_clock *clock;           /* NULL: the system's; borrowed */
     struct pawl_store *store;           /* NULL: memory only; taken */
     void *ctx;                          /* of the two calls below; from any thread */
@@ -455,8 +472,8 @@ pawl_close_begin(struct pawl *engine);
 int
 pawl_idle_fd(struct pawl *engine);
 
-/* Sends a signal to the process group of every run in progress; after SIGTERM, whoever is left in
- * a group when its script has ended gets SIGKILL. Threads: any. Blocks: no. */
+/* Sends a signal to every run in progress, by its kill_mode; after SIGTERM, whoever is left of
+ * one when its script has ended gets SIGKILL. Threads: any. Blocks: no. */
 void
 pawl_signal_runs(struct pawl *engine, int signal);
 
@@ -509,7 +526,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
             struct pawl_err *err);
 
 /* Stops a task, as the state table allows; a run in progress is left to end. With kill it is ended:
- * its process group gets SIGTERM, and SIGKILL when the script has ended, at the latest the task's
+ * its process group, or all of it by its kill_mode, gets SIGTERM, and SIGKILL when the script has ended, at the latest the task's
  * kill_grace_ns later; so is the one of a task that cannot be stopped any more, which stays as it
  * is. op->view is the task as the stop left it.
  * Threads: the handle's. Blocks: no. Errors: PAWL_ENOENT, PAWL_ESTATE, PAWL_ENOMEM;
@@ -591,8 +608,8 @@ pawl_watch(struct pawl_handle *handle, const char *id, size_t id_len, int64_t ve
 void
 pawl_unwatch(struct pawl_handle *handle, struct pawl_watch *watch);
 
-/* Begins with the first time at or after from_ns (wall), or with what is due already if that has
- * passed. Threads: any. Blocks: no. */
+/* Begins with the first time at or after from_ns (wall), be it that of a retry, or with what is due
+ * already if that has passed. Threads: any. Blocks: no. */
 void
 pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t from_ns,
                     struct pawl_forecast *out_forecast);
@@ -621,6 +638,8 @@ const char *
 pawl_type_name(enum pawl_type type);
 const char *
 pawl_outcome_name(enum pawl_outcome outcome);
+const char *
+pawl_kill_mode_name(enum pawl_kill_mode mode);
 /* NULL: PAWL_END_NONE. */
 const char *
 pawl_end_reason_name(enum pawl_end_reason reason);

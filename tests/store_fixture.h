@@ -29,7 +29,8 @@
     "ALTER TABLE state DROP COLUMN skipped_condition;"                                            \
     "ALTER TABLE state DROP COLUMN skipped_group;"                                                \
     "ALTER TABLE state DROP COLUMN missed_paused;"                                                \
-    "ALTER TABLE state DROP COLUMN end_reason;"
+    "ALTER TABLE state DROP COLUMN end_reason;"                                                   \
+    "ALTER TABLE action DROP COLUMN kill_mode;"
 
 /* A task with its results, copied out of a load. */
 struct loaded {

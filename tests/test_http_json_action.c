@@ -75,6 +75,7 @@ test_json_action_is_written_as_it_was_read(void **state)
         ",\"umask\":\"000\"",
         ",\"timeout\":1000000",
         ",\"killGrace\":0",
+        ",\"killMode\":\"tree\"",
         (",\"interpreter\":\"sh\",\"args\":[\"a\"],\"env\":{\"A\":\"1\"},\"cwd\":\"/\","
          "\"umask\":\"777\",\"timeout\":1500000000,\"killGrace\":7000000000"),
     };
@@ -82,6 +83,7 @@ test_json_action_is_written_as_it_was_read(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         assert_echoed(same[i], same[i]);
+    assert_echoed(",\"killMode\":\"group\"", "");
     assert_echoed(",\"umask\":23", ",\"umask\":\"027\"");
     assert_echoed(",\"umask\":\"7\"", ",\"umask\":\"007\"");
     assert_echoed(",\"timeout\":\"1.5s\",\"KILLGRACE\":\"1m\"",
@@ -142,6 +144,8 @@ test_json_action_that_is_wrong_is_refused_by_field(void **state)
     assert_refused(",\"timeout\":\"-1s\"", "timeout", "1ms");
     assert_refused(",\"timeout\":\"soon\"", "timeout", "timeout");
     assert_refused(",\"killGrace\":-1", "killGrace", "0 or more");
+    assert_refused(",\"killMode\":\"main\"", "killMode", "\"group\" or \"tree\"");
+    assert_refused(",\"killMode\":1", "killMode", "\"group\" or \"tree\"");
     assert_refused(",\"timeOuts\":1", "timeOuts", "did you mean \"timeout\"");
 }
 

@@ -157,13 +157,13 @@ static const char HEAD[] =
     "\"nextRun\":\"1970-01-01T00:00:07.000000000+00:00\",\"previousRun\":null,"
     "\"runCount\":4,"
     "\"failureCount\":2,\"skipped\":{\"overlap\":18446744073709551615,\"condition\":1,"
-    "\"group\":0},\"missed\":18446744073709551615,\"missedPaused\":2,\"endReason\":null,"
-    "\"running\":0,"
+    "\"group\":0},\"missed\":18446744073709551615,\"missedPaused\":2,\"waitingFor\":null,"
+    "\"attempt\":null,\"endReason\":null,\"running\":0,"
     "\"results\":[";
 
 static const char PASSED_NONE[] =
     ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0},\"missed\":0,\"missedPaused\":0"
-    ",\"endReason\":\"maxRuns\"";
+    ",\"waitingFor\":null,\"attempt\":null,\"endReason\":\"maxRuns\"";
 
 static const struct pawl_result *const results[] = {&killed, &broken, &fine};
 static const struct pawl_view view = {
@@ -208,7 +208,8 @@ test_json_write_says_why_a_task_is_over_and_that_nothing_was_skipped(void **stat
     assert_non_null(memmem(buffer.data, buffer.len, PASSED_NONE, strlen(PASSED_NONE)));
     pawl_buffer_reset(&buffer);
     pawl_json_write_passed(&buffer, &over);
-    assert_int_equal(buffer.len, strlen(PASSED_NONE) - strlen(",\"endReason\":\"maxRuns\""));
+    assert_int_equal(buffer.len, strstr(PASSED_NONE, ",\"waitingFor\"") - PASSED_NONE);
+    assert_memory_equal(buffer.data, PASSED_NONE, buffer.len);
     pawl_buffer_reset(&buffer);
 }
 
@@ -224,6 +225,7 @@ test_json_write_fits_the_longest_values(void **state)
         .previous_ns = INT64_MAX, .run_count = UINT64_MAX, .failure_count = UINT64_MAX,
         .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX, .skipped_condition = UINT64_MAX,
         .skipped_group = UINT64_MAX, .missed_paused = UINT64_MAX, .end_reason = PAWL_END_NO_TIMES,
+        .waits_for_retry = true, .attempt = INT32_MIN,
     };
     struct pawl_result result = {
         .run = UINT64_MAX, .scheduled_ns = INT64_MAX, .started_ns = INT64_MAX,
@@ -256,6 +258,41 @@ test_json_write_shows_tags_where_there_are_any(void **state)
     pawl_buffer_append_char(&buffer, '\0');
     assert_null(strstr(buffer.data, "tags"));
     pawl_buffer_reset(&buffer);
+}
+
+static void
+assert_shows(const struct pawl_view *shown, const char *members)
+{
+    pawl_json_write_head(&buffer, shown);
+    pawl_buffer_append_char(&buffer, '\0');
+    if (strstr(buffer.data, members) == NULL)
+        fail_msg("%s has no %s", buffer.data, members);
+    pawl_buffer_reset(&buffer);
+}
+
+static void
+test_json_write_shows_which_attempt_runs_or_waits(void **state)
+{
+    struct pawl_policy policy;
+    struct pawl_view busy = view;
+
+    (void) state;
+    pawl_policy_init(&policy);
+    policy.retries = 5;
+    busy.skipped_overlap = busy.missed = 0;
+    busy.skipped_condition = busy.missed_paused = 0;
+    assert_shows(&busy, ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0},\"missed\":0,"
+                        "\"missedPaused\":0,\"waitingFor\":null,\"attempt\":null,"
+                        "\"endReason\":null,\"running\":0,\"results\":[");
+    busy.running = 1;
+    assert_shows(&busy, ",\"waitingFor\":null,\"attempt\":1,\"endReason\":null,\"running\":1,");
+    busy.policy = &policy;
+    busy.attempt = 3;
+    assert_shows(&busy, ",\"retries\":5,\"keepResults\":");
+    assert_shows(&busy, ",\"waitingFor\":null,\"attempt\":3,\"endReason\":null,\"running\":1,");
+    busy.running = 0;
+    busy.waits_for_retry = true;        /* after the third */
+    assert_shows(&busy, ",\"waitingFor\":\"retry\",\"attempt\":4,\"endReason\":null,\"running\":0,");
 }
 
 /* --- The buffer --- */
@@ -385,6 +422,7 @@ main(void)
         cmocka_unit_test(test_json_write_says_why_a_task_is_over_and_that_nothing_was_skipped),
         cmocka_unit_test(test_json_write_fits_the_longest_values),
         cmocka_unit_test(test_json_write_shows_tags_where_there_are_any),
+        cmocka_unit_test(test_json_write_shows_which_attempt_runs_or_waits),
         cmocka_unit_test(test_json_write_to_a_full_buffer_is_harmless),
         cmocka_unit_test(test_json_write_buffer_reset_gives_large_memory_back),
         cmocka_unit_test(test_json_write_problem),

@@ -409,6 +409,69 @@ test_due_times_while_a_retry_waits_are_skipped(void **state)
     fixture_close(&f);
 }
 
+static void
+assert_refused(const struct pawl_policy *policy, const char *field, const char *word)
+{
+    struct pawl_err err = {0};
+
+    assert_int_equal(pawl_policy_check(policy, &err), PAWL_EINVAL);
+    assert_string_equal(err.field, field);
+    if (!strstr(err.text, word))
+        fail_msg("'%s' does not say '%s'", err.text, word);
+}
+
+static void
+test_policy_that_would_come_to_nothing_is_refused(void **state)
+{
+    static const struct {
+        struct pawl_policy policy;
+        const char *field, *word;
+    } cases[] = {
+        {{.queue_limit = 2}, "queueLimit", "overlap queue"},
+        {{.overlap = PAWL_OVERLAP_REPLACE, .queue_limit = 2}, "queueLimit", "overlap queue"},
+        {{.misfire_limit = 2}, "misfireLimit", "misfire all"},
+        {{.retry_delay_ns = 1}, "retryDelay", "without retries"},
+        {{.retry_backoff = 2}, "retryBackoff", "without retries"},
+        {{.retry_max_delay_ns = HOUR}, "retryMaxDelay", "without retries"},
+        {{.retry_jitter_ns = 1}, "retryJitter", "without retries"},
+        {{.retry_on = {2}}, "retryOn", "without retries"},
+        {{.retries = 1, .retry_on = {3}}, "retryOn", "success"},
+        {{.retries = 1, .retry_delay_ns = MINUTE, .retry_max_delay_ns = SECOND}, "retryMaxDelay", "below"},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pawl_policy policy = cases[i].policy, by_default = usual();
+
+        policy.queue_limit = policy.queue_limit ? policy.queue_limit : by_default.queue_limit;
+        policy.misfire_limit = policy.misfire_limit ? policy.misfire_limit : by_default.misfire_limit;
+        policy.retry_backoff = policy.retry_backoff > 0 ? policy.retry_backoff : by_default.retry_backoff;
+        policy.retry_delay_ns = policy.retry_delay_ns ? policy.retry_delay_ns : by_default.retry_delay_ns;
+        assert_refused(&policy, cases[i].field, cases[i].word);
+        assert_false(pawl_policy_is_usual(&policy));
+    }
+    assert_int_equal(pawl_policy_check(&(struct pawl_policy) {.overlap = PAWL_OVERLAP_QUEUE,
+        .queue_limit = 2, .misfire = PAWL_MISFIRE_ALL, .misfire_limit = 1, .retries = 1,
+        .retry_backoff = 1, .retry_on = {2}}, NULL), PAWL_OK);
+}
+
+/* It needs no room to remember anything in. */
+static void
+test_policy_that_says_the_defaults_is_none(void **state)
+{
+    struct pawl_policy policy = usual();
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_policy(&f, "u", PAWL_DELAY, HOUR, ":", &policy);
+    view = get(&f, "u");
+    assert_null(view.policy);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
 /* --- Due times that were missed --- */
 
 static void
@@ -596,6 +659,7 @@ test_attempt_that_a_crash_cut_is_lost_and_tried_again(void **state)
     house_begin(&house);
     view = get(f, "a");
     assert_int_equal(view.run_count, 1);
+    assert_int_equal(view.failure_count, 0);    /* it is not over */
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[1]->outcome, PAWL_LOST);
     assert_int_equal(view.results[1]->attempt, 2);
@@ -626,6 +690,8 @@ main(void)
         cmocka_unit_test(test_run_asked_for_in_a_pause_is_the_attempt_that_waits),
         cmocka_unit_test(test_run_that_another_one_replaces_is_not_tried_again),
         cmocka_unit_test(test_due_times_while_a_retry_waits_are_skipped),
+        cmocka_unit_test(test_policy_that_would_come_to_nothing_is_refused),
+        cmocka_unit_test(test_policy_that_says_the_defaults_is_none),
         cmocka_unit_test(test_what_passed_without_a_daemon_follows_the_policy),
         cmocka_unit_test(test_delay_that_was_missed_ends_without_a_run),
         cmocka_unit_test(test_what_passed_while_paused_follows_the_policy),

@@ -25,7 +25,7 @@ full_action(void)
     static const char *const env[] = {"A=1", "B=", "C==\xC3\xA4", NULL};
     static const struct pawl_action action = {
         .interpreter = "python3", .args = args, .env = env, .cwd = "/srv", .umask = 027,
-        .timeout_ns = 90 * SECOND, .kill_grace_ns = 0,
+        .timeout_ns = 90 * SECOND, .kill_grace_ns = 0, .kill_mode = PAWL_KILL_TREE,
     };
 
     return &action;
@@ -56,6 +56,7 @@ assert_same(const struct pawl_action *a, const struct pawl_action *b)
         assert_string_equal(a->cwd, b->cwd);
     assert_int_equal(a->umask, b->umask);
     assert_true(a->timeout_ns == b->timeout_ns && a->kill_grace_ns == b->kill_grace_ns);
+    assert_int_equal(a->kill_mode, b->kill_mode);
 }
 
 static void
@@ -66,6 +67,7 @@ test_actions_come_back_as_they_were(void **state)
         {.interpreter = "sh", .umask = -1, .kill_grace_ns = -1},
         {.args = LIST(""), .umask = -1, .kill_grace_ns = -1},
         {.umask = 0, .kill_grace_ns = -1},
+        {.umask = -1, .kill_grace_ns = -1, .kill_mode = PAWL_KILL_TREE},
         {.umask = -1, .timeout_ns = 1000000, .kill_grace_ns = INT64_MAX},
     };
     size_t n = sizeof actions / sizeof actions[0];

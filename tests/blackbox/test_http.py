@@ -8,6 +8,44 @@ import unittest
 from daemon import Case, Shared, request, wait_for
 
 
+class Validators(Shared):
+    def get(self, etag, method="GET"):
+        return self.d.call(method, f"/api/tasks/{self.name}", headers=["If-None-Match: " + etag])
+
+    def test_task_that_the_client_has_is_not_sent_again(self):
+        self.d.submit(self.name)
+        etag = self.d.call("GET", f"/api/tasks/{self.name}").headers["etag"]
+        self.assertRegex(etag, '^W/"[0-9a-f]{16}"$')
+        for known in (etag, etag[2:], f'"x", {etag} ,"y"', "*"):
+            with self.d.connect() as client:        # the next answer begins where it should
+                client.send(f"GET /api/tasks/{self.name} HTTP/1.1\r\nHost: localhost\r\n"
+                            f"If-None-Match: {known}\r\n\r\n".encode())
+                answer = client.read(is_head=True)
+                self.assertEqual((answer.status, answer.headers["etag"]), (304, etag))
+                self.assertNotIn("content-type", answer.headers)
+                self.assertEqual(client.call("GET", "/api/health").status, 200)
+        for other in ('W/"0000000000000000"', etag[:-2] + '"', "", '""'):
+            self.assertEqual(self.get(other).status, 200, other)
+
+    def test_each_change_has_another_validator_also_one_that_leaves_the_version(self):
+        self.d.submit(self.name, taskType="cron", time="1h")
+        seen = []
+        for what in ("pause", "run", "resume"):
+            answer = self.d.call("GET", f"/api/tasks/{self.name}")
+            self.assertNotIn(answer.headers["etag"], seen)
+            seen.append(answer.headers["etag"])
+            self.d.call("POST", f"/api/tasks/{self.name}/{what}")
+        self.assertEqual(self.d.call("GET", f"/api/tasks/{self.name}none",
+                                     headers=["If-None-Match: *"]).status, 404)
+
+    def test_task_that_has_the_id_of_a_deleted_one_has_another_validator(self):
+        self.d.submit(self.name)
+        etag = self.d.call("GET", f"/api/tasks/{self.name}").headers["etag"]
+        self.d.call("DELETE", f"/api/tasks/{self.name}")
+        self.d.submit(self.name)
+        self.assertEqual(self.get(etag).status, 200)
+
+
 class Methods(Shared):
     def test_HEAD_is_answered_wherever_GET_is_without_a_body(self):
         self.d.submit(self.name)

@@ -8,7 +8,7 @@ from daemon import DELAY, Shared, quote, request, wait_for
 
 FIELDS = {"id", "taskType", "time", "script", "keepResults", "results", "status", "state",
           "lastStatusUpdated", "version", "createdAt", "nextRun", "previousRun", "runCount",
-          "failureCount", "skipped", "missed", "missedPaused", "endReason", "running", "timezone",
+          "failureCount", "skipped", "missed", "missedPaused", "endReason", "waitingFor", "attempt", "running", "timezone",
           "paused"}
 RESULT_FIELDS = {"timestamp", "result", "stderr", "exitCode", "signal", "outcome", "scheduledFor",
                  "startedAt", "durationNs", "run", "attempt", "truncated"}
@@ -24,7 +24,7 @@ class Delay(Shared):
                              "state": "ToBeExecuted", "version": 0, "previousRun": None,
                              "runCount": 0, "failureCount": 0, "running": 0,
                              "skipped": {"overlap": 0, "condition": 0, "group": 0}, "missed": 0,
-                             "missedPaused": 0, "endReason": None}.items():
+                             "missedPaused": 0, "endReason": None, "waitingFor": None, "attempt": None}.items():
             self.assertEqual(task[field], value, field)
         self.assertEqual(self.d.get(self.name), task)
 

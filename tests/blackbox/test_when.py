@@ -13,7 +13,7 @@ from daemon import HERE, LIMIT, Shared, wait_for
 
 PAWL = os.environ.get("PAWL") or os.path.join(HERE, "../../build/release/pawl")
 OUT = ("paused", "results", "status", "state", "lastStatusUpdated", "version", "createdAt", "nextRun",
-       "previousRun", "runCount", "failureCount", "running", "skipped", "missed", "missedPaused",
+       "previousRun", "runCount", "failureCount", "running", "skipped", "missed", "missedPaused", "waitingFor", "attempt",
        "endReason")
 PLAIN = ("id", "taskType", "script", "keepResults", "time", "timezone")
 S = 1_000_000_000
