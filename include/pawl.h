@@ -280,7 +280,9 @@ struct pawl_view {
     int keep_results;
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
-    bool waits_for_retry;          /* the last attempt failed: next_ns is the next one */
+    bool waits_for_retry;          /* the last attempt failed, and another one is to come */
+    int64_t retry_ns;              /* when (wall); PAWL_NO_TIME: none, it is paused, or a due time
+                                    * before it takes its place */
     int attempt;                   /* of the run in progress, or the one that failed last while a retry
                                     * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */

@@ -309,6 +309,7 @@ submit_life(struct life *l)
     if (schedule)
         m->jitter_ns = pawl_schedule_jitter(schedule, (struct pawl_due) {0});
     l->task = pawl_task_new(l->index, &spec, 10, schedule, &now, &first);
+    m->has_policy = pawl_def_policy(first->def) != NULL;
     pawl_task_publish(l->task, l->thread, first);
     l->armed_ns = fires_ns(l);
     return true;
