@@ -4,7 +4,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
-foreach(name libmicrohttpd simdjson libcurl jansson libxxhash sqlite3 zlib libzstd cmocka jemalloc)
+foreach(name libmicrohttpd simdjson libcurl libcares jansson libxxhash sqlite3 zlib libzstd cmocka jemalloc)
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${name})
 endforeach()
 

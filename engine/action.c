@@ -1,7 +1,8 @@
-/* action.c: how a task's script is run. */
+/* action.c: how a task's script is run, or what is called instead of one. */
 #include "action.h"
 
 #include "err.h"
+#include "http_call.h"
 #include "utf8.h"
 
 #include <stdlib.h>
@@ -165,6 +166,24 @@ check_cwd(const char *cwd, struct pawl_err *err)
     return PAWL_OK;
 }
 
+/* A call has no process: what is said of one would be for nothing. */
+static int
+check_call(const struct pawl_action *action, struct pawl_err *err)
+{
+    const char *field = action->interpreter          ? "interpreter"
+                      : count(action->args) > 0      ? "args"
+                      : count(action->env) > 0       ? "env"
+                      : action->cwd                  ? "cwd"
+                      : action->umask >= 0           ? "umask"
+                      : action->kill_grace_ns >= 0   ? "killGrace"
+                      : action->kill_mode != PAWL_KILL_GROUP ? "killMode" : NULL;
+
+    if (action->http && field)
+        return pawl_err_set(err, PAWL_EINVAL, field,
+                            "%s is of scripts: leave it out, because action.http runs none", field);
+    return action->http ? pawl_call_check(action->http, err) : PAWL_OK;
+}
+
 int
 pawl_action_check(const struct pawl_action *action, struct pawl_err *err)
 {
@@ -185,6 +204,8 @@ pawl_action_check(const struct pawl_action *action, struct pawl_err *err)
                             "timeout must be 1ms (1000000) or more; without one there is no limit");
     if (code == PAWL_OK && action->kill_mode >= PAWL_NKILL_MODE)
         code = pawl_err_set(err, PAWL_EINVAL, "killMode", "killMode must be group or tree");
+    if (code == PAWL_OK)
+        code = check_call(action, err);
     return code;
 }
 
@@ -195,10 +216,10 @@ is_plain(const struct pawl_action *action)
 {
     return !action->interpreter && count(action->args) == 0 && count(action->env) == 0 &&
            !action->cwd && action->umask < 0 && action->timeout_ns == 0 &&
-           action->kill_grace_ns < 0 && action->kill_mode == PAWL_KILL_GROUP;
+           action->kill_grace_ns < 0 && action->kill_mode == PAWL_KILL_GROUP && !action->http;
 }
 
-/* In the copy: the struct, the two lists, each with its NULL, the strings. */
+/* In the copy: the struct, the two lists, each with its NULL, the call, the strings. */
 size_t
 pawl_action_bytes(const struct pawl_action *action)
 {
@@ -207,7 +228,8 @@ pawl_action_bytes(const struct pawl_action *action)
     return sizeof *action + (count(action->args) + count(action->env) + 2) * sizeof(char *) +
            bytes_of(action->args) + bytes_of(action->env) +
            (action->interpreter ? strlen(action->interpreter) + 1 : 0) +
-           (action->cwd ? strlen(action->cwd) + 1 : 0);
+           (action->cwd ? strlen(action->cwd) + 1 : 0) +
+           (action->http ? pawl_call_bytes(action->http) : 0);
 }
 
 /* Copies a string to *at, and moves it on. */
@@ -246,6 +268,10 @@ pawl_action_copy(const struct pawl_action *action, size_t bytes)
     lists = (const char **) (copy + 1);
     at = (char *) (lists + nargs + nenv + 2);
     *copy = *action;
+    if (action->http) {
+        copy->http = pawl_call_copy(at, action->http);
+        at += pawl_call_bytes(action->http);
+    }
     copy->args = put_list(lists, &at, action->args);
     copy->env = put_list(lists + nargs + 1, &at, action->env);
     copy->interpreter = put(&at, action->interpreter);

@@ -100,3 +100,13 @@ pawl_calendar_format(int64_t second, int32_t offset_s, char out[PAWL_RFC3339_MAX
             minutes < 0 ? '-' : '+', size / 60, size % 60);
     return (size_t) len;
 }
+
+size_t
+pawl_calendar_format_ns(int64_t wall_ns, char out[PAWL_RFC3339_NS_MAX])
+{
+    int64_t second = pawl_calendar_floor(wall_ns, 1000000000);
+    size_t len = pawl_calendar_format(second, 0, out) - 1;      /* without the Z */
+
+    return len + (size_t) snprintf(out + len, PAWL_RFC3339_NS_MAX - len, ".%09uZ",
+                                   (unsigned) (wall_ns - second * 1000000000));
+}

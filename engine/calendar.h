@@ -92,6 +92,11 @@ pawl_calendar_parse(const char *text, size_t len, int64_t *out_s, uint32_t *out_
 size_t
 pawl_calendar_format(int64_t second, int32_t offset_s, char out[PAWL_RFC3339_MAX]);
 
+/* The same of a wall time in nanoseconds, in UTC and to the nanosecond, with a NUL behind it. */
+#define PAWL_RFC3339_NS_MAX (PAWL_RFC3339_MAX + 11)
+size_t
+pawl_calendar_format_ns(int64_t wall_ns, char out[PAWL_RFC3339_NS_MAX]);
+
 #ifdef __cplusplus
 }
 #endif

@@ -313,7 +313,7 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
                                    : pawl_err_set(err, code, NULL, "out of memory");
     }
     pawl_task_ref(task);
-    pawl_task_view(task, first, &now, &op->view);
+    pawl_task_view(task, first, &now, pawl_engine_is_full(engine), &op->view);
     op->has_view = true;
     code = commit(handle, op);
     pawl_epoch_tidy(handle->epoch);
@@ -342,7 +342,7 @@ is_left_running(struct pawl_handle *handle, struct pawl_task *task, struct pawl_
     snapshot = pawl_task_read(task, NULL);
     is_running = snapshot && snapshot->running > 0;
     if (is_running)
-        pawl_task_view(task, snapshot, &now, out_view);
+        pawl_task_view(task, snapshot, &now, pawl_engine_is_full(handle->engine), out_view);
     pawl_epoch_end(handle->epoch);
     return is_running;
 }

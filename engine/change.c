@@ -3,6 +3,7 @@
  * G1: who deleted a task says in last_slot what slot its last run had, before it hands the task to
  * the committer; the committer takes no deletion whose last_slot it does not know. */
 #include "shared.h"
+#include "admission.h"
 #include "committer.h"
 #include "keeper.h"
 #include "ticker.h"
@@ -83,6 +84,7 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
     event->is_deferred = engine->committer != NULL;
     event->table = engine->committer ? &engine->table : NULL;
     event->anchor_ns = engine->scale.anchor_ns;
+    event->is_full = pawl_engine_is_full(engine);
     /* While the store fails for long, every task that fires must find a slot. */
     event->chain_max = engine->committer &&
                        pawl_committer_state(engine->committer) == PAWL_STORE_FAILING
@@ -96,6 +98,8 @@ pawl_change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_even
                                  event->kind == PAWL_EVENT_EXPIRE);
     if (engine->committer)
         tell_committer(engine, task, event);
+    if (event->leaves_group)
+        pawl_admission_leave(engine, task);
     if (event->rearm && brings_nearer(event->kind))
         pawl_ticker_arm_sooner(engine->ticker, task);
     else if (event->rearm)

@@ -17,6 +17,7 @@
  * looks into the inboxes; a full fence stands between on both sides. */
 #include "committer.h"
 
+#include "admission.h"
 #include "group.h"
 #include "keeper.h"
 #include "shared.h"
@@ -375,16 +376,19 @@ commit_group(struct pawl_committer *committer, bool is_last)
     collect(committer);
     if (must_try || pawl_committer_state(committer) != PAWL_STORE_FAILING)
         collect_retries(committer);
-    if (group->nitems == 0 && !group->reads && !must_try)
+    if (group->nitems == 0 && !group->singles && !must_try)
         return false;
     write_group(committer, now_ns, must_try);
     pawl_group_settle(group, &committer->handle, retry_later, committer);
     committer->nresults += pawl_group_results(group);
-    while (group->reads) {
-        struct pawl_op *op = group->reads;
+    while (group->singles) {
+        struct pawl_op *op = group->singles;
 
-        group->reads = op->first;
-        read_result(committer, op);
+        group->singles = op->first;
+        if (op->kind == PAWL_OP_RESIZE)
+            pawl_admission_keep(committer->engine, op);
+        else
+            read_result(committer, op);
     }
     pawl_group_reset(group);
     committer->has_idled = false;

@@ -8,6 +8,7 @@
 
 #include <pawl.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* What most tasks do without. */
 struct pawl_terms {
@@ -43,6 +44,23 @@ static inline const struct pawl_policy *
 pawl_def_policy(const struct pawl_def *def)
 {
     return def->terms ? def->terms->policy : NULL;
+}
+
+/* The name of its group; NULL: none. */
+static inline const char *
+pawl_def_group(const struct pawl_def *def)
+{
+    const struct pawl_policy *policy = pawl_def_policy(def);
+
+    return policy && policy->group[0] != '\0' ? policy->group : NULL;
+}
+
+static inline bool
+pawl_def_same_group(const struct pawl_def *a, const struct pawl_def *b)
+{
+    const char *left = pawl_def_group(a), *right = pawl_def_group(b);
+
+    return left && right ? strcmp(left, right) == 0 : left == right;
 }
 
 static inline const struct pawl_tags *

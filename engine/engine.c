@@ -7,10 +7,11 @@
  * still runs), the keeper, the wall clock's, and the committer last, so that it can write what the others left. Only
  * then are rooms freed.
  *
- * Lock order: no thread holds two locks. The locks are the index's shards, the order's shape and
- * the epoch's list of records, each private to its file. */
+ * Lock order: no thread holds two locks. The locks are the index's shards, the groups of tasks, the
+ * order's shape and the epoch's list of records, each private to its file. */
 #include "shared.h"
 
+#include "admission.h"
 #include "backup.h"
 #include "committer.h"
 #include "err.h"
@@ -33,6 +34,7 @@
 #define DEFAULT_KEEP_FINISHED_NS (INT64_C(168) * 3600 * 1000000000)
 #define DEFAULT_HISTORY_AGE_NS (INT64_C(720) * 3600 * 1000000000)
 #define DEFAULT_HISTORY_BYTES (UINT64_C(1) << 30)
+#define DEFAULT_GROUP_QUEUE 10000
 #define RUN_FDS 3               /* descriptors that a run holds: pidfd, stdout, stderr */
 #define OTHER_FDS 256           /* descriptors left for everything else */
 #define RUNS_MAX 8192           /* by default: a shell needs about a megabyte */
@@ -62,6 +64,7 @@ pawl_options_init(struct pawl_options *options)
         .keep_finished_ns = DEFAULT_KEEP_FINISHED_NS,
         .history_age_ns = DEFAULT_HISTORY_AGE_NS,
         .history_bytes = DEFAULT_HISTORY_BYTES,
+        .group_queue = DEFAULT_GROUP_QUEUE,
     };
 }
 
@@ -236,6 +239,8 @@ pawl_open(const struct pawl_options *options, struct pawl **out_engine, struct p
     if (code == PAWL_OK)
         code = find_interpreters(engine, err);
     if (code == PAWL_OK)
+        code = pawl_admission_open(engine, err);
+    if (code == PAWL_OK)
         find_tree(engine);
     if (code == PAWL_OK)
         code = pawl_spawner_init(spawner_of(engine), err);
@@ -302,6 +307,7 @@ pawl_close(struct pawl *engine)
         pawl_runtable_close(&engine->table);
     if (engine->ready.buffer)
         free_tasks(engine);
+    pawl_concurrency_free(engine->concurrency);
     pawl_ready_fini(&engine->ready);
     pawl_order_free(engine->order);
     pawl_index_free(engine->index);
@@ -347,6 +353,7 @@ pawl_stats(struct pawl *engine, struct pawl_stats *out_stats)
         .pending = (uint64_t) pawl_count(&engine->pending, 0),
         .running = (uint64_t) pawl_count(&engine->running, 0),
         .waiting_ready = pawl_ready_count(&engine->ready),
+        .waiting_group = pawl_concurrency_waiting(engine->concurrency),
         .memory_bytes = (uint64_t) pawl_count(&engine->memory, 0),
         .submitted = (uint64_t) pawl_count(&engine->submitted, 0),
         .started = (uint64_t) pawl_count(&engine->started, 0),

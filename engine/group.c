@@ -159,9 +159,9 @@ pawl_group_add_op(struct pawl_committer_group *group, struct pawl_handle *handle
 {
     struct pawl_group_item *item;
 
-    if (op->kind == PAWL_OP_READ) {
-        op->first = group->reads;
-        group->reads = op;
+    if (op->kind == PAWL_OP_READ || op->kind == PAWL_OP_RESIZE) {
+        op->first = group->singles;
+        group->singles = op;
         return true;
     }
     if (op->kind != PAWL_OP_SUBMIT)

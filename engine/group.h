@@ -27,7 +27,7 @@ struct pawl_committer_group {
     struct pawl_write *writes;          /* as the store is given them */
     size_t *of_write;                   /* whose item each is */
     size_t nwrites;
-    struct pawl_op *reads;              /* to be done behind the group, linked by first */
+    struct pawl_op *singles;            /* to be done one by one behind the group, linked by first */
 };
 
 /* Errors: PAWL_ENOMEM. */

@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include "err.h"
+#include "tags.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -79,13 +80,19 @@ pawl_policy_pass(const struct pawl_def *def, struct pawl_due *due, const struct 
 }
 
 bool
-pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code)
+pawl_policy_has_statuses(const struct pawl_policy *policy)
 {
     static const uint8_t any[sizeof policy->retry_on];
 
+    return memcmp(policy->retry_on, any, sizeof any) != 0;
+}
+
+bool
+pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code)
+{
     if (attempt > policy->retries)
         return false;
-    if (memcmp(policy->retry_on, any, sizeof any) == 0)
+    if (!pawl_policy_has_statuses(policy))
         return true;
     return exit_code >= 0 && exit_code < 256 &&
            (policy->retry_on[exit_code / 8] >> exit_code % 8 & 1);
@@ -148,6 +155,10 @@ pawl_policy_check_values(const struct pawl_policy *policy, struct pawl_err *err)
         code = check_span("retryMaxDelay", policy->retry_max_delay_ns, err);
     if (code == PAWL_OK)
         code = check_span("retryJitter", policy->retry_jitter_ns, err);
+    if (code == PAWL_OK && policy->group_overflow >= PAWL_NGROUP_OVERFLOW)
+        code = pawl_err_set(err, PAWL_EINVAL, "groupOverflow", "groupOverflow must be wait or skip");
+    if (code == PAWL_OK && policy->group[0] != '\0')
+        code = pawl_group_name_check(policy->group, strnlen(policy->group, sizeof policy->group), err);
     return code;
 }
 
@@ -185,6 +196,9 @@ check_together(const struct pawl_policy *policy, struct pawl_err *err)
         return pawl_err_set(err, PAWL_EINVAL, "retryMaxDelay",
                             "retryMaxDelay is below retryDelay (1s by default): give the longest delay "
                             "that there may be");
+    if (policy->group_overflow != usual.group_overflow && policy->group[0] == '\0')
+        return pawl_err_set(err, PAWL_EINVAL, "groupOverflow",
+                            "groupOverflow is given without group: give one, or leave it out");
     return PAWL_OK;
 }
 
@@ -201,5 +215,6 @@ pawl_policy_is_usual(const struct pawl_policy *policy)
 {
     return policy->overlap == usual.overlap && policy->misfire == usual.misfire &&
            policy->queue_limit == usual.queue_limit && policy->misfire_limit == usual.misfire_limit &&
-           policy->misfire_grace_ns == 0 && policy->retries == 0 && !retry_field(policy);
+           policy->misfire_grace_ns == 0 && policy->retries == 0 && !retry_field(policy) &&
+           policy->group[0] == '\0' && policy->group_overflow == usual.group_overflow;
 }

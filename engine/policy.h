@@ -23,6 +23,10 @@ uint64_t
 pawl_policy_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
                  uint32_t keep);
 
+/* Whether only some exit statuses are tried again. */
+bool
+pawl_policy_has_statuses(const struct pawl_policy *policy);
+
 /* Whether an attempt, from 1, that failed is tried again. exit_code: -1: there is none. */
 bool
 pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code);

@@ -26,7 +26,8 @@ pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_
     if (key)
         snapshot = pawl_task_read(pawl_task_of_key(key), NULL);
     if (snapshot)
-        pawl_task_view(pawl_task_of_key(key), snapshot, &now, out_view);
+        pawl_task_view(pawl_task_of_key(key), snapshot, &now, pawl_engine_is_full(engine),
+                       out_view);
     pawl_epoch_end(handle->epoch);
     return snapshot ? PAWL_OK : PAWL_ENOENT;
 }
@@ -73,7 +74,7 @@ pawl_list_next(struct pawl_handle *handle, const struct pawl_filter *filter,
 
         found = snapshot && passes(filter, task, snapshot);
         if (found)
-            pawl_task_view(task, snapshot, &now, out_view);
+            pawl_task_view(task, snapshot, &now, pawl_engine_is_full(engine), out_view);
     }
     pawl_epoch_end(handle->epoch);
     if (found)

@@ -5,6 +5,7 @@
  * restore.c says what becomes of one task. Nothing else runs but the ticker. */
 #include "recover.h"
 
+#include "admission.h"
 #include "backup.h"
 #include "committer.h"
 #include "err.h"
@@ -267,6 +268,8 @@ pawl_recover(struct pawl *engine, struct pawl_err *err)
     int code = store->inventory(store, &inventory, err);
     uint64_t newest;
 
+    if (code == PAWL_OK)
+        code = pawl_admission_load(engine, err);
     if (code != PAWL_OK)
         return code;
     begin_time(engine, &inventory);

@@ -1,7 +1,8 @@
-/* run.c: one execution of a script. */
+/* run.c: one execution of a script, or one call of a URL. */
 #include "run.h"
 
 #include "err.h"
+#include "http_call.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -48,6 +49,7 @@ pawl_run_free(struct pawl_run *run, int epoll_fd)
 {
     if (!run)
         return;
+    pawl_run_hang_up(run);
     for (int kind = 0; kind < PAWL_NSOURCE; kind++)
         close_source(&run->sources[kind], epoll_fd);
     for (int i = 0; i < 2; i++) {
@@ -89,6 +91,27 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
         }
     }
     return PAWL_OK;
+}
+
+int
+pawl_run_call(struct pawl_run *run, struct pawl_fetcher *fetcher,
+              const struct pawl_run_facts *facts)
+{
+    if (fetcher)
+        run->fetch = pawl_fetch_begin(fetcher, pawl_def_action(run->def)->http, facts,
+                                      &run->captures[0], &run->error, run);
+    if (run->fetch)
+        return PAWL_OK;
+    return pawl_err_set(&run->error, PAWL_ENOMEM, NULL,
+                        "could not be called: out of memory or of descriptors");
+}
+
+void
+pawl_run_hang_up(struct pawl_run *run)
+{
+    if (run->fetch)
+        run->http_status = pawl_fetch_end(run->fetch);
+    run->fetch = NULL;
 }
 
 /* A script may have left the group that it was started in: a KILL finds it all the same. */
@@ -165,21 +188,33 @@ pawl_run_is_over(const struct pawl_run *run)
            run->sources[PAWL_SOURCE_ERR].fd < 0;
 }
 
+enum pawl_outcome
+pawl_run_outcome(const struct pawl_run *run)
+{
+    const struct pawl_action *action = pawl_def_action(run->def);
+
+    if (run->error.code != PAWL_OK)
+        return PAWL_ERROR;
+    if (run->ending != PAWL_ENDING_NONE)
+        return run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
+    if (action && action->http)
+        return pawl_call_is_success(action->http, run->http_status) ? PAWL_SUCCESS : PAWL_FAILURE;
+    if (run->end_code != CLD_EXITED)
+        return PAWL_KILLED;
+    return run->end_status == 0 ? PAWL_SUCCESS : PAWL_FAILURE;
+}
+
+/* How the process ended, if there was one. */
 static void
-set_outcome(const struct pawl_run *run, struct pawl_result *result)
+set_end(const struct pawl_run *run, struct pawl_result *result)
 {
     result->exit_code = -1;
-    if (run->error.code != PAWL_OK) {
-        result->outcome = PAWL_ERROR;
-    } else if (run->end_code == CLD_EXITED) {
+    if (run->error.code != PAWL_OK || run->end_code == 0)
+        return;
+    if (run->end_code == CLD_EXITED)
         result->exit_code = run->end_status;
-        result->outcome = result->exit_code == 0 ? PAWL_SUCCESS : PAWL_FAILURE;
-    } else {
+    else
         result->signal = run->end_status;
-        result->outcome = PAWL_KILLED;
-    }
-    if (run->error.code == PAWL_OK && run->ending != PAWL_ENDING_NONE)
-        result->outcome = run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
 }
 
 struct pawl_result_box *
@@ -189,9 +224,10 @@ pawl_run_result(const struct pawl_run *run, int64_t offset_ns, char *scratch)
         .run = run->number, .attempt = (int) run->attempt, .scheduled_ns = pawl_due_wall(run->due, offset_ns),
         .started_ns = run->started_ns + offset_ns, .ended_ns = run->ended_ns + offset_ns,
         .duration_ns = run->ended_ns - run->started_ns,
+        .outcome = pawl_run_outcome(run), .http_status = run->http_status,
     };
 
-    set_outcome(run, &result);
+    set_end(run, &result);
     result.out = scratch;
     result.out_len = pawl_capture_text(&run->captures[0], scratch, &result.truncated);
     result.err = scratch + result.out_len;

@@ -1,10 +1,12 @@
-/* run.h: one execution of a script: started, its output kept, its end noted. A run belongs to one
- * worker, whose epoll tells it what happens; nothing here is shared between threads. */
+/* run.h: one execution of a script, or one call of a URL: started, its output kept, its end noted. A
+ * run belongs to one worker, whose epoll tells it what happens; nothing here is shared between
+ * threads. */
 #ifndef PAWL_RUN_H
 #define PAWL_RUN_H
 
 #include "capture.h"
 #include "deadlines.h"
+#include "fetch.h"
 #include "shared.h"
 #include "spawn.h"
 
@@ -29,6 +31,9 @@ struct pawl_run {
     pid_t pid;                          /* of the process and its group; 0: ended or never was */
     const struct pawl_tree *tree;       /* the process is a pawl-tree; NULL: it is the script's */
     int end_code, end_status;           /* siginfo's, once the process has ended */
+    struct pawl_fetch *fetch;           /* the call in progress, of a run without a process; NULL:
+                                         * ended or never was */
+    int http_status;                    /* of the call's answer, once it has ended; 0: none */
     uint64_t number;
     unsigned attempt;                   /* from 1 */
     uint32_t slot;                      /* in the table of runs, or PAWL_SLOT_NONE */
@@ -54,6 +59,15 @@ int
 pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
                const struct pawl_run_facts *facts, int epoll_fd);
 
+/* Calls the URL of run->def. On failure run->error says why. */
+int
+pawl_run_call(struct pawl_run *run, struct pawl_fetcher *fetcher,
+              const struct pawl_run_facts *facts);
+
+/* Ends the call, if it has not ended by itself. */
+void
+pawl_run_hang_up(struct pawl_run *run);
+
 /* Sends a signal to all of a run that is not reaped yet, so that its number is not used again. */
 void
 pawl_run_signal(struct pawl_run *run, int sig);
@@ -70,6 +84,10 @@ pawl_run_reap(struct pawl_run *run, int epoll_fd);
 /* Whether nothing more is to come: the process ended and both pipes are closed. */
 bool
 pawl_run_is_over(const struct pawl_run *run);
+
+/* How it ended. */
+enum pawl_outcome
+pawl_run_outcome(const struct pawl_run *run);
 
 /* Makes the result, counted once for the caller; NULL: out of memory. scratch has room for twice
  * PAWL_OUTPUT_MAX. */

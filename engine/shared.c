@@ -84,6 +84,13 @@ pawl_engine_end_run(struct pawl *engine)
         pawl_ready_rouse(&engine->ready);
 }
 
+bool
+pawl_engine_is_full(struct pawl *engine)
+{
+    return atomic_load_explicit(&engine->running.n, memory_order_relaxed) >=
+           (int64_t) engine->options.max_running;
+}
+
 /* --- Telling the caller --- */
 
 void

@@ -16,6 +16,7 @@
 #include <pawl.h>
 
 struct pawl_committer;
+struct pawl_concurrency;
 struct pawl_ticker;
 struct pawl_wall;
 struct pawl_keeper;
@@ -48,6 +49,7 @@ struct pawl {
     unsigned nworkers;                      /* I: started */
     char **environment;                     /* I: of runs: the process's, less PAWL_* */
     struct pawl_interpreters interpreters;  /* I */
+    struct pawl_concurrency *concurrency;   /* I */
     struct pawl_tree tree;                  /* I */
     int idle_fd;                            /* I: an eventfd, see pawl_idle_fd() */
     int committer_fd;                       /* I: an eventfd that wakes the committer; -1: there is none */
@@ -133,6 +135,7 @@ enum pawl_op_kind {
     PAWL_OP_CHANGE,             /* run, pause, resume */
     PAWL_OP_REFUSED,            /* nothing; but what it was refused for is to be durable first */
     PAWL_OP_READ,               /* one result */
+    PAWL_OP_RESIZE,             /* the size of a group */
     PAWL_OP_BACKUP,
 };
 
@@ -169,6 +172,9 @@ pawl_engine_wants_quiet(struct pawl *engine);
 /* Counts it down. Threads: workers. */
 void
 pawl_engine_end_run(struct pawl *engine);
+/* Whether there is no room for another one now. Threads: any; a hint. */
+bool
+pawl_engine_is_full(struct pawl *engine);
 
 /* Reports through options.log, if set. Threads: any. */
 void

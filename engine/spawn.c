@@ -40,7 +40,7 @@ struct pawl_spawn_room {
     char id[sizeof "PAWL_TASK_ID=" + PAWL_ID_MAX];
     char run[sizeof "PAWL_RUN=18446744073709551615"];
     char attempt[sizeof "PAWL_ATTEMPT=4294967295"];
-    char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_MAX];
+    char scheduled[sizeof "PAWL_SCHEDULED_AT=" + PAWL_RFC3339_NS_MAX];
     const char *argv[TREE_WORDS + PAWL_PROGRAM_WORDS + 3 + PAWL_ARGUMENTS_MAX + 1];
     const char **merged;                        /* I: room for an environment with a task's variables */
     const char *environment[];                  /* I: the four above, the spawner's, NULL */
@@ -226,15 +226,13 @@ pawl_spawn_room_free(struct pawl_spawn_room *room)
 static void
 tell(struct pawl_spawn_room *room, const struct pawl_run_facts *facts)
 {
-    int64_t second = pawl_calendar_floor(facts->scheduled_ns, 1000000000);
-    char time[PAWL_RFC3339_MAX];
-    size_t len = pawl_calendar_format(second, 0, time) - 1;     /* without the Z */
+    char time[PAWL_RFC3339_NS_MAX];
 
+    pawl_calendar_format_ns(facts->scheduled_ns, time);
     snprintf(room->id, sizeof room->id, "PAWL_TASK_ID=%.*s", (int) facts->id_len, facts->id);
     snprintf(room->run, sizeof room->run, "PAWL_RUN=%" PRIu64, facts->run);
     snprintf(room->attempt, sizeof room->attempt, "PAWL_ATTEMPT=%u", facts->attempt);
-    snprintf(room->scheduled, sizeof room->scheduled, "PAWL_SCHEDULED_AT=%.*s.%09uZ", (int) len,
-             time, (unsigned) (facts->scheduled_ns - second * 1000000000));
+    snprintf(room->scheduled, sizeof room->scheduled, "PAWL_SCHEDULED_AT=%s", time);
 }
 
 static bool

@@ -146,13 +146,20 @@ check_when(enum pawl_type type, const struct pawl_when *when, struct pawl_err *e
     return code;
 }
 
+/* What a task does: one of the two. */
 static int
-check_script(const char *script, size_t len, struct pawl_err *err)
+check_script(const char *script, size_t len, bool has_call, struct pawl_err *err)
 {
     const char *nul;
 
+    if (has_call && len > 0)
+        return pawl_err_set(err, PAWL_EINVAL, "script",
+                            "a task runs a script or calls action.http, not both: leave one out");
+    if (has_call)
+        return PAWL_OK;
     if (len == 0)
-        return pawl_err_set(err, PAWL_EINVAL, "script", "script is empty: give what shall run");
+        return pawl_err_set(err, PAWL_EINVAL, "script",
+                            "script is empty: give what shall run, or an action.http to call");
     if (len > PAWL_SCRIPT_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "script",
                             "script has %zu bytes: the limit is %zu (1 MiB)", len, PAWL_SCRIPT_MAX);
@@ -169,6 +176,7 @@ check_script(const char *script, size_t len, struct pawl_err *err)
 int
 pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
 {
+    bool has_call = spec->action && spec->action->http;
     int code = check_id(spec->id, spec->id_len, err);
 
     if (code == PAWL_OK && spec->type != PAWL_DELAY && spec->type != PAWL_CRON)
@@ -176,7 +184,7 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
     if (code == PAWL_OK)
         code = spec->when ? check_when(spec->type, spec->when, err) : check_time(spec, err);
     if (code == PAWL_OK)
-        code = check_script(spec->script, spec->script_len, err);
+        code = check_script(spec->script, spec->script_len, has_call, err);
     if (code == PAWL_OK && spec->action)
         code = pawl_action_check(spec->action, err);
     if (code == PAWL_OK && spec->keep_results > PAWL_KEEP_MAX)
@@ -184,6 +192,10 @@ pawl_spec_check(const struct pawl_spec *spec, struct pawl_err *err)
                             "keepResults must be 0 to %d", PAWL_KEEP_MAX);
     if (code == PAWL_OK && spec->policy)
         code = pawl_policy_check(spec->policy, err);
+    if (code == PAWL_OK && has_call && spec->policy && pawl_policy_has_statuses(spec->policy))
+        code = pawl_err_set(err, PAWL_EINVAL, "retryOn",
+                            "retryOn names exit statuses, which action.http has none of: leave it "
+                            "out, and say with successCodes what is no failure");
     if (code == PAWL_OK)
         code = pawl_tags_check(spec->tags, spec->ntags, err);
     return code;

@@ -268,6 +268,17 @@ begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
     event->must_kill = event->is_passed = true;
 }
 
+/* Whether the event names no place of the group that the task is in now. */
+static bool
+needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
+{
+    if (!pawl_def_group(old->def) ||
+        (event->group_of && pawl_def_same_group(old->def, event->group_of)))
+        return false;
+    event->is_group_full = false;       /* that was another one */
+    return true;
+}
+
 /* A run that was counted was none: the due time passes. */
 static void
 uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
@@ -286,12 +297,12 @@ uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
  * beside them. */
 static void
 skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
-               struct pawl_snapshot *next)
+               struct pawl_snapshot *next, bool is_retry)
 {
     enum pawl_end_reason was = (enum pawl_end_reason) old->end_reason;
 
     event->is_passed = true;
-    if (pawl_snapshot_wait(old) && pawl_wait_of(old)->is_retry) {
+    if (is_retry) {
         next->failure_count++;
         end_run(old, event, next, PAWL_END_DONE);
         return;
@@ -329,7 +340,7 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         return;
     }
     if (event->is_group_full) {
-        skip_for_group(old, event, next);
+        skip_for_group(old, event, next, is_retry);
         return;
     }
     event->attempt = is_retry ? pawl_wait_of(old)->attempt + 1u : 1;
@@ -606,7 +617,11 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
     case PAWL_EVENT_START:
         if (!pawl_snapshot_is_pending(old) || !pawl_snapshot_has_come(old, event))
             return PAWL_ESTATE;
+        event->needs_place = needs_place(old, event);
         begin_run(old, event, next);
+        event->needs_place &= !event->is_passed;
+        if (event->needs_place)
+            return PAWL_ESTATE;
         if (event->is_passed && next->status == old->status)
             return PAWL_OK;                             /* no run begins: the version stays */
         break;

@@ -128,6 +128,11 @@ struct pawl_store {
     int (*load)(struct pawl_store *store, const struct pawl_range *range, pawl_load_cb *visit,
                 void *ctx, struct pawl_err *err);
 
+    /* Calls visit for each size of a group that is kept. */
+    int (*sizes)(struct pawl_store *store,
+                 int (*visit)(void *ctx, const char *group, uint32_t size), void *ctx,
+                 struct pawl_err *err);
+
     /* --- Threads: the committer's. Blocks: until it is done --- */
     /* PAWL_OK: the group is durable, each write as its own code says. PAWL_EFULL, PAWL_ESTORE: none is
      * known to be, and each has this code. */
@@ -143,6 +148,8 @@ struct pawl_store {
      * Errors: PAWL_ENOENT, PAWL_ENOMEM, PAWL_ESTORE. */
     int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run,
                        struct pawl_result **out_result);
+    /* Keeps the size of a group from now on; negative: none. Errors: PAWL_EFULL, PAWL_ESTORE. */
+    int (*resize)(struct pawl_store *store, const char *group, int64_t size);
     /* Tidies up a little while nothing waits. True: there is more to do. */
     bool (*idle)(struct pawl_store *store);
 

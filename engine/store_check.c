@@ -152,6 +152,13 @@ visit_policy(struct check *check, sqlite3_stmt *row)
 }
 
 static const char *
+visit_group_size(struct check *check, sqlite3_stmt *row)
+{
+    (void) check;
+    return pawl_row_group_size(row);
+}
+
+static const char *
 visit_state(struct check *check, sqlite3_stmt *row)
 {
     struct pawl_record record = {.seq = 0};
@@ -213,6 +220,8 @@ check_rows(struct check *check)
     each_row(check, "tag of task", "SELECT " PAWL_TAG_COLUMNS " FROM tag ORDER BY seq, n", visit_tag);
     each_row(check, "policy of task", "SELECT " PAWL_POLICY_COLUMNS " FROM policy ORDER BY seq",
              visit_policy);
+    each_row(check, "size of group", "SELECT name, size FROM group_size ORDER BY name",
+             visit_group_size);
     each_row(check, "state of task", "SELECT " PAWL_STATE_COLUMNS " FROM state ORDER BY seq",
              visit_state);
     each_row(check, "result of task", "SELECT " PAWL_RESULT_COLUMNS " FROM result ORDER BY n",

@@ -6,10 +6,10 @@
 
 #include "action.h"
 #include "spec.h"
+#include "store_bind.h"
 #include "tags.h"
 #include "utf8.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
@@ -38,83 +38,10 @@ enum {
 enum { TAG_SEQ, TAG_N, TAG_TAG };
 
 enum {
-    ACTION_SEQ, ACTION_INTERPRETER, ACTION_ARGS, ACTION_ENV, ACTION_CWD, ACTION_UMASK,
-    ACTION_TIMEOUT, ACTION_KILL_GRACE, ACTION_KILL_MODE
-};
-
-enum {
     RESULT_SEQ, RESULT_RUN, RESULT_ATTEMPT, RESULT_SCHEDULED, RESULT_STARTED, RESULT_ENDED,
     RESULT_DURATION, RESULT_OUTCOME, RESULT_EXIT_CODE, RESULT_SIGNAL, RESULT_TRUNCATED,
-    RESULT_BYTES, RESULT_ERROR, RESULT_OUT, RESULT_ERR
+    RESULT_BYTES, RESULT_ERROR, RESULT_OUT, RESULT_ERR, RESULT_HTTP_STATUS
 };
-
-/* Binds one after the other and remembers the first error. */
-struct binder {
-    sqlite3_stmt *statement;
-    int rc;
-};
-
-static void
-bind_number(struct binder *binder, int column, int64_t number)
-{
-    if (binder->rc == SQLITE_OK)
-        binder->rc = sqlite3_bind_int64(binder->statement, column + 1, number);
-}
-
-static void
-bind_count(struct binder *binder, int column, uint64_t count)
-{
-    assert(count <= INT64_MAX);
-    bind_number(binder, column, (int64_t) count);
-}
-
-/* A time that may be none. */
-static void
-bind_time(struct binder *binder, int column, int64_t ns)
-{
-    if (ns != PAWL_NO_TIME)
-        bind_number(binder, column, ns);
-    else if (binder->rc == SQLITE_OK)
-        binder->rc = sqlite3_bind_null(binder->statement, column + 1);
-}
-
-static void
-bind_text(struct binder *binder, int column, const char *text, size_t len)
-{
-    if (binder->rc == SQLITE_OK)
-        binder->rc = sqlite3_bind_text64(binder->statement, column + 1, len > 0 ? text : "", len,
-                                         SQLITE_STATIC, SQLITE_UTF8);
-}
-
-/* One that may be none. */
-static void
-bind_optional(struct binder *binder, int column, const char *text)
-{
-    if (text)
-        bind_text(binder, column, text, strlen(text));
-    else if (binder->rc == SQLITE_OK)
-        binder->rc = sqlite3_bind_null(binder->statement, column + 1);
-}
-
-/* The strings of a list one behind the other, with a NUL behind each. */
-static void
-bind_list(struct binder *binder, int column, const char *const *list)
-{
-    size_t len = 0;
-    char *all, *at;
-
-    for (size_t i = 0; list && list[i]; i++)
-        len += strlen(list[i]) + 1;
-    if (binder->rc != SQLITE_OK)
-        return;
-    if (!(all = at = sqlite3_malloc64(len + 1))) {
-        binder->rc = SQLITE_NOMEM;
-        return;
-    }
-    for (size_t i = 0; list && list[i]; i++)
-        at = stpcpy(at, list[i]) + 1;
-    binder->rc = sqlite3_bind_blob64(binder->statement, column + 1, all, len, sqlite3_free);
-}
 
 int
 pawl_row_bind_task(sqlite3_stmt *statement, const struct pawl_record *record)
@@ -211,25 +138,6 @@ pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, siz
 }
 
 int
-pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record)
-{
-    struct binder binder = {statement, SQLITE_OK};
-    const struct pawl_action *action = record->action;
-
-    bind_count(&binder, ACTION_SEQ, record->seq);
-    bind_optional(&binder, ACTION_INTERPRETER, action->interpreter);
-    bind_list(&binder, ACTION_ARGS, action->args);
-    bind_list(&binder, ACTION_ENV, action->env);
-    bind_optional(&binder, ACTION_CWD, action->cwd);
-    bind_time(&binder, ACTION_UMASK, action->umask < 0 ? PAWL_NO_TIME : action->umask);
-    bind_time(&binder, ACTION_TIMEOUT, action->timeout_ns == 0 ? PAWL_NO_TIME : action->timeout_ns);
-    bind_time(&binder, ACTION_KILL_GRACE,
-              action->kill_grace_ns < 0 ? PAWL_NO_TIME : action->kill_grace_ns);
-    bind_number(&binder, ACTION_KILL_MODE, action->kill_mode);
-    return binder.rc;
-}
-
-int
 pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_result *result)
 {
     struct binder binder = {statement, SQLITE_OK};
@@ -252,6 +160,7 @@ pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_re
         binder.rc = sqlite3_bind_null(statement, RESULT_ERROR + 1);
     bind_text(&binder, RESULT_OUT, result->out, result->out_len);
     bind_text(&binder, RESULT_ERR, result->err, result->err_len);
+    bind_number(&binder, RESULT_HTTP_STATUS, result->http_status);
     return binder.rc;
 }
 
@@ -272,54 +181,6 @@ pawl_row_is_new(const struct pawl_record *record)
            record->missed == 0 && record->running == 0 && !record->is_paused && !record->is_asked &&
            !record->has_backlog && record->skipped_condition == 0 && record->skipped_group == 0 &&
            record->missed_paused == 0 && record->end_reason == PAWL_END_NONE;
-}
-
-/* Reads numbers one after the other; is_wrong once one is none or out of its range. */
-struct reader {
-    sqlite3_stmt *row;
-    bool is_wrong;
-};
-
-static int64_t
-read_number(struct reader *reader, int column, int64_t min, int64_t max)
-{
-    int64_t number = sqlite3_column_int64(reader->row, column);
-
-    if (sqlite3_column_type(reader->row, column) != SQLITE_INTEGER || number < min || number > max)
-        reader->is_wrong = true;
-    return number;
-}
-
-static uint64_t
-read_count(struct reader *reader, int column)
-{
-    return (uint64_t) read_number(reader, column, 0, INT64_MAX);
-}
-
-static int64_t
-read_time(struct reader *reader, int column)
-{
-    if (sqlite3_column_type(reader->row, column) == SQLITE_NULL)
-        return PAWL_NO_TIME;
-    return read_number(reader, column, INT64_MIN, INT64_MAX);
-}
-
-static const char *
-read_text(struct reader *reader, int column, size_t *out_len)
-{
-    const char *text = (const char *) sqlite3_column_text(reader->row, column);
-
-    *out_len = (size_t) sqlite3_column_bytes(reader->row, column);
-    if (text && sqlite3_column_type(reader->row, column) == SQLITE_TEXT)
-        return text;
-    reader->is_wrong = true;
-    return "";
-}
-
-static bool
-read_bool(struct reader *reader, int column)
-{
-    return read_number(reader, column, 0, 1) == 1;
 }
 
 const char *
@@ -413,69 +274,6 @@ pawl_row_tag(sqlite3_stmt *row, struct pawl_row_tags *tags)
     return NULL;
 }
 
-/* A text that may be none; a NUL in it would cut it. */
-static const char *
-read_optional(struct reader *reader, int column)
-{
-    const char *text;
-    size_t len;
-
-    if (sqlite3_column_type(reader->row, column) == SQLITE_NULL)
-        return NULL;
-    text = read_text(reader, column, &len);
-    if (strlen(text) != len)
-        reader->is_wrong = true;
-    return text;
-}
-
-/* A number that is not negative, or none: fallback. */
-static int64_t
-read_setting(struct reader *reader, int column, int64_t max, int64_t fallback)
-{
-    if (sqlite3_column_type(reader->row, column) == SQLITE_NULL)
-        return fallback;
-    return read_number(reader, column, 0, max);
-}
-
-/* The strings of a list, into room for PAWL_ARGUMENTS_MAX of them and a NULL. */
-static const char *const *
-read_list(struct reader *reader, int column, const char **list)
-{
-    const char *at = sqlite3_column_blob(reader->row, column);
-    size_t len = (size_t) sqlite3_column_bytes(reader->row, column), n = 0;
-    const char *end = at + len;
-
-    if (sqlite3_column_type(reader->row, column) != SQLITE_BLOB || (len > 0 && end[-1] != '\0'))
-        reader->is_wrong = true;
-    while (!reader->is_wrong && at < end && n < PAWL_ARGUMENTS_MAX) {
-        list[n++] = at;
-        at += strlen(at) + 1;
-    }
-    if (at < end)
-        reader->is_wrong = true;
-    list[n] = NULL;
-    return n > 0 ? list : NULL;
-}
-
-const char *
-pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action)
-{
-    struct reader reader = {row, false};
-
-    read_number(&reader, ACTION_SEQ, 1, INT64_MAX);
-    action->action = (struct pawl_action){
-        .interpreter = read_optional(&reader, ACTION_INTERPRETER),
-        .args = read_list(&reader, ACTION_ARGS, action->args),
-        .env = read_list(&reader, ACTION_ENV, action->env),
-        .cwd = read_optional(&reader, ACTION_CWD),
-        .umask = (int) read_setting(&reader, ACTION_UMASK, INT_MAX, -1),
-        .timeout_ns = read_setting(&reader, ACTION_TIMEOUT, INT64_MAX, 0),
-        .kill_grace_ns = read_setting(&reader, ACTION_KILL_GRACE, INT64_MAX, -1),
-        .kill_mode = (int) read_number(&reader, ACTION_KILL_MODE, 0, PAWL_NKILL_MODE - 1),
-    };
-    return reader.is_wrong ? "a value of its action is none" : NULL;
-}
-
 /* Whether it could have been submitted. */
 static const char *
 verify_task(const struct pawl_record *record)
@@ -489,9 +287,10 @@ verify_task(const struct pawl_record *record)
             .id = record->id, .id_len = record->id_len, .type = record->type,
             .time_ns = record->time_ns, .script = record->script,
             .script_len = record->script_len, .keep_results = record->keep_results,
-            .when = record->when}, &err) == PAWL_OK)
-        return record->action && pawl_action_check(record->action, NULL) != PAWL_OK
-                   ? "its action is none" : NULL;
+            .when = record->when, .action = record->action}, &err) == PAWL_OK)
+        return NULL;
+    if (record->action && pawl_action_check(record->action, NULL) != PAWL_OK)
+        return "its action is none";
     field = err.field ? err.field : "";
     return strcmp(field, "id") == 0         ? "its id is none"
            : strcmp(field, "script") == 0   ? "its script is none"
@@ -575,6 +374,7 @@ pawl_row_result(sqlite3_stmt *row, struct pawl_result *result)
         .signal = (int) read_number(&reader, RESULT_SIGNAL, 0, INT_MAX),
         .attempt = (int) read_number(&reader, RESULT_ATTEMPT, 1, INT_MAX),
         .truncated = read_number(&reader, RESULT_TRUNCATED, 0, 1) == 1,
+        .http_status = (int) read_number(&reader, RESULT_HTTP_STATUS, 0, 999),
     };
     result->out = read_text(&reader, RESULT_OUT, &result->out_len);
     result->err = read_text(&reader, RESULT_ERR, &result->err_len);

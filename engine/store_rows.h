@@ -15,7 +15,7 @@
     "skipped_condition, skipped_group, missed_paused, end_reason"
 #define PAWL_RESULT_COLUMNS                                                                       \
     "seq, run, attempt, scheduled_ns, started_ns, ended_ns, duration_ns, outcome, exit_code, "    \
-    "signal, truncated, bytes, error, out, err"
+    "signal, truncated, bytes, error, out, err, http_status"
 
 #define PAWL_SCHEDULE_COLUMNS                                                                     \
     "seq, start_ns, end_ns, max_runs, jitter_ns, is_jitter_random, runs_on_start, "               \
@@ -24,11 +24,12 @@
     "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
 #define PAWL_TAG_COLUMNS "seq, n, tag"
 #define PAWL_ACTION_COLUMNS                                                                       \
-    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns, kill_mode"
+    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns, kill_mode, url, method, " \
+    "headers, body, success_codes, max_redirects"
 #define PAWL_POLICY_COLUMNS                                                                       \
     "seq, overlap, queue_limit, misfire, misfire_grace_ns, misfire_limit, retries, "              \
-    "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, attempt, "     \
-    "is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
+    "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, group_name, "  \
+    "group_overflow, attempt, is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
     "retried_ns"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must
@@ -50,7 +51,7 @@ pawl_row_bind_trigger(sqlite3_stmt *statement, const struct pawl_record *record,
 int
 pawl_row_bind_tag(sqlite3_stmt *statement, const struct pawl_record *record, size_t n);
 
-/* The record has an action. Its args and env are copied. */
+/* The record has an action. Its lists are copied. */
 int
 pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record);
 
@@ -82,9 +83,12 @@ struct pawl_row_tags {
     char text[PAWL_TAGS_MAX][PAWL_TAG_MAX + 1];
 };
 
-/* An action, and the lists that it points to. */
+/* An action, and what it points to. */
 struct pawl_row_action {
     struct pawl_action action;
+    struct pawl_http_call http;
+    const char *headers[PAWL_HEADERS_MAX + 1];
+    uint16_t codes[PAWL_CODES_MAX];
     const char *args[PAWL_ARGUMENTS_MAX + 1], *env[PAWL_ARGUMENTS_MAX + 1];
 };
 
@@ -116,6 +120,10 @@ pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,
 /* Reads over it what its policies say, which the record borrows then, and what they remember. */
 const char *
 pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_record *record);
+
+/* The row is a group's name and its size. */
+const char *
+pawl_row_group_size(sqlite3_stmt *row);
 
 const char *
 pawl_row_state(sqlite3_stmt *row, struct pawl_record *record);

@@ -1,8 +1,10 @@
 /* store_rows_policy.c: the rows of the table `policy`: what a task's policies say, which never
- * changes, and what they remember, which is written with each of its states. Pure. */
+ * changes, and what they remember, which is written with each of its states; and those of `group_size`.
+ * Pure. */
 #include "store_rows.h"
 
 #include "policy.h"
+#include "tags.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +12,8 @@
 enum {
     POLICY_SEQ, POLICY_OVERLAP, POLICY_QUEUE_LIMIT, POLICY_MISFIRE, POLICY_MISFIRE_GRACE,
     POLICY_MISFIRE_LIMIT, POLICY_RETRIES, POLICY_RETRY_DELAY, POLICY_RETRY_MAX_DELAY,
-    POLICY_RETRY_JITTER, POLICY_RETRY_BACKOFF, POLICY_RETRY_ON, POLICY_ATTEMPT
+    POLICY_RETRY_JITTER, POLICY_RETRY_BACKOFF, POLICY_RETRY_ON, POLICY_GROUP, POLICY_GROUP_OVERFLOW,
+    POLICY_ATTEMPT
 };
 
 /* From POLICY_ATTEMPT on; in the row of an update behind seq. */
@@ -104,6 +107,10 @@ pawl_row_bind_policy(sqlite3_stmt *statement, const struct pawl_record *record)
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_text64(statement, POLICY_RETRY_ON + 1, text, len, SQLITE_TRANSIENT,
                                  SQLITE_UTF8);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(statement, POLICY_GROUP + 1, policy->group, -1, SQLITE_TRANSIENT);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, POLICY_GROUP_OVERFLOW + 1, policy->group_overflow);
     return rc == SQLITE_OK ? bind_wait(statement, POLICY_ATTEMPT, record) : rc;
 }
 
@@ -153,6 +160,25 @@ read_wait(sqlite3_stmt *row, struct pawl_record *record)
                                                     : NULL;
 }
 
+/* The group that the task is in; NULL, or what is wrong with it. */
+static const char *
+read_group(sqlite3_stmt *row, struct pawl_policy *policy)
+{
+    static const int64_t max[] = {PAWL_NGROUP_OVERFLOW - 1};
+    const char *name = (const char *) sqlite3_column_text(row, POLICY_GROUP);
+    size_t len = (size_t) sqlite3_column_bytes(row, POLICY_GROUP);
+    int64_t overflow;
+
+    if (sqlite3_column_type(row, POLICY_GROUP) != SQLITE_TEXT || !name ||
+        (len > 0 && pawl_group_name_check(name, len, NULL) != PAWL_OK))
+        return "its group cannot be read";
+    if (!read_numbers(row, POLICY_GROUP_OVERFLOW, max, &overflow, 1))
+        return "a number of its policies is out of its range";
+    memcpy(policy->group, name, len + 1);
+    policy->group_overflow = (enum pawl_group_overflow) overflow;
+    return NULL;
+}
+
 const char *
 pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_record *record)
 {
@@ -163,6 +189,7 @@ pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_recor
     const char *text = (const char *) sqlite3_column_text(row, POLICY_RETRY_ON);
     size_t len = (size_t) sqlite3_column_bytes(row, POLICY_RETRY_ON);
     int64_t numbers[POLICY_RETRY_BACKOFF];
+    const char *wrong;
 
     if (!read_numbers(row, POLICY_SEQ, max, numbers, POLICY_RETRY_BACKOFF))
         return "a number of its policies is out of its range";
@@ -181,8 +208,25 @@ pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_recor
     if (sqlite3_column_type(row, POLICY_RETRY_ON) != SQLITE_TEXT || !text ||
         !read_statuses(text, len, policy->retry_on))
         return "what its retries are for cannot be read";
+    wrong = read_group(row, policy);
+    if (wrong)
+        return wrong;
     if (pawl_policy_check_values(policy, NULL) != PAWL_OK)
         return "a number of its policies is out of its range";
     record->policy = policy;
     return read_wait(row, record);
+}
+
+const char *
+pawl_row_group_size(sqlite3_stmt *row)
+{
+    static const int64_t max[] = {PAWL_GROUP_SIZE_MAX};
+    const char *name = (const char *) sqlite3_column_text(row, 0);
+    size_t len = (size_t) sqlite3_column_bytes(row, 0);
+    int64_t size;
+
+    if (sqlite3_column_type(row, 0) != SQLITE_TEXT || !name ||
+        pawl_group_name_check(name, len, NULL) != PAWL_OK)
+        return "this is no name of a group";
+    return read_numbers(row, 1, max, &size, 1) ? NULL : "its size is out of its range";
 }

@@ -6,8 +6,8 @@
  * which costs a fourteenth of random keys; no index on the id, which memory keeps unique. `result`
  * is in the order of writing, so that the oldest results are its first rows. A task that fires in
  * another way than after time_ns has a row of `schedule` too, and of `due_by` one for each trigger;
- * one that is labelled has a row of `tag` for each label, one whose script is not simply given to bash
- * a row of `action`, one with policies of its own a row of `policy`; the others pay nothing for these tables.
+ * one that is labelled has a row of `tag` for each label, one whose script is not simply given to bash, or that
+ * calls a URL instead, a row of `action`, one with policies of its own a row of `policy`; the others pay nothing for these tables.
  *
  * The format is the number of steps of the table below that were run, PRAGMA user_version in the
  * file. A step that was released is never changed; a new format is a new step at the end. The views
@@ -123,6 +123,10 @@ static const char *const steps[] = {
     " kill_grace_ns INTEGER"            /* NULL: the default */
     ") STRICT;",
 
+    "CREATE TABLE group_size ("         /* those that were asked for, not those of the configuration */
+    " name TEXT PRIMARY KEY,"
+    " size INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE policy ("             /* see struct pawl_policy */
     " seq INTEGER PRIMARY KEY,"
     " overlap INTEGER NOT NULL,"
@@ -136,6 +140,8 @@ static const char *const steps[] = {
     " retry_jitter_ns INTEGER NOT NULL,"
     " retry_backoff REAL NOT NULL,"
     " retry_on TEXT NOT NULL,"          /* exit statuses, ascending: '1,75'; '': any failure */
+    " group_name TEXT NOT NULL,"        /* '': none */
+    " group_overflow INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL,"        /* from here on as the state, with which it is written */
     " is_retry INTEGER NOT NULL,"
     " is_retried_wall INTEGER NOT NULL,"
@@ -150,7 +156,14 @@ static const char *const steps[] = {
     "ALTER TABLE state ADD COLUMN skipped_group INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE state ADD COLUMN missed_paused INTEGER NOT NULL DEFAULT 0;"    /* of missed */
     "ALTER TABLE state ADD COLUMN end_reason INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE action ADD COLUMN kill_mode INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE action ADD COLUMN kill_mode INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE action ADD COLUMN url TEXT;"   /* NULL: a script; see struct pawl_http_call */
+    "ALTER TABLE action ADD COLUMN method TEXT;"        /* NULL: GET or POST */
+    "ALTER TABLE action ADD COLUMN headers BLOB;"       /* 'Name: value', with a NUL behind each */
+    "ALTER TABLE action ADD COLUMN body TEXT;"
+    "ALTER TABLE action ADD COLUMN success_codes TEXT;" /* '204,4xx'; '': 2xx */
+    "ALTER TABLE action ADD COLUMN max_redirects INTEGER;"      /* NULL: the default */
+    "ALTER TABLE result ADD COLUMN http_status INTEGER NOT NULL DEFAULT 0;",    /* 0: none */
 };
 
 const int pawl_store_format = sizeof steps / sizeof steps[0];
@@ -236,11 +249,12 @@ static const char tasks_view[] =
     " " TIME("t.created_ns") " AS created,"
     " " TIME("coalesce(s.updated_ns, t.created_ns)") " AS updated,"
     " coalesce(s.version, 0) AS version,"
-    " coalesce(a.interpreter, 'bash') AS interpreter,"
+    " CASE WHEN a.url IS NULL THEN coalesce(a.interpreter, 'bash') END AS interpreter,"
     " a.timeout_ns / 1e9 AS timeout_seconds, a.cwd,"
     " " OVERLAP " AS overlap, coalesce(p.retries, 0) AS retries,"
     " CASE WHEN p.is_retry THEN 'retry' END AS waiting_for,"
-    " t.script"
+    " nullif(p.group_name, '') AS \"group\","
+    " t.script, a.url"
     " FROM task AS t JOIN d USING (seq) LEFT JOIN state AS s USING (seq)"
     " LEFT JOIN schedule AS c USING (seq) LEFT JOIN action AS a USING (seq)"
     " LEFT JOIN policy AS p USING (seq), meta AS m;";
@@ -251,6 +265,7 @@ static const char runs_view[] =
     " SELECT t.id, r.run, r.attempt, " OUTCOME " AS outcome,"
     " CASE WHEN r.exit_code >= 0 THEN r.exit_code END AS exit_code,"
     " CASE WHEN r.signal > 0 THEN r.signal END AS signal,"
+    " nullif(r.http_status, 0) AS http_status,"
     " " TIME("r.scheduled_ns") " AS scheduled,"
     " " TIME("r.started_ns") " AS started,"
     " " TIME("r.ended_ns") " AS ended,"

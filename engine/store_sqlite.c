@@ -174,6 +174,7 @@ pawl_store_open(const struct pawl_store_options *options, struct pawl_store **ou
         .name = "sqlite", .is_sync = options->is_sync,
         .inventory = pawl_sqlite_inventory, .load = pawl_sqlite_load,
         .commit = pawl_sqlite_commit, .has_room = pawl_sqlite_has_room,
+        .sizes = pawl_sqlite_sizes, .resize = pawl_sqlite_resize,
         .prune = pawl_sqlite_prune, .read_result = pawl_sqlite_read_result,
         .idle = sqlite_idle, .health = sqlite_health, .backup = pawl_sqlite_backup,
         .close = sqlite_close,

@@ -1,7 +1,7 @@
 /* store_sqlite.h: the embedded store, for the files that it is made of; all others see store.h.
  *
  * store_sqlite.c opens, closes and tidies up; store_commit.c writes groups and keeps the
- * connection; store_prune.c removes old results and reads one; store_load.c reads all;
+ * connection; store_group_size.c keeps the sizes of groups; store_prune.c removes old results and reads one; store_load.c reads all;
  * store_backup.c copies; store_check.c verifies. */
 #ifndef PAWL_STORE_SQLITE_H
 #define PAWL_STORE_SQLITE_H
@@ -116,6 +116,15 @@ pawl_sqlite_prune(struct pawl_store *base, int64_t older_ns, uint64_t max_bytes,
 int
 pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run,
                         struct pawl_result **out_result);
+
+/* In store_group_size.c. */
+int
+pawl_sqlite_sizes(struct pawl_store *base,
+                  int (*visit)(void *ctx, const char *group, uint32_t size), void *ctx,
+                  struct pawl_err *err);
+
+int
+pawl_sqlite_resize(struct pawl_store *base, const char *group, int64_t size);
 
 int
 pawl_sqlite_inventory(struct pawl_store *base, struct pawl_inventory *out, struct pawl_err *err);

@@ -23,30 +23,44 @@ is_control(unsigned point)
     return point < 0x20 || (point >= 0x7F && point < 0xA0);
 }
 
-int
-pawl_tag_check(const char *tag, size_t len, struct pawl_err *err)
+/* what: "tag". */
+static int
+check_word(const char *field, const char *what, const char *text, size_t len, struct pawl_err *err)
 {
     unsigned point;
 
     if (len == 0)
-        return pawl_err_set(err, PAWL_EINVAL, "tags", "a tag is empty: give 1 to %d bytes",
+        return pawl_err_set(err, PAWL_EINVAL, field, "a %s is empty: give 1 to %d bytes", what,
                             PAWL_TAG_MAX);
     if (len > PAWL_TAG_MAX)
-        return pawl_err_set(err, PAWL_EINVAL, "tags", "a tag has %zu bytes: the limit is %d", len,
+        return pawl_err_set(err, PAWL_EINVAL, field, "a %s has %zu bytes: the limit is %d", what, len,
                             PAWL_TAG_MAX);
     for (size_t i = 0, n; i < len; i += n) {
-        n = pawl_utf8_next(tag + i, len - i, &point);
+        n = pawl_utf8_next(text + i, len - i, &point);
         if (n == 0)
-            return pawl_err_set(err, PAWL_EINVAL, "tags", "a tag is not valid UTF-8 at byte %zu", i);
+            return pawl_err_set(err, PAWL_EINVAL, field, "a %s is not valid UTF-8 at byte %zu", what,
+                                i);
         if (is_control(point))
-            return pawl_err_set(err, PAWL_EINVAL, "tags",
-                                "a tag has the control character U+%04X at byte %zu", point, i);
+            return pawl_err_set(err, PAWL_EINVAL, field,
+                                "a %s has the control character U+%04X at byte %zu", what, point, i);
         if (is_blank(point) || point == ',')
-            return pawl_err_set(err, PAWL_EINVAL, "tags",
-                                "the tag '%.*s' has a %s: a tag is one word", (int) len, tag,
-                                point == ',' ? "comma" : "blank");
+            return pawl_err_set(err, PAWL_EINVAL, field,
+                                "the %s '%.*s' has a %s: a %s is one word", what, (int) len, text,
+                                point == ',' ? "comma" : "blank", what);
     }
     return PAWL_OK;
+}
+
+int
+pawl_tag_check(const char *tag, size_t len, struct pawl_err *err)
+{
+    return check_word("tags", "tag", tag, len, err);
+}
+
+int
+pawl_group_name_check(const char *name, size_t len, struct pawl_err *err)
+{
+    return check_word("group", "group name", name, len, err);
 }
 
 int

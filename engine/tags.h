@@ -14,6 +14,9 @@ struct pawl_tags {
 /* Errors: PAWL_EINVAL, err names "tags". */
 int
 pawl_tag_check(const char *tag, size_t len, struct pawl_err *err);
+/* The same of the name of a group; err names "group". */
+int
+pawl_group_name_check(const char *name, size_t len, struct pawl_err *err);
 int
 pawl_tags_check(const char *const *tags, size_t n, struct pawl_err *err);
 

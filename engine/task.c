@@ -131,6 +131,9 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     event->delta_memory = event->delta_output - (next ? 0 : (int64_t) pawl_def_bytes(old->def));
     event->is_wall = next && pawl_def_follows_wall(next->def);
     event->next_due_ns = next ? pawl_snapshot_fires_ns(next, offset_ns) : PAWL_NO_TIME;
+    event->leaves_group = pawl_def_group(old->def) &&
+                          (event->next_due_ns == PAWL_NO_TIME || event->next_due_ns > event->now_ns ||
+                           !pawl_def_same_group(old->def, next->def));
     event->rearm = event->kind != PAWL_EVENT_TRIM &&
                    (event->kind == PAWL_EVENT_START || old->status == PAWL_EXECUTING
                         ? event->next_due_ns != PAWL_NO_TIME : !next || has_moved(old, next));
@@ -344,10 +347,14 @@ pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
         if (event->view) {
             struct pawl_now now = pawl_event_now(event);
 
-            pawl_task_view(task, next, &now, event->view);
+            pawl_task_view(task, next, &now, event->is_full, event->view);
         }
     } else {
         event->is_unsettled = old != &reserved && load_shown(task) != old;
+        if (event->needs_place) {
+            event->def = old->def;
+            pawl_count_up(&old->def->refs);
+        }
         event->is_expired = code == PAWL_ESTATE && pawl_snapshot_is_over(old) &&
                             pawl_snapshot_has_come(old, event);
     }
@@ -388,6 +395,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
     atomic_init(&task->refs, 1);
     atomic_init(&task->is_queued, false);
     atomic_init(&task->is_dirty, false);
+    atomic_init(&task->is_waiting, false);
     atomic_init(&task->last_slot, PAWL_SLOT_UNKNOWN);
     pawl_inbox_init(&task->posts);
     pawl_index_key(index, spec->id, spec->id_len, &task->key);

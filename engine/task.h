@@ -94,8 +94,9 @@ struct pawl_task {
     _Atomic uint32_t last_slot;         /* A: G1 in change.c: of a task that was deleted */
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     _Atomic bool is_dirty;              /* A: Q1 in committer.c */
-    bool is_unsaved;                    /* by the committer: its newest state could not be written */
-    bool is_refused;                    /* by the committer: its submit came to nothing */
+    _Atomic bool is_waiting;            /* A: relaxed, for those who look: in the queue of its group */
+    bool is_unsaved : 1;                /* by the committer: its newest state could not be written */
+    bool is_refused : 1;                /* by the committer: its submit came to nothing */
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
@@ -128,7 +129,8 @@ struct pawl_event {
     bool failed;                        /* FINISH */
     bool is_condition_skip;             /* FINISH: its condition failed: nothing was run; is_asked and
                                          * due are those of its START */
-    bool is_group_full;                 /* START: there is no slot for it in its group: it is skipped */
+    const struct pawl_def *group_of;    /* START: the run has a place in this one's group, or: */
+    bool is_group_full;                 /* START: there is no place for it in its group: it is skipped */
     int exit_code;                      /* FINISH: -1: there is none */
     int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
     struct pawl_runtable *table;        /* START: where the run is noted; NULL: nowhere */
@@ -141,7 +143,8 @@ struct pawl_event {
     struct pawl_due due;                /* START, out, and FINISH, in: the due time that is run */
     int64_t due_ns;                     /* START: when it was to be fired (elapsed) */
     uint64_t run;                       /* START: the number of the run */
-    struct pawl_def *def;               /* START: given, counted */
+    struct pawl_def *def;               /* START: given, counted; so is the one whose group it needs: */
+    bool needs_place;                   /* START, refused: a run is to begin, in a group */
     bool is_asked;                      /* START: of a run that was asked for */
     bool is_passed;                     /* START: nothing is to be run: the due time was missed, or
                                          * waits for the end of a run */
@@ -152,10 +155,12 @@ struct pawl_event {
     bool is_unsettled;                  /* refused because of a change that is not shown yet */
     uint32_t was_running;               /* runs in progress before */
     bool is_wall;                       /* there is a new state, and it follows the wall clock */
+    bool leaves_group;                  /* it is not to be run now, or not in that group: it waits no more */
     bool rearm;                         /* the due time changed: the ticker must look */
     int64_t next_due_ns;                /* the new one, when it is to be fired (elapsed) */
     int64_t delta_pending;              /* what the change means for the engine's counters */
     int64_t delta_memory, delta_output;
+    bool is_full;                       /* in: no run can begin, for the view */
     struct pawl_view *view;             /* in: NULL or storage; the new state is given */
 };
 
@@ -223,10 +228,11 @@ pawl_task_release_slot(struct pawl_task *task, struct pawl_epoch_thread *thread,
 /* --- */
 
 /* Fills in a view of a snapshot, counting up what it points to; results that ended before
- * now->oldest_ns are left out. Threads: any, inside a section. */
+ * now->oldest_ns are left out. is_full: no run can begin, so many are in progress.
+ * Threads: any, inside a section. */
 void
 pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
-               const struct pawl_now *now, struct pawl_view *out_view);
+               const struct pawl_now *now, bool is_full, struct pawl_view *out_view);
 
 /* Whether the task is still there, for pawl_index_put(). */
 bool

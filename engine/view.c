@@ -4,9 +4,26 @@
 #include "state.h"
 #include "task.h"
 
+/* What a task waits for whose time has come, or will. */
+static enum pawl_waiting
+waits_for(const struct pawl_task *task, const struct pawl_snapshot *snapshot,
+          const struct pawl_now *now, bool is_full)
+{
+    int64_t fires_ns = pawl_snapshot_fires_ns(snapshot, now->wall_ns - now->elapsed_ns);
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+    bool is_due = fires_ns != PAWL_NO_TIME && fires_ns <= now->elapsed_ns &&
+                  !pawl_snapshot_is_over(snapshot);
+
+    if (is_due && atomic_load_explicit(&task->is_waiting, memory_order_relaxed))
+        return PAWL_WAITING_GROUP;
+    if (is_due && is_full)
+        return PAWL_WAITING_WORKER;
+    return wait && wait->is_retry ? PAWL_WAITING_RETRY : PAWL_WAITING_NOTHING;
+}
+
 void
 pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
-               const struct pawl_now *now, struct pawl_view *out_view)
+               const struct pawl_now *now, bool is_full, struct pawl_view *out_view)
 {
     struct pawl_def *def = snapshot->def;
     const struct pawl_tags *tags = pawl_def_tags(def);
@@ -43,6 +60,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .policy = pawl_def_policy(def),
         .waits_for_retry = wait && wait->is_retry,
         .retry_ns = pawl_due_wall((struct pawl_due) {retry_ns, false}, offset_ns),
+        .waiting = waits_for(task, snapshot, now, is_full),
         .attempt = wait ? (int) wait->attempt : 0,
         .is_paused = snapshot->is_paused, .asked_count = snapshot->asked_count,
         .version = snapshot->version, .serial = snapshot->serial,

@@ -5,6 +5,7 @@
  * on both sides. Whichever comes second sees that the clock was set. */
 #include "wall.h"
 
+#include "admission.h"
 #include "committer.h"
 #include "ticker.h"
 
@@ -44,8 +45,10 @@ retime(struct pawl_handle *handle, struct pawl_task *task, int64_t old_offset_ns
     struct pawl_event event = {.kind = PAWL_EVENT_RETIME, .old_wall_ns = now_ns + old_offset_ns};
     int code = pawl_change(handle, task, &event, NULL);
 
-    if (code == PAWL_ESTATE || code == PAWL_ENOMEM)
+    if (code == PAWL_ESTATE || code == PAWL_ENOMEM) {
+        pawl_admission_look(handle, task);
         pawl_ticker_arm_sooner(engine->ticker, task);
+    }
     pawl_snapshot_free_unused(event.spare);
 }
 

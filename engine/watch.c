@@ -156,7 +156,7 @@ look_at(struct pawl_handle *handle, struct pawl_task *task, int64_t version,
     if (snapshot)
         look = snapshot->version == version ? SAME : CHANGED;
     if (look == CHANGED)
-        pawl_task_view(task, snapshot, &now, out_view);
+        pawl_task_view(task, snapshot, &now, pawl_engine_is_full(handle->engine), out_view);
     pawl_epoch_end(handle->epoch);
     return look;
 }

@@ -1,7 +1,7 @@
 /* worker.c: the event loops that start runs and supervise them ("pawl-worker-N").
  *
- * A worker sleeps in one epoll, on its eventfd, on its timer and on the process and the pipes of
- * each of its runs. It starts a few runs, then looks at what happened, and so on; nothing but exec holds it
+ * A worker sleeps in one epoll, on its eventfd, on its timer, on the process and the pipes of
+ * each of its runs, and on the one descriptor behind which all its HTTP calls are (fetch.h). It starts a few runs, then looks at what happened, and so on; nothing but exec holds it
  * up. A run is over when its process has ended and its pipes are at their end; pipes that some
  * grandchild still holds open are waited for a moment only.
  *
@@ -11,6 +11,7 @@
 #include "worker.h"
 
 #include "action.h"
+#include "admission.h"
 #include "kill.h"
 #include "run.h"
 #include "shared.h"
@@ -41,9 +42,11 @@ struct pawl_worker {
     struct pawl_spawn_room *room;       /* I: of children until exec */
     char *buffer;                       /* W: 2 * PAWL_OUTPUT_MAX, for reading and for results */
     struct pawl_run *spare;             /* W: made before a task is taken, so that none is lost */
+    struct pawl_concurrency_spare entry;    /* W: the same */
     struct pawl_slot_part part;         /* W: of the table of runs, if there is one */
     uint32_t slot;                      /* W: a free one for the next run, or PAWL_SLOT_NONE */
-    struct pawl_run *live;              /* W: processes that run */
+    struct pawl_run *live;              /* W: processes that run, and calls */
+    struct pawl_fetcher *fetcher;       /* W: of its calls; NULL: it made none yet */
     bool has_failed;                    /* W: its epoll */
     struct pawl_deadlines deadlines;    /* W: of live and lingering runs */
     int64_t timer_ns;                   /* W: when timer_fd rings; INT64_MAX: never */
@@ -92,8 +95,8 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     event.box = box;
     event.due = run->due;
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
-    event.failed = run->error.code != PAWL_OK || run->end_code != CLD_EXITED ||
-                   run->end_status != 0 || run->ending != PAWL_ENDING_NONE;
+    event.failed = pawl_run_outcome(run) != PAWL_SUCCESS;
+    pawl_admission_end(engine, run->def);       /* before: who sees the end finds the place free */
     if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
         pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
     run->spares[1] = event.spare;
@@ -146,23 +149,74 @@ on_event(struct pawl_worker *worker, struct pawl_source *source)
         finish(worker, run);
 }
 
+/* --- Calls --- */
+
+/* NULL: out of memory. */
+static struct pawl_fetcher *
+fetcher_of(struct pawl_worker *worker)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &worker->fetcher};
+
+    if (worker->fetcher || !(worker->fetcher = pawl_fetcher_new()))
+        return worker->fetcher;
+    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, pawl_fetcher_fd(worker->fetcher), &event) == 0)
+        return worker->fetcher;
+    pawl_fetcher_free(worker->fetcher);
+    worker->fetcher = NULL;
+    return NULL;
+}
+
+static void
+end_call(struct pawl_worker *worker, struct pawl_run *run)
+{
+    pawl_run_hang_up(run);
+    run->ended_ns = pawl_now(worker->engine).elapsed_ns;
+    finish(worker, run);
+}
+
+static void
+on_calls(struct pawl_worker *worker)
+{
+    struct pawl_run *run;
+
+    pawl_fetcher_turn(worker->fetcher);
+    while ((run = pawl_fetcher_next(worker->fetcher)))
+        end_call(worker, run);
+}
+
 /* --- Ending runs --- */
+
+static void
+end_run(struct pawl_worker *worker, struct pawl_run *run, enum pawl_ending why);
 
 static void
 signal_runs(struct pawl_worker *worker, uint64_t signals)
 {
+    struct pawl_run *run, *next;
+
     for (int sig = 1; sig <= 64 && signals; sig++, signals >>= 1) {
-        for (struct pawl_run *run = worker->live; run && signals & 1; run = run->next)
-            pawl_run_signal(run, sig);
+        for (run = worker->live; run && signals & 1; run = next) {
+            next = run->next;
+            if (!run->fetch)
+                pawl_run_signal(run, sig);
+            else if (sig == SIGTERM || sig == SIGKILL)
+                end_run(worker, run, PAWL_ENDING_KILL);
+        }
     }
 }
 
-/* Asks a run to end, unless it has ended by itself meanwhile. */
+/* Asks a run to end, unless it has ended by itself meanwhile. A call ends at once. */
 static void
 end_run(struct pawl_worker *worker, struct pawl_run *run, enum pawl_ending why)
 {
     int64_t grace_ns = pawl_action_kill_grace_ns(pawl_def_action(run->def));
 
+    if (run->fetch) {
+        if (!pawl_fetch_is_over(run->fetch))
+            run->ending = why;
+        end_call(worker, run);
+        return;
+    }
     on_event(worker, &run->sources[PAWL_SOURCE_PROCESS]);
     if (run->pid == 0)
         return;
@@ -175,7 +229,7 @@ end_run(struct pawl_worker *worker, struct pawl_run *run, enum pawl_ending why)
 static void
 on_deadline(struct pawl_worker *worker, struct pawl_run *run, int64_t now_ns)
 {
-    if (run->pid == 0) {
+    if (run->pid == 0 && !run->fetch) {
         read_pipes(worker, run);
         finish(worker, run);
     } else if (run->ending == PAWL_ENDING_NONE) {
@@ -267,6 +321,7 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     };
     const struct pawl_action *action = pawl_def_action(started->def);
     int64_t now_ns;
+    int code;
 
     run->def = started->def;
     run->number = started->run;
@@ -277,7 +332,9 @@ start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event 
     run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
     now_ns = pawl_now(worker->engine).elapsed_ns;
     pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - started->due_ns);
-    if (pawl_run_start(run, worker->room, &facts, worker->epoll_fd) != PAWL_OK)
+    code = action && action->http ? pawl_run_call(run, fetcher_of(worker), &facts)
+                                  : pawl_run_start(run, worker->room, &facts, worker->epoll_fd);
+    if (code != PAWL_OK)
         finish(worker, run);
     else if (action && action->timeout_ns > 0)
         pawl_deadlines_set(&worker->deadlines, &run->deadline,
@@ -323,6 +380,8 @@ take(struct pawl_worker *worker)
         return NOTHING_DUE;
     if (!worker->spare && !(worker->spare = pawl_run_new()))
         return NO_MEMORY;
+    if (!pawl_concurrency_prepare(&worker->entry))
+        return NO_MEMORY;
     if (!has_slot(worker))
         return NO_SLOT;
     if (!pawl_engine_begin_run(engine))
@@ -335,7 +394,7 @@ take(struct pawl_worker *worker)
     }
     event.spare = run->spares[0];
     event.slot = worker->slot;
-    code = pawl_change(&worker->handle, run->task, &event, NULL);
+    code = pawl_admission_start(&worker->handle, run->task, &event, &worker->entry);
     if (code == PAWL_OK && event.is_passed) {
         give_up(worker, run, &event);
     } else if (code == PAWL_OK) {
@@ -350,7 +409,7 @@ take(struct pawl_worker *worker)
     } else {            /* stopped, deleted or moved meanwhile; if moved, to be armed again */
         if (event.is_expired)
             pawl_expire(&worker->handle, run->task);
-        else
+        else if (!event.needs_place)        /* else it waits in its group */
             pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
         run->spares[0] = event.spare;
         pawl_task_unref(run->task);
@@ -385,6 +444,8 @@ look_at_all(struct pawl_worker *worker)
     struct pawl_run *run, *next;
 
     nanosleep(&pause, NULL);
+    if (worker->fetcher)
+        on_calls(worker);
     for (run = worker->live; run; run = next) {
         next = run->next;
         for (int kind = 0; kind < PAWL_NSOURCE; kind++)
@@ -411,6 +472,8 @@ look_around(struct pawl_worker *worker, int ms)
 
         if (events[i].data.ptr == &worker->timer_fd)
             worker->has_rung = true;
+        else if (events[i].data.ptr == &worker->fetcher)
+            on_calls(worker);
         else if (events[i].data.ptr)
             on_event(worker, events[i].data.ptr);
         else
@@ -476,6 +539,8 @@ pawl_worker_free(struct pawl_worker *worker)
         pawl_deliver(&worker->handle);      /* what came too late */
     pawl_handle_fini(&worker->handle);
     pawl_run_free(worker->spare, -1);
+    pawl_concurrency_spare_free(&worker->entry);
+    pawl_fetcher_free(worker->fetcher);
     pawl_spawn_room_free(worker->room);
     free(worker->buffer);
     if (worker->epoll_fd >= 0)

@@ -9,9 +9,9 @@
 void
 pawl_etag_write(const struct pawl_view *view, uint64_t epoch, char out[PAWL_ETAG_SIZE])
 {
-    /* Beside the changes themselves, what a document shows that the mere passing of time changes. */
+    /* Beside the changes themselves, what a document shows that time and other tasks change. */
     const uint64_t shown[] = {
-        epoch, view->seq, view->serial, view->skipped_overlap, view->nresults,
+        epoch, view->seq, view->serial, view->skipped_overlap, view->nresults, view->waiting,
     };
 
     snprintf(out, PAWL_ETAG_SIZE, "W/\"%016" PRIx64 "\"", XXH3_64bits(shown, sizeof shown));

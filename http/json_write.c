@@ -261,16 +261,23 @@ put_passed(char *at, const struct pawl_view *view)
     return put_uint(put(at, ",\"missedPaused\":"), view->missed_paused);
 }
 
-/* Which attempt is in progress, or waits. */
+/* What it waits for, and which attempt is in progress, or waits. */
 static char *
 put_attempt(char *at, const struct pawl_view *view)
 {
+    static const char *const waiting[] = {
+        [PAWL_WAITING_NOTHING] = ",\"waitingFor\":null,\"attempt\":",
+        [PAWL_WAITING_RETRY] = ",\"waitingFor\":\"retry\",\"attempt\":",
+        [PAWL_WAITING_GROUP] = ",\"waitingFor\":\"group\",\"attempt\":",
+        [PAWL_WAITING_WORKER] = ",\"waitingFor\":\"worker\",\"attempt\":",
+    };
+
+    at = put(at, waiting[view->waiting]);
     if (view->waits_for_retry)
-        return put_int(put(at, ",\"waitingFor\":\"retry\",\"attempt\":"), view->attempt + 1);
+        return put_int(at, view->attempt + 1);
     if (view->running == 0)
-        return put(at, ",\"waitingFor\":null,\"attempt\":null");
-    return put_int(put(at, ",\"waitingFor\":null,\"attempt\":"),
-                   view->attempt > 0 ? view->attempt : 1);
+        return put(at, "null");
+    return put_int(at, view->attempt > 0 ? view->attempt : 1);
 }
 
 static char *
@@ -289,7 +296,7 @@ put_activity(char *at, const struct pawl_view *view)
     uint64_t npassed = view->skipped_overlap | view->skipped_condition | view->skipped_group |
                        view->missed;
 
-    if (npassed == 0 && view->running == 0 && !view->waits_for_retry &&
+    if (npassed == 0 && view->running == 0 && view->waiting == PAWL_WAITING_NOTHING &&
         view->end_reason == PAWL_END_NONE)
         return put(at, ",\"skipped\":{\"overlap\":0,\"condition\":0,\"group\":0},\"missed\":0,"
                        "\"missedPaused\":0,\"waitingFor\":null,\"attempt\":null,"

@@ -1,7 +1,7 @@
 /* pawl.h: the scheduler's engine as a library.
  *
- * What it is. An engine keeps tasks, fires each when it is due, runs its script and keeps the
- * results. A delay task runs once; a cron task runs again and again. Times are int64 nanoseconds:
+ * What it is. An engine keeps tasks, fires each when it is due, runs its script or calls its URL
+ * and keeps the results. A delay task runs once; a cron task runs again and again. Times are int64 nanoseconds:
  * wall times since the epoch, spans as they are. A span follows elapsed time (sleep of the machine
  * included), whatever happens to the wall clock.
  *
@@ -67,12 +67,12 @@ enum pawl_status {
 };
 
 enum pawl_outcome {
-    PAWL_SUCCESS,          /* exit status 0 */
-    PAWL_FAILURE,          /* another exit status */
+    PAWL_SUCCESS,          /* exit status 0, or an HTTP status that is one */
+    PAWL_FAILURE,          /* another exit status, another HTTP status */
     PAWL_TIMEOUT,          /* ended at its time limit */
-    PAWL_KILLED,           /* ended by a signal */
+    PAWL_KILLED,           /* ended by a signal, or on request */
     PAWL_LOST,             /* the daemon died under it */
-    PAWL_ERROR,            /* could not be started: the error text says why */
+    PAWL_ERROR,            /* could not be started, or not called: the error text says why */
     PAWL_NOUTCOME
 };
 
@@ -103,10 +103,19 @@ enum pawl_log_level { PAWL_LOG_ERROR, PAWL_LOG_WARN, PAWL_LOG_INFO, PAWL_LOG_DEB
 #define PAWL_TAGS_MAX 32                         /* of one task */
 #define PAWL_TAG_MAX 63                          /* bytes of a tag */
 #define PAWL_FILTER_TAGS_MAX 8                   /* that a listing can ask for */
+#define PAWL_GROUP_NAME_MAX PAWL_TAG_MAX         /* bytes of a group's name, of which a tag could be made */
+#define PAWL_GROUP_SIZE_MAX 1000000              /* runs of a group at once */
+#define PAWL_GROUPS_MAX 10000                    /* groups whose size can be set while it runs */
 #define PAWL_ARGUMENTS_MAX 1000                  /* args and env of an action, together */
 #define PAWL_ARGUMENTS_BYTES ((size_t) 64 << 10) /* of them together, a NUL behind each */
 #define PAWL_CWD_MAX 4095                        /* bytes of a working directory */
 #define PAWL_TIMEOUT_MIN_NS INT64_C(1000000)     /* the shortest time limit: 1 ms */
+#define PAWL_URL_MAX 8192                        /* bytes of a URL */
+#define PAWL_HEADERS_MAX 100                     /* of one HTTP call */
+#define PAWL_HEADERS_BYTES ((size_t) 32 << 10)   /* of them together, a NUL behind each */
+#define PAWL_CODES_MAX 64                        /* status codes of an HTTP call that are a success */
+#define PAWL_REDIRECTS 5                         /* that are followed by default, */
+#define PAWL_REDIRECTS_MAX 50                    /* and at most */
 #define PAWL_NO_TIME INT64_MIN                   /* instead of a time: there is none */
 
 /* One finished run, immutable. Times are wall times. */
@@ -121,12 +130,26 @@ struct pawl_result {
     int signal;                    /* 0 when there is none */
     int attempt;                   /* 1 for the first */
     bool truncated;                /* stdout or stderr lost bytes: a line in it says how many */
+    int http_status;               /* of an HTTP call's answer, whose body is out; 0: none */
     const char *out, *err;         /* valid UTF-8, NUL bytes possible, a NUL behind each */
     size_t out_len, err_len;
     const char *error;             /* why it could not be started, or NULL */
 };
 
 /* --- What a task runs, and how --- */
+
+/* An HTTP call instead of a script. It carries X-Pawl-Task-Id (percent-encoded), X-Pawl-Run,
+ * X-Pawl-Attempt and X-Pawl-Scheduled-At. Strings are NUL-terminated. */
+struct pawl_http_call {
+    const char *url;               /* http or https, absolute, ASCII, without a user */
+    const char *method;            /* NULL: GET, or POST if there is a body */
+    const char *const *headers;    /* "Name: value"; NULL-terminated; NULL: none */
+    const char *body;              /* UTF-8; NULL: none */
+    size_t body_len;               /* up to PAWL_SCRIPT_MAX */
+    const uint16_t *codes;         /* a success: 100 to 599, or 1 to 5 for 1xx to 5xx; */
+    size_t ncodes;                 /* 0: 2xx */
+    int max_redirects;             /* 0: none is followed; negative: PAWL_REDIRECTS */
+};
 
 /* Who gets the signals that end a run: at its time limit, when it is stopped, deleted or replaced with
  * kill, at the engine's own end, and when it outlived a crash. */
@@ -146,6 +169,8 @@ struct pawl_action {
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
     enum pawl_kill_mode kill_mode;
+    const struct pawl_http_call *http;  /* called instead of a script; NULL: there is one. Of all
+                                    * else only timeout_ns is for calls, which end at once */
 };
 
 /* --- What becomes of a task when something is in the way --- */
@@ -167,6 +192,13 @@ enum pawl_misfire {
     PAWL_NMISFIRE
 };
 
+/* What becomes of a due time for which there is no place in the task's group. */
+enum pawl_group_overflow {
+    PAWL_GROUP_WAIT,       /* it waits its turn; where too many wait it passes, and is counted */
+    PAWL_GROUP_SKIP,       /* it passes, and is counted */
+    PAWL_NGROUP_OVERFLOW
+};
+
 /* What has no effect, such as retry_delay_ns without retries, must be as by default. */
 struct pawl_policy {
     enum pawl_overlap overlap;
@@ -181,6 +213,8 @@ struct pawl_policy {
     int64_t retry_max_delay_ns;    /* no delay is longer; 0: any */
     int64_t retry_jitter_ns;       /* each is up to so much longer */
     uint8_t retry_on[32];          /* a bit for each exit status that is tried again; none: any failure */
+    char group[PAWL_GROUP_NAME_MAX + 1];    /* of tasks of which only so many run at once; empty: none */
+    enum pawl_group_overflow group_overflow;
 };
 #define PAWL_QUEUE_MAX 10000
 #define PAWL_RETRIES_MAX 1000
@@ -255,13 +289,21 @@ struct pawl_spec {
     enum pawl_type type;
     int64_t time_ns;               /* delay: >= 0; cron: the interval, >= PAWL_INTERVAL_MIN_NS */
     const char *script;
-    size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL */
+    size_t script_len;             /* 1 to PAWL_SCRIPT_MAX bytes of UTF-8, no NUL; 0: action->http */
     int keep_results;              /* 0 to PAWL_KEEP_MAX; negative: the engine's default */
     const struct pawl_when *when;  /* NULL: after time_ns; else time_ns counts for nothing */
     const struct pawl_action *action;   /* NULL: bash, without limits */
     const struct pawl_policy *policy;   /* NULL: as pawl_policy_init() says */
     const char *const *tags;       /* words to find it by: 1 to PAWL_TAG_MAX bytes of UTF-8 each, no */
     size_t ntags;                  /* control characters, blanks or commas; doubles are dropped */
+};
+
+/* What a task waits for. */
+enum pawl_waiting {
+    PAWL_WAITING_NOTHING,  /* but its due time, if it has one */
+    PAWL_WAITING_RETRY,    /* the last attempt failed: next_ns is the next one */
+    PAWL_WAITING_GROUP,    /* its time has come; its group has no place */
+    PAWL_WAITING_WORKER,   /* its time has come; max_running are in progress */
 };
 
 /* One state of one task. Immutable; pointers live until pawl_view_release(). */
@@ -283,6 +325,7 @@ struct pawl_view {
     bool waits_for_retry;          /* the last attempt failed, and another one is to come */
     int64_t retry_ns;              /* when (wall); PAWL_NO_TIME: none, it is paused, or a due time
                                     * before it takes its place */
+    enum pawl_waiting waiting;
     int attempt;                   /* of the run in progress, or the one that failed last while a retry
                                     * waits; 0: none */
     int64_t version;               /* 0 at submission; grows by 1, see docs/protocol.md */
@@ -324,6 +367,22 @@ struct pawl_forecast {
     bool is_due_wall, is_retry_given;
 };
 
+/* Where the size of a group comes from. */
+enum pawl_group_source {
+    PAWL_GROUP_USUAL,                   /* nobody gave one: it is 1 */
+    PAWL_GROUP_CONFIGURED,              /* the options */
+    PAWL_GROUP_ASKED,                   /* pawl_group_resize(), which counts before the options */
+};
+
+/* A group of tasks: at most size runs of all of them are in progress at once. */
+struct pawl_group_view {
+    char name[PAWL_GROUP_NAME_MAX + 1];
+    uint32_t size;                      /* 0: nothing of it runs */
+    enum pawl_group_source source;
+    uint32_t running;                   /* places taken: by runs, and by those that are about to begin */
+    uint32_t waiting;                   /* tasks whose time has come */
+};
+
 /* A queue link inside the objects below; the engine's. */
 struct pawl_link {
     void *entry;
@@ -339,12 +398,14 @@ struct pawl_op {
     bool has_view;                      /* the caller releases view */
     struct pawl_view view;              /* the task as this change left it */
     struct pawl_result *result;         /* of pawl_read_run(): given, freed by free() */
+    struct pawl_group_view group;       /* of pawl_group_resize() */
     /* The engine's from here. */
     struct pawl_link link;
     struct pawl_handle *handle;
     struct pawl_task *task;
     void *first;
     uint64_t run;
+    int64_t size;
     int kind, refusal;
 };
 
@@ -397,6 +458,7 @@ struct pawl_stats {
     uint64_t unsaved;                   /* changed tasks that are not durable yet */
     char store_problem[232];            /* empty, or the last error and what to do */
     uint64_t tasks, pending, running, waiting_ready;
+    uint64_t waiting_group;             /* tasks whose time has come, in all groups */
     uint64_t memory_bytes;              /* scripts and kept output */
     uint64_t submitted, started, finished;
     int64_t due_to_worker_p50_ns, due_to_worker_p99_ns, due_to_worker_p999_ns;
@@ -416,6 +478,8 @@ struct pawl_options {
     bool (*is_cancelled)(void *ctx);    /* asked while a store is loaded, from any thread; true ends
                                          * pawl_open() with PAWL_ECLOSED; NULL: never */
     bool leave_orphans;                 /* else runs that outlived a crash of the engine are ended */
+    const char *const *groups;          /* "NAME=SIZE": sizes of groups; NULL-terminated; NULL: none */
+    unsigned group_queue;               /* how many tasks may wait in each group */
     const char *const *interpreters;    /* "NAME=PROGRAM [ARGUMENT...]", beside those built in; NULL-
                                          * terminated; NULL: none; see docs/protocol.md */
     const char *tree_program;           /* where pawl-tree is, which runs of PAWL_KILL_TREE begin with;
@@ -576,6 +640,26 @@ pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act
 int
 pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
               struct pawl_op *op, struct pawl_err *err);
+
+/* Sets how many runs of a group may be in progress at once, or with a negative size takes that back. More
+ * places are taken at once by those that wait; with fewer, runs go on to their end, and none begins
+ * until there are less. op->group is the group then. Kept by the store. Threads: the handle's. Blocks: no.
+ * Errors: PAWL_EINVAL, PAWL_ENOENT (there is no such size to take back), PAWL_ELIMIT, PAWL_ENOMEM;
+ * PAWL_PENDING: ends through op->done with PAWL_OK, or with PAWL_EFULL or PAWL_ESTORE, unchanged. */
+int
+pawl_group_resize(struct pawl_handle *handle, const char *name, size_t name_len, int64_t size,
+                  struct pawl_op *op, struct pawl_err *err);
+
+/* Gives a group; any name is one. Threads: any. Blocks: no. Locks: that of the groups.
+ * Errors: PAWL_EINVAL. */
+int
+pawl_group_get(struct pawl *engine, const char *name, size_t name_len,
+               struct pawl_group_view *out_view, struct pawl_err *err);
+
+/* Gives those that have a size of their own, or in which something runs or waits, by name. Threads: any.
+ * Blocks: no. Locks: that of the groups. Owns: gives, to free(). Errors: PAWL_ENOMEM. */
+int
+pawl_groups(struct pawl *engine, struct pawl_group_view **out_views, size_t *out_n);
 
 /* Writes a consistent copy of the store to path, which must not exist, beside all other work.
  * Threads: the handle's. Blocks: no; ends through op->done. Owns: copies path.

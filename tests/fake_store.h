@@ -43,6 +43,8 @@ struct fake_store {
     struct fake_task *tasks;            /* L: by ascending seq */
     size_t ntasks, cap;
     struct pawl_scale scale;            /* L */
+    struct pawl_group_view sizes[8];    /* L: of groups: name and size */
+    size_t nsizes;
     struct fake_write *writes;          /* L: all of them */
     size_t nwrites, writes_cap;
     unsigned ngroups;                   /* L: that have come, empty ones as well */
@@ -349,6 +351,43 @@ fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run,
     return code;
 }
 
+static inline int
+fake_sizes(struct pawl_store *store, int (*visit)(void *ctx, const char *group, uint32_t size),
+           void *ctx, struct pawl_err *err)
+{
+    struct fake_store *fake = (struct fake_store *) store;
+    int code = PAWL_OK;
+
+    (void) err;
+    for (size_t i = 0; i < fake->nsizes && code == PAWL_OK; i++)
+        code = visit(ctx, fake->sizes[i].name, fake->sizes[i].size);
+    return code;
+}
+
+static inline int
+fake_resize(struct pawl_store *store, const char *group, int64_t size)
+{
+    struct fake_store *fake = (struct fake_store *) store;
+    int code = PAWL_OK;
+    size_t i = 0;
+
+    pthread_mutex_lock(&fake->lock);
+    while (i < fake->nsizes && strcmp(fake->sizes[i].name, group) != 0)
+        i++;
+    if (fake->nfailing != 0) {
+        fake->nfailing -= fake->nfailing > 0;
+        code = fake->code;
+    } else if (size < 0 && i < fake->nsizes) {
+        fake->sizes[i] = fake->sizes[--fake->nsizes];
+    } else if (size >= 0 && i < sizeof fake->sizes / sizeof fake->sizes[0]) {
+        fake->nsizes += i == fake->nsizes;
+        fake->sizes[i].size = (uint32_t) size;
+        snprintf(fake->sizes[i].name, sizeof fake->sizes[i].name, "%s", group);
+    }
+    pthread_mutex_unlock(&fake->lock);
+    return code;
+}
+
 static inline bool
 fake_idle(struct pawl_store *store)
 {
@@ -395,7 +434,7 @@ fake_store_init(struct fake_store *fake)
     *fake = (struct fake_store) {.store = {
         .name = "fake", .is_sync = true, .dir = fake->dir, .inventory = fake_inventory,
         .load = fake_load, .commit = fake_commit, .has_room = fake_has_room, .prune = fake_prune,
-        .read_result = fake_read_result, .idle = fake_idle, .health = fake_health,
+        .sizes = fake_sizes, .resize = fake_resize, .read_result = fake_read_result, .idle = fake_idle, .health = fake_health,
         .backup = fake_backup, .close = fake_close,
     }};
     strcpy(fake->dir, "/tmp/pawl-fake-XXXXXX");

@@ -75,7 +75,7 @@ look(struct life *l)
     pawl_epoch_begin(l->thread);
     snapshot = pawl_task_read(l->task, NULL);
     assert_non_null(snapshot);
-    pawl_task_view(l->task, snapshot, &now, &l->view);
+    pawl_task_view(l->task, snapshot, &now, false, &l->view);
     pawl_epoch_end(l->thread);
 }
 

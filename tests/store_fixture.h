@@ -25,12 +25,17 @@
 
 /* Takes from a file of this version what format 5 brought. */
 #define UNDO_FORMAT_5                                                                             \
-    "DROP VIEW tasks; DROP VIEW runs; DROP TABLE policy;"                                         \
+    "DROP VIEW tasks; DROP VIEW runs; DROP TABLE policy; DROP TABLE group_size;"                  \
     "ALTER TABLE state DROP COLUMN skipped_condition;"                                            \
     "ALTER TABLE state DROP COLUMN skipped_group;"                                                \
     "ALTER TABLE state DROP COLUMN missed_paused;"                                                \
     "ALTER TABLE state DROP COLUMN end_reason;"                                                   \
-    "ALTER TABLE action DROP COLUMN kill_mode;"
+    "ALTER TABLE action DROP COLUMN kill_mode;"                                                   \
+    "ALTER TABLE action DROP COLUMN url; ALTER TABLE action DROP COLUMN method;"                  \
+    "ALTER TABLE action DROP COLUMN headers; ALTER TABLE action DROP COLUMN body;"                \
+    "ALTER TABLE action DROP COLUMN success_codes;"                                               \
+    "ALTER TABLE action DROP COLUMN max_redirects;"                                               \
+    "ALTER TABLE result DROP COLUMN http_status;"
 
 /* A task with its results, copied out of a load. */
 struct loaded {

@@ -77,7 +77,7 @@ look(struct bench *b)
     struct pawl_view view;
 
     pawl_epoch_begin(b->thread);
-    pawl_task_view(b->task, pawl_task_read(b->task, NULL), &now, &view);
+    pawl_task_view(b->task, pawl_task_read(b->task, NULL), &now, false, &view);
     pawl_epoch_end(b->thread);
     pawl_view_release(&view);           /* the task is alive: its numbers are read, not its texts */
     return view;
@@ -175,7 +175,7 @@ test_condition_that_fails_at_a_later_attempt_is_the_end_of_a_run_that_failed(voi
         b.now_ns = 10;
         assert_int_equal(START(0), PAWL_OK);
         assert_int_equal(FINISH(.failed = true), PAWL_OK);
-        assert_true(look(&b).waits_for_retry);
+        assert_int_equal(look(&b).waiting, PAWL_WAITING_RETRY);
         if (i == 0) {
             assert_int_equal(START(0), PAWL_OK);
             assert_int_equal(b.started.attempt, 2);
@@ -185,7 +185,7 @@ test_condition_that_fails_at_a_later_attempt_is_the_end_of_a_run_that_failed(voi
             assert_true(b.started.is_passed);
         }
         view = look(&b);
-        assert_false(view.waits_for_retry);
+        assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
         assert_int_equal(view.failure_count, 1);
         assert_int_equal(view.skipped_condition + view.skipped_group, 0);
         assert_int_equal(view.run_count, 1);

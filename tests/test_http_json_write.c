@@ -225,7 +225,7 @@ test_json_write_fits_the_longest_values(void **state)
         .previous_ns = INT64_MAX, .run_count = UINT64_MAX, .failure_count = UINT64_MAX,
         .skipped_overlap = UINT64_MAX, .missed = UINT64_MAX, .skipped_condition = UINT64_MAX,
         .skipped_group = UINT64_MAX, .missed_paused = UINT64_MAX, .end_reason = PAWL_END_NO_TIMES,
-        .waits_for_retry = true, .attempt = INT32_MIN,
+        .waits_for_retry = true, .waiting = PAWL_WAITING_RETRY, .attempt = INT32_MIN,
     };
     struct pawl_result result = {
         .run = UINT64_MAX, .scheduled_ns = INT64_MAX, .started_ns = INT64_MAX,
@@ -292,7 +292,13 @@ test_json_write_shows_which_attempt_runs_or_waits(void **state)
     assert_shows(&busy, ",\"waitingFor\":null,\"attempt\":3,\"endReason\":null,\"running\":1,");
     busy.running = 0;
     busy.waits_for_retry = true;        /* after the third */
+    busy.waiting = PAWL_WAITING_RETRY;
     assert_shows(&busy, ",\"waitingFor\":\"retry\",\"attempt\":4,\"endReason\":null,\"running\":0,");
+    busy.waiting = PAWL_WAITING_GROUP;
+    assert_shows(&busy, ",\"waitingFor\":\"group\",\"attempt\":4,\"endReason\":null,\"running\":0,");
+    busy.waits_for_retry = false;
+    busy.waiting = PAWL_WAITING_WORKER;
+    assert_shows(&busy, ",\"waitingFor\":\"worker\",\"attempt\":null,\"endReason\":null,\"running\":0,");
 }
 
 /* --- The buffer --- */

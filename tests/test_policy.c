@@ -223,7 +223,7 @@ test_failed_run_is_tried_again_with_longer_delays(void **state)
     for (int i = 1; i <= 3; i++) {
         view = await_version(&f, "d", 2 * i);
         assert_int_equal(view.status, PAWL_TO_BE_EXECUTED);
-        assert_true(view.waits_for_retry);
+        assert_int_equal(view.waiting, PAWL_WAITING_RETRY);
         assert_int_equal(view.attempt, i);
         assert_int_equal(view.run_count, 1);
         assert_int_equal(view.failure_count, 0);
@@ -261,7 +261,7 @@ test_retry_that_succeeds_is_the_end_of_the_run(void **state)
     fixture_advance(&f, 10 * MINUTE);
     view = await_version(&f, "c", 6);
     assert_int_equal(view.status, PAWL_WAIT_FOR_NEXT);
-    assert_false(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
     assert_int_equal(view.failure_count, 0);
     assert_int_equal(view.run_count, 1);
     assert_int_equal(minutes(view.next_ns), 20);
@@ -321,7 +321,7 @@ test_stop_ends_the_wait_for_a_retry_and_run_now_cuts_it_short(void **state)
     view = get(&f, "s");
     assert_int_equal(view.status, PAWL_STOPPED);
     assert_int_equal(view.version, 5);
-    assert_false(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
     pawl_view_release(&view);
     fixture_close(&f);
 }
@@ -351,7 +351,7 @@ test_run_asked_for_in_a_pause_is_the_attempt_that_waits(void **state)
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[1]->attempt, 2);
     assert_int_equal(view.failure_count, 0);
-    assert_false(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_NOTHING);
     assert_int_equal(view.attempt, 0);
     pawl_view_release(&view);
     fixture_close(&f);
@@ -613,7 +613,7 @@ test_wait_for_a_retry_goes_on_over_a_restart(void **state)
     pawl_view_release(&view);
     house_pass(&house, 10 * MINUTE);
     view = get(f, "r");
-    assert_true(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_RETRY);
     assert_int_equal(view.attempt, 1);
     assert_int_equal(minutes(view.next_ns), 31);
     assert_int_equal(view.policy->overlap, PAWL_OVERLAP_QUEUE);
@@ -663,7 +663,7 @@ test_attempt_that_a_crash_cut_is_lost_and_tried_again(void **state)
     assert_int_equal(view.nresults, 2);
     assert_int_equal(view.results[1]->outcome, PAWL_LOST);
     assert_int_equal(view.results[1]->attempt, 2);
-    assert_true(view.waits_for_retry);
+    assert_int_equal(view.waiting, PAWL_WAITING_RETRY);
     assert_int_equal(minutes(view.next_ns), 63);
     pawl_view_release(&view);
     run_next(f, "a");

@@ -31,6 +31,37 @@ full_action(void)
     return &action;
 }
 
+static const struct pawl_action *
+full_call(void)
+{
+    static const char *const headers[] = {"A: 1", "B:", NULL};
+    static const uint16_t codes[] = {200, 4, 599};
+    static const struct pawl_http_call http = {
+        .url = "https://a.example/x?y=z", .method = "POST", .headers = headers, .body = "a\0\xC3\xA4",
+        .body_len = 4, .codes = codes, .ncodes = 3, .max_redirects = 0,
+    };
+    static const struct pawl_action action = {.umask = -1, .kill_grace_ns = -1, .http = &http};
+
+    return &action;
+}
+
+static const struct pawl_action *
+least_call(void)
+{
+    static const struct pawl_http_call http = {.url = "http://a.example/", .max_redirects = -1};
+    static const struct pawl_action action = {.umask = -1, .kill_grace_ns = -1, .http = &http};
+
+    return &action;
+}
+
+static void
+assert_text(const char *a, const char *b)
+{
+    assert_true(!a == !b);
+    if (a)
+        assert_string_equal(a, b);
+}
+
 static void
 assert_list(const char *const *a, const char *const *b)
 {
@@ -40,6 +71,24 @@ assert_list(const char *const *a, const char *const *b)
         assert_string_equal(*a, *b);
     }
     assert_true(!b || !*b);
+}
+
+static void
+assert_same_call(const struct pawl_http_call *a, const struct pawl_http_call *b)
+{
+    assert_true(!a == !b);
+    if (!a)
+        return;
+    assert_text(a->url, b->url);
+    assert_text(a->method, b->method);
+    assert_list(a->headers, b->headers);
+    assert_true(!a->body == !b->body && a->body_len == b->body_len);
+    if (a->body)
+        assert_memory_equal(a->body, b->body, a->body_len);
+    assert_int_equal(a->ncodes, b->ncodes);
+    if (a->ncodes > 0)
+        assert_memory_equal(a->codes, b->codes, a->ncodes * sizeof a->codes[0]);
+    assert_int_equal(a->max_redirects, b->max_redirects);
 }
 
 static void
@@ -56,6 +105,7 @@ assert_same(const struct pawl_action *a, const struct pawl_action *b)
         assert_string_equal(a->cwd, b->cwd);
     assert_int_equal(a->umask, b->umask);
     assert_true(a->timeout_ns == b->timeout_ns && a->kill_grace_ns == b->kill_grace_ns);
+    assert_same_call(a->http, b->http);
     assert_int_equal(a->kill_mode, b->kill_mode);
 }
 
@@ -97,6 +147,40 @@ test_actions_come_back_as_they_were(void **state)
 }
 
 static void
+test_calls_come_back_as_they_were(void **state)
+{
+    const struct pawl_action *actions[] = {full_call(), full_action(), least_call()};
+    struct fixture f;
+    char id[8];
+
+    (void) state;
+    fixture_open(&f);
+    for (size_t i = 0; i < 3; i++) {
+        struct pawl_write write;
+
+        snprintf(id, sizeof id, "t%zu", i);
+        write = new_acting(1 + i, id, actions[i]);
+        if (actions[i]->http) {
+            write.record.script = "";
+            write.record.script_len = 0;
+        }
+        assert_int_equal(commit_one(&f, write), PAWL_OK);
+    }
+    fixture_reopen(&f);
+    load(&f);
+    assert_int_equal(f.nloaded, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_same(f.loaded[i].record.action, actions[i]);
+    assert_answer(file_of(&f, "pawl.db"), "SELECT url FROM tasks WHERE seq = 1",
+                  "https://a.example/x?y=z");
+    assert_answer(file_of(&f, "pawl.db"),
+                  "SELECT success_codes FROM action WHERE seq = 1", "200,4xx,599");
+    assert_answer(file_of(&f, "pawl.db"),
+                  "SELECT count(*) FROM tasks WHERE interpreter IS NULL", "2");
+    fixture_close(&f);
+}
+
+static void
 test_an_action_goes_with_its_task(void **state)
 {
     struct pawl_write gone = {.kind = PAWL_WRITE_GONE, .record.seq = 1};
@@ -113,15 +197,20 @@ test_an_action_goes_with_its_task(void **state)
 
 /* Loading refuses it, and so does the check. */
 static void
-assert_damage(const char *sql, const char *what)
+assert_damage_of(const struct pawl_action *action, const char *sql, const char *what)
 {
+    struct pawl_write write = new_acting(1, "a", action);
     struct pawl_range all = {0, UINT64_MAX, INT64_MIN, INT64_MAX};
     struct pawl_err err = {0};
     char lines[4096] = "";
     struct fixture f;
 
+    if (action->http) {
+        write.record.script = "";
+        write.record.script_len = 0;
+    }
     fixture_open(&f);
-    assert_int_equal(commit_one(&f, new_acting(1, "a", full_action())), PAWL_OK);
+    assert_int_equal(commit_one(&f, write), PAWL_OK);
     meddle(file_of(&f, "pawl.db"), sql);
     assert_int_equal(load_range(&f, all, &err), PAWL_EDAMAGED);
     if (!strstr(err.text, what))
@@ -132,6 +221,12 @@ assert_damage(const char *sql, const char *what)
         fail_msg("%s: %s", sql, lines);
     fixture_reopen(&f);
     fixture_close(&f);
+}
+
+static void
+assert_damage(const char *sql, const char *what)
+{
+    assert_damage_of(full_action(), sql, what);
 }
 
 static void
@@ -149,6 +244,22 @@ test_a_damaged_action_is_found(void **state)
     assert_damage("UPDATE action SET cwd = 'tmp'", none);
     assert_damage("UPDATE action SET env = x'4100'", none);
     assert_damage("UPDATE action SET interpreter = '../sh'", none);
+}
+
+static void
+test_a_damaged_call_is_found(void **state)
+{
+    static const char value[] = "a value of its action is none", none[] = "its action is none";
+
+    (void) state;
+    assert_damage_of(full_call(), "UPDATE action SET headers = x'4142'", value);
+    assert_damage_of(full_call(), "UPDATE action SET success_codes = '200,'", value);
+    assert_damage_of(full_call(), "UPDATE action SET success_codes = '200;201'", value);
+    assert_damage_of(full_call(), "UPDATE action SET success_codes = '65736'", value);
+    assert_damage_of(full_call(), "UPDATE action SET success_codes = '99'", none);
+    assert_damage_of(full_call(), "UPDATE action SET max_redirects = 51", none);
+    assert_damage_of(full_call(), "UPDATE action SET url = 'file:///etc/passwd'", none);
+    assert_damage_of(full_call(), "UPDATE action SET url = NULL", "its script is none");
 }
 
 static void
@@ -211,8 +322,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_actions_come_back_as_they_were),
+        cmocka_unit_test(test_calls_come_back_as_they_were),
         cmocka_unit_test(test_an_action_goes_with_its_task),
         cmocka_unit_test(test_a_damaged_action_is_found),
+        cmocka_unit_test(test_a_damaged_call_is_found),
         cmocka_unit_test(test_an_action_without_a_task_is_found),
         cmocka_unit_test(test_store_of_an_older_format_is_brought_up_to_date),
     };

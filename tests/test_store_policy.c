@@ -22,6 +22,7 @@ full_policy(void)
         .misfire_grace_ns = 5 * SECOND, .misfire_limit = 7, .retries = PAWL_RETRIES_MAX,
         .retry_delay_ns = 1, .retry_backoff = 1.1, .retry_max_delay_ns = 60 * SECOND,
         .retry_jitter_ns = 3, .retry_on = {[0] = 2, [9] = 8, [31] = 0x80},
+        .group = "db-\xc3\xa9", .group_overflow = PAWL_GROUP_SKIP,
     };
 
     return &policy;
@@ -66,6 +67,8 @@ assert_same(const struct pawl_policy *a, const struct pawl_policy *b)
     assert_true(a->retry_max_delay_ns == b->retry_max_delay_ns);
     assert_true(a->retry_jitter_ns == b->retry_jitter_ns);
     assert_memory_equal(a->retry_on, b->retry_on, sizeof a->retry_on);
+    assert_string_equal(a->group, b->group);
+    assert_int_equal(a->group_overflow, b->group_overflow);
 }
 
 static void
@@ -220,6 +223,9 @@ test_damaged_policy_is_found(void **state)
     assert_damage("UPDATE policy SET retry_on = '1,,2'", statuses);
     assert_damage("UPDATE policy SET retry_on = 'x'", statuses);
     assert_damage("UPDATE policy SET retry_on = hex(zeroblob(1000))", statuses);
+    assert_damage("UPDATE policy SET group_overflow = 2", range);
+    assert_damage("UPDATE policy SET group_name = 'a b'", "its group cannot be read");
+    assert_damage("UPDATE policy SET group_name = hex(zeroblob(32))", "its group cannot be read");
 }
 
 static void
@@ -262,6 +268,73 @@ test_store_of_format_4_is_brought_up_to_date(void **state)
     fixture_close(&f);
 }
 
+struct sizes {
+    char text[256];
+    int code;               /* what visiting ends with */
+};
+
+static int
+note_size(void *ctx, const char *group, uint32_t size)
+{
+    struct sizes *sizes = ctx;
+    size_t len = strlen(sizes->text);
+
+    snprintf(sizes->text + len, sizeof sizes->text - len, "%s=%u;", group, size);
+    return sizes->code;
+}
+
+static void
+test_sizes_of_groups_come_back_until_they_are_taken_back(void **state)
+{
+    struct sizes sizes = {.text = ""};
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    assert_int_equal(f.store->resize(f.store, "db", 4), PAWL_OK);
+    assert_int_equal(f.store->resize(f.store, "db", 5), PAWL_OK);
+    assert_int_equal(f.store->resize(f.store, "none", 0), PAWL_OK);
+    assert_int_equal(f.store->resize(f.store, "x", 1), PAWL_OK);
+    assert_int_equal(f.store->resize(f.store, "x", -1), PAWL_OK);
+    assert_int_equal(f.store->resize(f.store, "x", -1), PAWL_OK);
+    fixture_reopen(&f);
+    assert_int_equal(f.store->sizes(f.store, note_size, &sizes, NULL), PAWL_OK);
+    assert_string_equal(sizes.text, "db=5;none=0;");
+    sizes = (struct sizes) {.code = PAWL_ENOMEM};
+    assert_int_equal(f.store->sizes(f.store, note_size, &sizes, NULL), PAWL_ENOMEM);
+    assert_string_equal(sizes.text, "db=5;");
+    fixture_close(&f);
+}
+
+static void
+test_damaged_size_of_a_group_is_found(void **state)
+{
+    static const char *const damages[] = {
+        "UPDATE group_size SET size = 1000001", "UPDATE group_size SET size = -1",
+        "UPDATE group_size SET name = 'a b'", "UPDATE group_size SET name = ''",
+    };
+
+    (void) state;
+    for (size_t i = 0; i < 4; i++) {
+        struct sizes sizes = {.text = ""};
+        struct pawl_err err = {0};
+        char lines[4096] = "";
+        struct fixture f;
+
+        fixture_open(&f);
+        assert_int_equal(f.store->resize(f.store, "db", 4), PAWL_OK);
+        meddle(file_of(&f, "pawl.db"), damages[i]);
+        assert_int_equal(f.store->sizes(f.store, note_size, &sizes, &err), PAWL_EDAMAGED);
+        assert_non_null(strstr(err.text, "table group_size: "));
+        assert_string_equal(sizes.text, "");
+        fixture_shut(&f);
+        assert_int_equal(pawl_store_check(f.dir, note_line_cb, lines, NULL), PAWL_EDAMAGED);
+        assert_non_null(strstr(lines, "unsound: size of group "));
+        fixture_reopen(&f);
+        fixture_close(&f);
+    }
+}
+
 int
 main(void)
 {
@@ -271,6 +344,8 @@ main(void)
         cmocka_unit_test(test_policies_are_gone_with_their_task),
         cmocka_unit_test(test_damaged_policy_is_found),
         cmocka_unit_test(test_policy_without_a_task_is_found),
+        cmocka_unit_test(test_sizes_of_groups_come_back_until_they_are_taken_back),
+        cmocka_unit_test(test_damaged_size_of_a_group_is_found),
         cmocka_unit_test(test_store_of_format_4_is_brought_up_to_date),
     };
 

@@ -118,7 +118,7 @@ look(struct arena *arena)
     pawl_epoch_begin(arena->own);
     snapshot = pawl_task_read(arena->task, NULL);
     assert_non_null(snapshot);
-    pawl_task_view(arena->task, snapshot, &(struct pawl_now) {10, 10, INT64_MIN, INT64_MIN}, &view);
+    pawl_task_view(arena->task, snapshot, &(struct pawl_now) {10, 10, INT64_MIN, INT64_MIN}, false, &view);
     pawl_epoch_end(arena->own);
     return view;
 }
