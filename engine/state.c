@@ -65,9 +65,8 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
            snapshot->is_asked;
 }
 
-/* Whether its next run is another attempt. */
-static bool
-is_retried(const struct pawl_snapshot *snapshot)
+bool
+pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
 {
     return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
 }
@@ -75,7 +74,7 @@ is_retried(const struct pawl_snapshot *snapshot)
 bool
 pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot)
 {
-    return snapshot->status == PAWL_EXECUTING || is_retried(snapshot);
+    return snapshot->status == PAWL_EXECUTING || pawl_snapshot_is_retried(snapshot);
 }
 
 bool
@@ -113,7 +112,7 @@ pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
     if (snapshot->is_paused || (snapshot->status == PAWL_EXECUTING && !is_replacing))
         return PAWL_NO_TIME;
     fires_ns = pawl_def_fires_ns(snapshot->def, due, offset_ns);
-    if (is_retried(snapshot) && !(is_replacing && pawl_due_is_set(due) &&
+    if (pawl_snapshot_is_retried(snapshot) && !(is_replacing && pawl_due_is_set(due) &&
                                   fires_ns < pawl_wait_of(snapshot)->not_before_ns))
         return pawl_wait_of(snapshot)->not_before_ns;
     return fires_ns;
@@ -316,7 +315,7 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
 static void
 begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
-    bool is_retry = is_retried(old);
+    bool is_retry = pawl_snapshot_is_retried(old);
     struct pawl_now now = pawl_event_now(event);
 
     event->is_asked = event->is_passed = event->must_kill = false;
@@ -362,7 +361,7 @@ wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
     wait->retried_ns = event->due.ns;
     wait->is_retried_wall = event->due.is_wall;
     wait->not_before_ns = pawl_schedule_after(event->now_ns, pawl_policy_retry_delay(
-        pawl_def_policy(old->def), wait->attempt, (uint64_t) event->due.ns));
+        pawl_def_policy(old->def), wait->attempt, (uint64_t) old->previous_ns));
     next->status = old->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
 }
 
@@ -381,7 +380,8 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->has_backlog = has_more && !old->is_paused;
-        pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_retry = false;
+        pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
+        pawl_wait_of(next)->is_retry = false;
         pawl_wait_of(next)->attempt = 0;
     }
     next->status = PAWL_WAIT_FOR_NEXT;
@@ -411,7 +411,7 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
     const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
     struct pawl_now now = pawl_event_now(event);
-    bool makes_room = policy && (wait->must_replace ||
+    bool makes_room = policy && (wait->must_replace || wait->is_given_up ||
         (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE) ||
         (pawl_snapshot_is_replacing(old) &&
          pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)));
@@ -466,7 +466,8 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (due.ns == old->due_ns && due.is_wall == old->is_due_wall)
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING && !is_retried(old)) {
+    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING &&
+        !pawl_snapshot_is_retried(old)) {     /* else the task ends after that run */
         end_task(event, next, PAWL_END_AT);
         next->version++;
         next->updated_ns = event->wall_ns;
@@ -491,6 +492,17 @@ ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is running already, and does not overlap itself");
     }
+}
+
+/* Whether the run in progress, of a task that runs once, may be tried again, so that ending it would not
+ * be its end. */
+static bool
+can_give_up(const struct pawl_snapshot *old)
+{
+    const struct pawl_policy *policy = pawl_def_policy(old->def);
+
+    return old->def->type == PAWL_DELAY && old->status == PAWL_EXECUTING && policy &&
+           policy->retries > 0 && !pawl_wait_of(old)->is_given_up;
 }
 
 static int
@@ -561,10 +573,9 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
     return PAWL_OK;
 }
 
-/* What came and is not run any more is counted by what was in its way. */
-static void
-count_stopped(const struct pawl_snapshot *old, const struct pawl_event *event,
-              struct pawl_snapshot *next)
+void
+pawl_snapshot_count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
+                            struct pawl_snapshot *next)
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
     struct pawl_now now = pawl_event_now(event);
@@ -581,8 +592,8 @@ count_stopped(const struct pawl_snapshot *old, const struct pawl_event *event,
 static void
 stop(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
 {
-    count_stopped(old, event, next);
-    next->failure_count += is_retried(old);
+    pawl_snapshot_count_dropped(old, event, next);
+    next->failure_count += pawl_snapshot_is_retried(old);
     next->status = PAWL_STOPPED;
     next->due_ns = old->def->type == PAWL_CRON ? PAWL_NO_TIME
                                                : pawl_task_expiry(event->now_ns, event->keep_ns);
@@ -604,6 +615,7 @@ stop(const struct pawl_snapshot *old, const struct pawl_event *event, struct paw
  *   3 WaitForNextExecution 2 if due, asked  -                  4        asked    same           refused
  *   4 Stopped              refused          4 (it was running) refused  refused  refused        delay: if due
  *
+ * EDIT: same, as state_edit.c says; of 4 refused.
  * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
  * "Due" is never while the task is paused. */
 int
@@ -639,6 +651,10 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             next->results = old->results;   /* no memory to keep it: the state goes on */
         break;
     case PAWL_EVENT_STOP:
+        if (event->is_kill && can_give_up(old)) {
+            pawl_wait_of(next)->is_given_up = true;
+            return PAWL_OK;                             /* the version grows when it has ended */
+        }
         if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
             (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY))
             return refuse_stop(old, err);
@@ -651,6 +667,9 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         break;
     case PAWL_EVENT_RESUME:
         code = resume(old, event, next, err);
+        break;
+    case PAWL_EVENT_EDIT:
+        code = pawl_decide_edit(old, event, next, err);
         break;
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;

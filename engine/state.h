@@ -11,6 +11,12 @@ int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err);
 
+/* The same of PAWL_EVENT_EDIT alone, but that version and time are not set. In state_edit.c.
+ * Errors: PAWL_ESTALE, too: the task has another definition than the basis. */
+int
+pawl_decide_edit(const struct pawl_snapshot *old, struct pawl_event *event,
+                 struct pawl_snapshot *next, struct pawl_err *err);
+
 /* Something of the task is still to come. */
 bool
 pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot);
@@ -32,6 +38,16 @@ pawl_snapshot_is_replacing(const struct pawl_snapshot *snapshot);
 uint64_t
 pawl_snapshot_pass(const struct pawl_snapshot *snapshot, struct pawl_due *due,
                    const struct pawl_now *now);
+
+/* Whether its next run is another attempt. */
+bool
+pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot);
+
+/* Counts for next the due times that came in the state old and are not to be run any more, by what was in
+ * their way. */
+void
+pawl_snapshot_count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
+                            struct pawl_snapshot *next);
 
 /* The moment of an event. */
 struct pawl_now
