@@ -72,9 +72,18 @@ pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
 }
 
 bool
+pawl_snapshot_is_full(const struct pawl_snapshot *snapshot)
+{
+    bool overlaps = pawl_def_overlaps(snapshot->def) && pawl_wait_of(snapshot)->nmissed == 0 &&
+                    (snapshot->running == 0 || pawl_wait_of(snapshot)->is_shared);
+
+    return snapshot->running >= (overlaps ? pawl_def_policy(snapshot->def)->max_running : 1);
+}
+
+bool
 pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot)
 {
-    return snapshot->status == PAWL_EXECUTING || pawl_snapshot_is_retried(snapshot);
+    return pawl_snapshot_is_full(snapshot) || pawl_snapshot_is_retried(snapshot);
 }
 
 bool
@@ -105,11 +114,11 @@ pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
     struct pawl_due due = pawl_snapshot_due(snapshot);
     int64_t fires_ns;
 
-    if (snapshot->is_asked && snapshot->running == 0)
+    if (snapshot->is_asked && !pawl_snapshot_is_full(snapshot))
         return AT_ONCE;
     if (pawl_snapshot_is_over(snapshot))
         return snapshot->due_ns;
-    if (snapshot->is_paused || (snapshot->status == PAWL_EXECUTING && !is_replacing))
+    if (snapshot->is_paused || (pawl_snapshot_is_full(snapshot) && !is_replacing))
         return PAWL_NO_TIME;
     fires_ns = pawl_def_fires_ns(snapshot->def, due, offset_ns);
     if (pawl_snapshot_is_retried(snapshot) && !(is_replacing && pawl_due_is_set(due) &&
@@ -246,7 +255,7 @@ begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     }
     event->due = due;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME)
+    if (due.ns == PAWL_NO_TIME && old->running == 0)
         end_task(event, next, PAWL_END_MISSED);
     if (!pawl_def_has_come(old->def, due, &now))
         return false;
@@ -308,7 +317,7 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
     }
     next->run_count--;
     uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_group);
-    if (next->due_ns == PAWL_NO_TIME)
+    if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
 }
 
@@ -319,7 +328,7 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     struct pawl_now now = pawl_event_now(event);
 
     event->is_asked = event->is_passed = event->must_kill = false;
-    if (old->running > 0) {
+    if (pawl_snapshot_is_full(old)) {
         begin_replacing(old, event, next);
         return;
     }
@@ -343,8 +352,10 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         return;
     }
     event->attempt = is_retry ? pawl_wait_of(old)->attempt + 1u : 1;
-    if (pawl_def_policy(old->def))
+    if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->attempt = event->attempt & 0xFFFF;
+        pawl_wait_of(next)->is_shared = pawl_def_overlaps(old->def);
+    }
     next->status = PAWL_EXECUTING;
     next->running++;
     next->previous_ns = event->wall_ns;
@@ -373,19 +384,19 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     struct pawl_now now = pawl_event_now(event);
     bool has_more;
 
-    if (!old->is_paused)        /* else they are missed, and counted when it is resumed */
+    if (!old->is_paused && pawl_snapshot_is_busy(old))      /* what comes in a pause is missed */
         pass_overlapping(event, next);
     has_more = pawl_def_has_come(old->def, pawl_snapshot_due(next), &now);
     if (!pawl_snapshot_is_used_up(next))
         pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (pawl_def_policy(old->def)) {
-        pawl_wait_of(next)->has_backlog = has_more && !old->is_paused;
+        pawl_wait_of(next)->has_backlog = has_more && !old->is_paused && pawl_snapshot_is_busy(old);
         pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
         pawl_wait_of(next)->is_retry = false;
-        pawl_wait_of(next)->attempt = 0;
+        pawl_wait_of(next)->attempt = next->running > 0;
     }
-    next->status = PAWL_WAIT_FOR_NEXT;
-    if (next->due_ns == PAWL_NO_TIME)
+    next->status = next->running > 0 ? PAWL_EXECUTING : PAWL_WAIT_FOR_NEXT;
+    if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, delay_end);
 }
 
@@ -430,7 +441,7 @@ finish_stopped(const struct pawl_snapshot *old, const struct pawl_event *event,
 {
     count_end(old, event, next);
     if (pawl_def_policy(old->def))
-        pawl_wait_of(next)->attempt = 0;
+        pawl_wait_of(next)->attempt = next->running > 0;
 }
 
 /* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
@@ -482,6 +493,12 @@ ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_
 {
     switch (pawl_policy_of(old->def)->overlap) {
     case PAWL_OVERLAP_QUEUE:
+        next->is_asked = true;
+        return PAWL_OK;
+    case PAWL_OVERLAP_ALLOW:
+        if (pawl_snapshot_is_full(old))
+            return pawl_err_set(err, PAWL_ESTATE, NULL, "as many runs of the task are in progress as it "
+                                "may have (%u): wait for one to end", (unsigned) old->running);
         next->is_asked = true;
         return PAWL_OK;
     case PAWL_OVERLAP_REPLACE:
@@ -568,7 +585,8 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
         pawl_snapshot_make_wait(next)->tally.missed_paused += missed;
     pawl_snapshot_set_due(next, due);
     set_missed(next, nmissed);
-    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && !pawl_snapshot_is_busy(old))
+    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->running == 0 &&
+        !pawl_snapshot_is_retried(old))
         end_task(event, next, PAWL_END_MISSED);
     return PAWL_OK;
 }
@@ -617,7 +635,8 @@ stop(const struct pawl_snapshot *old, const struct pawl_event *event, struct paw
  *
  * EDIT: same, as state_edit.c says; of 4 refused.
  * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
- * "Due" is never while the task is paused. */
+ * "Due" is never while the task is paused. With overlap allow a START in 2 is as in 3 while fewer than
+ * max_running run, and a FINISH leads out of 2 when it was the last run in progress. */
 int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err)

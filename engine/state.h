@@ -25,7 +25,8 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot);
 bool
 pawl_snapshot_has_come(const struct pawl_snapshot *snapshot, const struct pawl_event *event);
 
-/* Whether a run is in progress, or another attempt of one is to come. */
+/* Whether a due time that comes now finds runs in its way: as many as may be in progress, or one that is
+ * to be tried again. */
 bool
 pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot);
 

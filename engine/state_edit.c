@@ -68,7 +68,7 @@ reschedule(const struct pawl_snapshot *old, const struct pawl_event *event,
     struct pawl_now now = pawl_event_now(event);
 
     if (schedule && schedule->when.from_completion &&
-        pawl_snapshot_is_busy(old))
+        (old->status == PAWL_EXECUTING || pawl_snapshot_is_retried(old)))
         due = pawl_schedule_next(schedule, none, &now, false);      /* the end of the run says more */
     if (old->def->type == PAWL_CRON)                /* else its only one is moved */
         pawl_snapshot_count_dropped(old, event, next);

@@ -45,6 +45,7 @@ struct pawl_wait {
     uint32_t is_retried_wall : 1;
     uint32_t has_backlog : 1;           /* the due time has come, and is to be run however late it is */
     uint32_t must_replace : 1;          /* the run in progress is to make room for the newest due time */
+    uint32_t is_shared : 1;             /* the runs in progress began as such that overlap */
     uint32_t is_given_up : 1;           /* the run in progress is not tried again: somebody ended it */
     uint32_t nmissed;                   /* so many from the due time on were missed, and are run one by one */
 };
@@ -321,6 +322,10 @@ pawl_snapshot_scheduled_runs(const struct pawl_snapshot *snapshot);
 /* Whether the task has had all the runs that its definition allows. */
 bool
 pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot);
+
+/* Whether as many runs are in progress as may be at once. */
+bool
+pawl_snapshot_is_full(const struct pawl_snapshot *snapshot);
 
 /* Why a task has come to its end; delay_end: what became of the one run of a delay task. */
 enum pawl_end_reason

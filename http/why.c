@@ -358,6 +358,9 @@ say_overlap(struct pawl_buffer *out, const struct pawl_why *why)
     else if (policy.overlap == PAWL_OVERLAP_REPLACE)
         pawl_why_say(out, "run %llu %s: what falls due before its end ends it (overlap replace)", run,
             state);
+    else if (policy.overlap == PAWL_OVERLAP_ALLOW)
+        pawl_why_say(out, "%d runs are in progress: what falls due runs beside them while there are "
+                          "fewer than %u (overlap allow)", view->running, policy.max_running);
     else
         pawl_why_say(out, "run %llu %s: what falls due before its end is skipped", run, state);
 }

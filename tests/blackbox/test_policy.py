@@ -87,7 +87,7 @@ class Overlap(Gates, Shared):
 
     def test_run_asked_for_during_a_run_follows_the_policy(self):
         ask = lambda: self.d.call("POST", f"/api/tasks/{quote(self.name)}/run")
-        for overlap in ("skip", "queue", "replace"):
+        for overlap in ("skip", "queue", "replace", "allow"):
             with self.subTest(overlap):
                 self.name = f"asked/{overlap}"
                 self.cron(time="1h", overlap=overlap, script=self.gate())
@@ -101,10 +101,13 @@ class Overlap(Gates, Shared):
                 if overlap == "queue":
                     self.assertProblem(ask(), 409, text="asked for already")
                     self.let_end(1)
+                elif overlap == "allow":
+                    self.d.watch(self.name, lambda task: task["running"] == 2)
+                    self.let_end(1)
                 self.let_end(2)
                 task = self.d.finished(self.name, 2)
                 self.assertEqual([result["outcome"] for result in task["results"]],
-                                 ["success" if overlap == "queue" else "killed", "success"])
+                                 ["killed" if overlap == "replace" else "success", "success"])
 
 
 class Retries(Gates, Shared):
@@ -297,6 +300,10 @@ class Documents(Shared):
         ("queueLimit", "1 to 10000", {"overlap": "queue", "queueLimit": 2**64 - 1}),
         ("queueLimit", "overlap queue", {"queueLimit": 2}),
         ("queueLimit", "overlap queue", {"overlap": "replace", "queueLimit": 2}),
+        ("maxRunning", "1 to 10000", {"overlap": "allow", "maxRunning": 0}),
+        ("maxRunning", "1 to 10000", {"overlap": "allow", "maxRunning": 10001}),
+        ("maxRunning", "overlap allow", {"maxRunning": 2}),
+        ("retries", "overlap", {"overlap": "allow", "retries": 1}),
         ("misfire", "\"once\", \"skip\" or \"all\"", {"misfire": "none"}),
         ("misfireGrace", "8784h", {"misfireGrace": "-1s"}),
         ("misfireGrace", "8784h", {"misfireGrace": "8785h"}),
