@@ -44,6 +44,7 @@ constexpr struct {
     {"timeout", "timeout"},
     {"killGrace", "killgrace"},
     {"killMode", "killmode"},
+    {"action", "action"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},
     {"misfire", "misfire"},

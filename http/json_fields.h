@@ -17,6 +17,7 @@ enum field {
     MAX_RUNS, RUN_ON_START, JITTER, JITTER_MODE, INTERVAL_FROM,
     TAGS,
     INTERPRETER, ARGS, ENV, CWD, UMASK, TIMEOUT, KILL_GRACE, KILL_MODE,
+    ACTION,
     OVERLAP, QUEUE_LIMIT, MISFIRE, MISFIRE_GRACE, MISFIRE_LIMIT,
     RETRIES, RETRY_DELAY, RETRY_BACKOFF, RETRY_MAX_DELAY, RETRY_JITTER, RETRY_ON,
     NREAD
@@ -37,7 +38,7 @@ constexpr uint64_t OF_AN_EXPRESSION = bit(CRON) | bit(CALENDAR) | bit(TIMEZONE);
 
 constexpr uint64_t OF_AN_ACTION = bit(INTERPRETER) | bit(ARGS) | bit(ENV) | bit(CWD) |
                                   bit(UMASK) | bit(TIMEOUT) | bit(KILL_GRACE) |
-                                  bit(KILL_MODE);
+                                  bit(KILL_MODE) | bit(ACTION);
 
 constexpr uint64_t OF_A_POLICY = bit(OVERLAP) | bit(QUEUE_LIMIT) | bit(MISFIRE) |
                                  bit(MISFIRE_GRACE) | bit(MISFIRE_LIMIT) | bit(RETRIES) |
