@@ -590,7 +590,7 @@ restore_schedule(struct pawl *engine, const struct pawl_record *record,
 {
     struct pawl_schedule_basis basis = {
         .id = record->id, .id_len = record->id_len, .type = record->type,
-        .created_ns = record->created_ns, .origin_ns = record->origin_ns - engine->scale.anchor_ns,
+        .created_ns = record->since_ns, .origin_ns = record->origin_ns - engine->scale.anchor_ns,
         .offset_ns = now->wall_ns - now->elapsed_ns, .is_stored = true,
     };
     struct pawl_err said;

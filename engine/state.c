@@ -379,11 +379,10 @@ is_past_end(const struct pawl_snapshot *old, const struct pawl_now *now)
            pawl_due_wall(pawl_snapshot_due(old), now->wall_ns - now->elapsed_ns) > end_ns;
 }
 
-/* Whether its next run is another attempt: the task ends after that one. */
-static bool
-is_retried(const struct pawl_snapshot *old)
+bool
+pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
 {
-    return pawl_def_policy(old->def) && pawl_wait_of(old)->is_retry;
+    return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
 }
 
 /* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
@@ -409,7 +408,8 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (due.ns == old->due_ns && due.is_wall == old->is_due_wall)
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING && !is_retried(old)) {
+    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING &&
+        !pawl_snapshot_is_retried(old)) {     /* else the task ends after that run */
         end_task(event, next, PAWL_END_AT);
         next->version++;
         next->updated_ns = event->wall_ns;
@@ -522,6 +522,7 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
  *   3 WaitForNextExecution 2 if due, asked  -                  4        asked    same           refused
  *   4 Stopped              refused          4 (it was running) refused  refused  refused        delay: if due
  *
+ * EDIT: same, as state_edit.c says; of 4 refused.
  * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
  * "Due" is never while the task is paused. */
 int
@@ -579,6 +580,9 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         break;
     case PAWL_EVENT_RESUME:
         code = resume(old, event, next, err);
+        break;
+    case PAWL_EVENT_EDIT:
+        code = pawl_decide_edit(old, event, next, err);
         break;
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;
