@@ -47,6 +47,7 @@ constexpr struct {
     {"action", "action"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},
+    {"maxRunning", "maxrunning"},
     {"misfire", "misfire"},
     {"misfireGrace", "misfiregrace"},
     {"misfireLimit", "misfirelimit"},
