@@ -44,6 +44,7 @@ constexpr struct {
     {"timeout", "timeout"},
     {"killGrace", "killgrace"},
     {"killMode", "killmode"},
+    {"condition", "condition"},
     {"action", "action"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},

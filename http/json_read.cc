@@ -308,14 +308,11 @@ pawl_json_last_id(const struct pawl_json_reader *reader, size_t *out_len)
 }
 
 int
-pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
-                    struct pawl_spec *out_spec, struct pawl_problem *out_problem)
+pawl_json::parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
+                        dom::object *out_object, pawl_problem *out_problem)
 {
     size_t skipped = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    task_read read = {reader, {}, out_problem, 0, 0, -1, {}};
     dom::element top;
-    dom::object object;
-    int code;
 
     assert(cap >= len + PAWL_JSON_PADDING);
     (void) cap;
@@ -331,11 +328,24 @@ pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, siz
         return refuse_memory(out_problem);
     if (error != simdjson::SUCCESS)
         return refuse_malformed(text, len, skipped, error, out_problem);
-    if (top.get(object) != simdjson::SUCCESS) {
+    if (top.get(*out_object) != simdjson::SUCCESS) {
         pawl_problem_set(out_problem, 400, nullptr,
                          "a task document is a JSON object, not %s", type_name(top));
         return PAWL_EINVAL;
     }
+    return 0;
+}
+
+int
+pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
+                    struct pawl_spec *out_spec, struct pawl_problem *out_problem)
+{
+    task_read read = {reader, {}, out_problem, 0, 0, -1, {}};
+    dom::object object;
+    int code = parse_object(reader, text, len, cap, &object, out_problem);
+
+    if (code != 0)
+        return code;
     read.spec.keep_results = -1;
     code = read_members(read, object);
     if (code != 0) {

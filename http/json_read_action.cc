@@ -207,6 +207,8 @@ pawl_json::read_action(task_read &read, int field, dom::element value)
                           &action->action.timeout_ns);
     case ACTION:
         return read_http(read, action, value);
+    case CONDITION:
+        return read_text(read, field, value, &action->action.condition);
     case KILL_MODE:
         return read_kill_mode(read, value, &action->action.kill_mode);
     default:
