@@ -55,6 +55,8 @@ constexpr struct {
     {"retryMaxDelay", "retrymaxdelay"},
     {"retryJitter", "retryjitter"},
     {"retryOn", "retryon"},
+    {"group", "group"},
+    {"groupOverflow", "groupoverflow"},
     {"results", "results"},
     {"status", "status"},
     {"state", "state"},

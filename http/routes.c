@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "groups.h"
 #include "tasks.h"
 
 #define BULK_PARAMS " tag prefix type status all dryRun "
@@ -45,6 +46,12 @@ static const struct pawl_route routes[] = {
         "give what a run wrote, as text", .params = " stream "},
     {PAWL_GET, "/api/tasks/{id}/explain", pawl_tasks_explain,
         "say why a task's next run is when it is", .params = ""},
+    {PAWL_GET, "/api/groups", pawl_groups_list, "list the groups of tasks", .params = ""},
+    {PAWL_GET, "/api/groups/{name}", pawl_groups_get, "show a group of tasks", .params = ""},
+    {PAWL_PUT, "/api/groups/{name}", pawl_groups_resize,
+        "set how many runs of a group may be in progress", .params = "", .takes_body = true},
+    {PAWL_DELETE, "/api/groups/{name}", pawl_groups_delete,
+        "take back the size that was set of a group", .params = ""},
     {PAWL_GET, "/api/forecast", pawl_tasks_forecast, "show what fires in a window of time",
         .params = " from until limit timezone type prefix tag "},
     {PAWL_GET, "/api/backup", pawl_tasks_backup, "give a consistent copy of the store",
