@@ -37,8 +37,7 @@ waits(void *unused)
         if (PLANT == 2)
             pawl_task_unref(task);
         gate_wait(&over, i);
-        if (PLANT != 2)
-            pawl_task_unref(task);
+        pawl_task_unref(task);
     }
     pawl_concurrency_spare_free(&spare);
     return unused;
