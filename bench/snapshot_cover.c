@@ -99,7 +99,7 @@ pawl_snapshot_cover_get(struct pawl_snapshot_cover *cover, struct pawl_epoch_thr
         pawl_epoch_begin(thread);
         key = pawl_index_find(cover->index, &probe.key);
         pawl_task_view(pawl_task_of_key(key), pawl_task_read(pawl_task_of_key(key), NULL),
-                       &(struct pawl_now) {0, 0, INT64_MIN, INT64_MIN}, &view);
+                       &(struct pawl_now) {0, 0, INT64_MIN, INT64_MIN}, false, &view);
         pawl_epoch_end(thread);
         __asm__ volatile("" : : "r"(&view) : "memory");
         pawl_view_release(&view);

@@ -1,5 +1,6 @@
 /* cmd_logs.c: pawl logs: what a run wrote, byte by byte as it was kept; only on a terminal are
- * control characters escaped. Without a number it is the newest run that has ended. One thread. */
+ * control characters escaped. Without a number it is the newest run that has ended, without an
+ * attempt the newest of the run. One thread. */
 #include "command.h"
 
 #include <inttypes.h>
@@ -48,9 +49,11 @@ print_output(struct pawl_cli *cli, const char *run, struct pawl_fail *fail)
 
     pawl_client_task_path(&path, cli->words[0]);
     pawl_text_puts(&path, "/runs/");
-    pawl_text_percent(&path, run, strlen(run));
+    pawl_text_append(&path, run, strcspn(run, "."));
     pawl_text_printf(&path, "/output?stream=%s",
         pawl_flags_is_set(&cli->args, "stderr") ? "stderr" : "stdout");
+    if (strchr(run, '.'))
+        pawl_text_printf(&path, "&attempt=%s", strchr(run, '.') + 1);
     struct pawl_request request = {.method = "GET", .path = path.data};
     int status = pawl_client_call(cli->client, &request, &response, fail);
     if (!status && cli->print.is_terminal)
@@ -63,6 +66,17 @@ print_output(struct pawl_cli *cli, const char *run, struct pawl_fail *fail)
     return status;
 }
 
+/* "17", or "17.2": of the second attempt. */
+static bool
+is_run(const char *text)
+{
+    size_t ndigits = strspn(text, "0123456789");
+    const char *attempt = text + ndigits + (text[ndigits] == '.');
+
+    return ndigits > 0 && (!text[ndigits] || *attempt) &&
+           strspn(attempt, "0123456789") == strlen(attempt);
+}
+
 int
 pawl_cmd_logs(struct pawl_cli *cli)
 {
@@ -71,7 +85,7 @@ pawl_cmd_logs(struct pawl_cli *cli)
     struct pawl_fail fail;
     int status = PAWL_EXIT_OK;
 
-    if (run && strspn(run, "0123456789") != strlen(run)) {
+    if (run && !is_run(run)) {
         pawl_client_fail(&fail, PAWL_EXIT_USAGE,
             "%.60s is no number of a run, such as those of pawl runs", run);
         return pawl_command_report(&fail);

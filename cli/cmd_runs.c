@@ -37,12 +37,24 @@ struct listing {
     struct pawl_cli *cli;
     struct pawl_table table;
     int64_t left; /* so many more */
+    int64_t retried; /* the run before, if that was a later attempt: the same may follow */
 };
 
 static bool
 is_table(const struct pawl_cli *cli)
 {
     return cli->print.format == PAWL_FORMAT_TABLE || cli->print.format == PAWL_FORMAT_WIDE;
+}
+
+/* "17", or of a run of several attempts "17.2": what pawl logs takes. */
+static void
+add_run(const struct listing *listing, struct pawl_text *out, const json_t *result)
+{
+    int64_t attempt = pawl_fields_number(result, "attempt", 1);
+
+    pawl_fields_add_number(out, result, "run");
+    if (attempt > 1 || pawl_fields_number(result, "run", 0) == listing->retried)
+        pawl_text_printf(out, ".%" PRId64, attempt);
 }
 
 /* The first line of an output, for a table. */
@@ -77,7 +89,7 @@ add_cell(struct listing *listing, size_t column, const json_t *result, struct pa
 
     switch (column) {
     case 0:
-        pawl_fields_add_number(cell, result, "run");
+        add_run(listing, cell, result);
         break;
     case 1:
         pawl_fields_add_point(cell, result, "startedAt", now, style);
@@ -113,7 +125,7 @@ print_run(struct listing *listing, const json_t *result)
     struct pawl_text cell = {0};
 
     if (cli->print.format == PAWL_FORMAT_NAME) {
-        pawl_fields_add_number(&cli->print.out, result, "run");
+        add_run(listing, &cli->print.out, result);
         pawl_text_puts(&cli->print.out, "\n");
         cli->print.ntasks++;
         return;
@@ -147,6 +159,8 @@ print_page(
     while (listing->left > 0 &&
            !(status = pawl_answer_element(response, &position, &result, fail)) && result) {
         print_run(listing, result);
+        listing->retried = pawl_fields_number(result, "attempt", 1) > 1
+                               ? pawl_fields_number(result, "run", 0) : 0;
         json_decref(result);
         listing->left--;
     }

@@ -88,7 +88,7 @@ add_retry(struct pawl_text *out, const json_t *task, const struct timespec *now)
         return;
     pawl_text_printf(out, " (retry %" PRId64 " of %" PRId64, attempt - 1,
         pawl_fields_number(task, "retries", 0));
-    if (waits && json_is_string(json_object_get(task, "nextRun"))) {
+    if (waits && strcmp(waits, "retry") == 0 && json_is_string(json_object_get(task, "nextRun"))) {
         pawl_text_puts(out, " at ");
         pawl_fields_add_point(out, task, "nextRun", now, PAWL_FIELDS_SHORT);
     }

@@ -91,9 +91,10 @@ static const struct pawl_command commands[] = {
     {.name = "logs",
         .run = pawl_cmd_logs,
         .summary = "print what a run of a task wrote",
-        .usage = "ID [RUN] [-stderr]",
+        .usage = "ID [RUN[.ATTEMPT]] [-stderr]",
         .examples = "  pawl logs beat\n"
-                    "  pawl logs beat 17 -stderr\n",
+                    "  pawl logs beat 17 -stderr\n"
+                    "  pawl logs beat 17.2\n",
         .flags = pawl_cmd_logs_flags,
         .least = 1,
         .most = 2,

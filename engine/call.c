@@ -3,11 +3,13 @@
  * Runs on the caller's thread, and for a commit that took its time on the store's. A task is put
  * into the index, so that of two submissions of one id one wins, and gets its number, so that the
  * later one has the higher number; it becomes visible when its change is committed. */
-#include "shared.h"
+#include "call.h"
+
 #include "committer.h"
 #include "err.h"
 #include "keeper.h"
 #include "kill.h"
+#include "policy.h"
 #include "spec.h"
 #include "tags.h"
 #include "ticker.h"
@@ -143,9 +145,8 @@ pawl_op_settle(struct pawl_handle *committer, struct pawl_op *op, int code)
     pawl_task_unref(task);
 }
 
-/* Lets the change of op happen once it is durable. op->task's reference goes with it. */
-static int
-commit(struct pawl_handle *handle, struct pawl_op *op)
+int
+pawl_call_commit(struct pawl_handle *handle, struct pawl_op *op)
 {
     struct pawl *engine = handle->engine;
     struct pawl_task *task = op->task;
@@ -160,10 +161,9 @@ commit(struct pawl_handle *handle, struct pawl_op *op)
     return PAWL_OK;
 }
 
-/* A refusal. One that rests on a change which is not durable yet is told when it is. */
-static int
-refuse(struct pawl_handle *handle, struct pawl_op *op, struct pawl_task *task, bool is_unsettled,
-       int code, const char *why)
+int
+pawl_call_refuse(struct pawl_handle *handle, struct pawl_op *op, struct pawl_task *task,
+                 bool is_unsettled, int code, const char *why)
 {
     struct pawl *engine = handle->engine;
 
@@ -175,7 +175,37 @@ refuse(struct pawl_handle *handle, struct pawl_op *op, struct pawl_task *task, b
     op->task = task;
     op->refusal = code;
     op->why = why;
-    return commit(handle, op);
+    return pawl_call_commit(handle, op);
+}
+
+int
+pawl_call_check_store(const struct pawl *engine, struct pawl_err *err)
+{
+    enum pawl_store_state state = engine->committer ? pawl_committer_state(engine->committer)
+                                                    : PAWL_STORE_NONE;
+
+    if (state == PAWL_STORE_FULL)
+        return pawl_err_set(err, PAWL_EFULL, NULL, FULL_TEXT);
+    if (state == PAWL_STORE_FAILING)
+        return pawl_err_set(err, PAWL_ESTORE, NULL, "the store cannot be written: see the log");
+    return PAWL_OK;
+}
+
+int
+pawl_call_take_memory(struct pawl *engine, int64_t bytes, struct pawl_err *err)
+{
+    int64_t max_bytes = (int64_t) engine->options.max_memory_bytes;
+    int64_t all = pawl_count(&engine->memory, bytes);
+
+    if (all <= max_bytes) {
+        pawl_keeper_added(engine->keeper, all);
+        return PAWL_OK;
+    }
+    pawl_count(&engine->memory, -bytes);
+    pawl_keeper_want(engine->keeper, bytes);
+    return pawl_err_set(err, PAWL_EBUDGET, NULL,
+                        "scripts and kept output fill max-memory (%llu bytes): delete tasks, "
+                        "or try again later", (unsigned long long) max_bytes);
 }
 
 /* Counts the task against the limits. */
@@ -183,32 +213,23 @@ static int
 admit(struct pawl *engine, const struct pawl_spec *spec, struct pawl_err *err)
 {
     const struct pawl_options *options = &engine->options;
-    enum pawl_store_state state = engine->committer ? pawl_committer_state(engine->committer)
-                                                    : PAWL_STORE_NONE;
-    int64_t own = (int64_t) pawl_def_bytes_of(spec), bytes;
+    int code;
 
     if (atomic_load_explicit(&engine->is_closing, memory_order_relaxed))
         return pawl_err_set(err, PAWL_ECLOSED, NULL, "the daemon is shutting down");
-    if (state == PAWL_STORE_FULL)
-        return pawl_err_set(err, PAWL_EFULL, NULL, FULL_TEXT);
-    if (state == PAWL_STORE_FAILING)
-        return pawl_err_set(err, PAWL_ESTORE, NULL, "the store cannot be written: see the log");
+    code = pawl_call_check_store(engine, err);
+    if (code != PAWL_OK)
+        return code;
     if (pawl_count(&engine->pending, 1) > (int64_t) options->max_pending) {
         pawl_count(&engine->pending, -1);
         return pawl_err_set(err, PAWL_ELIMIT, NULL,
                             "%llu tasks are pending, the limit of max-pending: try again later",
                             (unsigned long long) options->max_pending);
     }
-    bytes = pawl_count(&engine->memory, own);
-    if (bytes > (int64_t) options->max_memory_bytes) {
-        dismiss(engine, (size_t) own);
-        pawl_keeper_want(engine->keeper, own);
-        return pawl_err_set(err, PAWL_EBUDGET, NULL,
-                            "scripts and kept output fill max-memory (%llu bytes): delete tasks, "
-                            "or try again later", (unsigned long long) options->max_memory_bytes);
-    }
-    pawl_keeper_added(engine->keeper, bytes);
-    return PAWL_OK;
+    code = pawl_call_take_memory(engine, (int64_t) pawl_def_bytes_of(spec), err);
+    if (code != PAWL_OK)
+        pawl_count(&engine->pending, -1);
+    return code;
 }
 
 /* The id is taken: by a task that is visible, or by one whose submit is being committed. */
@@ -222,13 +243,12 @@ refuse_taken(struct pawl_handle *handle, const struct pawl_spec *spec, struct pa
     pawl_err_set(err, PAWL_EEXIST, "id", why);
     if (!other)
         return PAWL_EEXIST;
-    return refuse(handle, op, other, pawl_task_is_reserved(other), PAWL_EEXIST, why);
+    return pawl_call_refuse(handle, op, other, pawl_task_is_reserved(other), PAWL_EEXIST, why);
 }
 
-/* Compiles when the task fires, and refuses what never does. */
-static int
-compile(const struct pawl_spec *spec, const struct pawl_now *now,
-        struct pawl_schedule **out_schedule, struct pawl_err *err)
+int
+pawl_call_compile(const struct pawl_spec *spec, const struct pawl_now *now, bool is_anew,
+                  struct pawl_schedule **out_schedule, struct pawl_err *err)
 {
     int64_t start_ns = spec->when->start_ns;
     struct pawl_schedule_basis basis = {
@@ -242,7 +262,8 @@ compile(const struct pawl_spec *spec, const struct pawl_now *now,
 
     if (code != PAWL_OK)
         return code;
-    first = pawl_schedule_first(*out_schedule, now);
+    first = is_anew ? pawl_schedule_anew(*out_schedule, now)
+                    : pawl_schedule_first(*out_schedule, now);
     if (pawl_due_is_set(first) || (first.ns != PAWL_NO_TIME && (*out_schedule)->has_reboot))
         return PAWL_OK;
     free(*out_schedule);
@@ -256,9 +277,9 @@ compile(const struct pawl_spec *spec, const struct pawl_now *now,
                             : "this never fires: it has no time in the 400 years ahead");
 }
 
-/* Whether what an action needs is here. */
-static int
-check_programs(const struct pawl *engine, const struct pawl_action *action, struct pawl_err *err)
+int
+pawl_call_check_programs(const struct pawl *engine, const struct pawl_action *action,
+                         struct pawl_err *err)
 {
     if (!pawl_interpreters_find(&engine->interpreters, action->interpreter))
         return pawl_interpreters_refuse(&engine->interpreters, action->interpreter, PAWL_EINVAL, err);
@@ -276,12 +297,18 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     struct pawl_snapshot *first;
     struct pawl_task *task;
     struct pawl_now now = pawl_now(engine);
+    struct pawl_spec plain;
     int code = pawl_spec_check(spec, err);
 
+    if (code == PAWL_OK && spec->policy && pawl_policy_is_usual(spec->policy)) {
+        plain = *spec;
+        plain.policy = NULL;            /* one that only says the defaults is none */
+        spec = &plain;
+    }
     if (code == PAWL_OK && spec->action)
-        code = check_programs(engine, spec->action, err);
+        code = pawl_call_check_programs(engine, spec->action, err);
     if (code == PAWL_OK && spec->when)
-        code = compile(spec, &now, &schedule, err);
+        code = pawl_call_compile(spec, &now, false, &schedule, err);
     if (code == PAWL_OK)
         code = admit(engine, spec, err);
     if (code != PAWL_OK) {
@@ -315,13 +342,13 @@ pawl_submit(struct pawl_handle *handle, const struct pawl_spec *spec, struct paw
     pawl_task_ref(task);
     pawl_task_view(task, first, &now, pawl_engine_is_full(engine), &op->view);
     op->has_view = true;
-    code = commit(handle, op);
+    code = pawl_call_commit(handle, op);
     pawl_epoch_tidy(handle->epoch);
     return code;
 }
 
-static int
-refuse_absent(const char *id, size_t id_len, struct pawl_err *err)
+int
+pawl_call_refuse_absent(const char *id, size_t id_len, struct pawl_err *err)
 {
     int shown = (int) (id_len < SHOWN_MAX ? id_len : SHOWN_MAX);
 
@@ -371,15 +398,15 @@ change(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *ev
         return PAWL_OK;
     }
     if (code == PAWL_ENOENT)
-        refuse_absent(task->key.bytes, task->key.len, err);
+        pawl_call_refuse_absent(task->key.bytes, task->key.len, err);
     if (code != PAWL_OK)
-        return refuse(handle, op, task, event->is_unsettled, code,
-                      code == PAWL_ENOENT ? "the task was deleted" : why);
+        return pawl_call_refuse(handle, op, task, event->is_unsettled, code,
+                                code == PAWL_ENOENT ? "the task was deleted" : why);
     if (event->must_kill)
         pawl_kill_run(handle->engine, task, event->run);
     op->has_view = true;
     op->task = task;
-    return commit(handle, op);
+    return pawl_call_commit(handle, op);
 }
 
 int
@@ -387,11 +414,11 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
           struct pawl_op *op, struct pawl_err *err)
 {
     struct pawl_task *task = pawl_handle_find(handle, id, id_len);
-    struct pawl_event event = {.kind = PAWL_EVENT_STOP};
+    struct pawl_event event = {.kind = PAWL_EVENT_STOP, .is_kill = kill};
     struct pawl_kills kills;
 
     if (!task)
-        return refuse_absent(id, id_len, err);
+        return pawl_call_refuse_absent(id, id_len, err);
     if (kill && pawl_kills_make(handle->engine, &kills) != PAWL_OK) {
         pawl_kills_send(handle->engine, &kills, NULL, 0);
         pawl_task_unref(task);
@@ -410,7 +437,7 @@ change_by_id(struct pawl_handle *handle, const char *id, size_t id_len, enum paw
     struct pawl_event event = {.kind = kind};
 
     if (!task)
-        return refuse_absent(id, id_len, err);
+        return pawl_call_refuse_absent(id, id_len, err);
     return change(handle, task, &event, NULL, op, why, err);
 }
 
@@ -454,15 +481,15 @@ pawl_delete(struct pawl_handle *handle, const char *id, size_t id_len, bool kill
         code = pawl_change(handle, task, &event, err);
     pawl_kills_send(engine, &kills, code == PAWL_OK && event.was_running ? task : NULL, 0);
     if (code == PAWL_ENOENT)
-        refuse_absent(id, id_len, err);
+        pawl_call_refuse_absent(id, id_len, err);
     else if (code != PAWL_OK)
         pawl_err_set(err, code, NULL, "out of memory");
     if (code != PAWL_OK && !task)
         return code;
     if (code != PAWL_OK)
-        return refuse(handle, op, task, event.is_unsettled, code, "the task was deleted");
+        return pawl_call_refuse(handle, op, task, event.is_unsettled, code, "the task was deleted");
     op->task = task;
-    return commit(handle, op);
+    return pawl_call_commit(handle, op);
 }
 
 void
@@ -475,18 +502,19 @@ pawl_expire(struct pawl_handle *handle, struct pawl_task *task)
 
 /* --- Reading --- */
 
+/* attempt: 0: the newest. */
 static const struct pawl_result *
-find_result(const struct pawl_view *view, uint64_t run)
+find_result(const struct pawl_view *view, uint64_t run, int attempt)
 {
     for (size_t i = view->nresults; i-- > 0;) {
-        if (view->results[i]->run == run)
+        if (view->results[i]->run == run && (attempt == 0 || view->results[i]->attempt == attempt))
             return view->results[i];
     }
     return NULL;
 }
 
 int
-pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
+pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run, int attempt,
               struct pawl_op *op, struct pawl_err *err)
 {
     const struct pawl_result *result;
@@ -495,16 +523,17 @@ pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_
 
     pawl_op_init(op, handle, PAWL_OP_READ);
     if (pawl_get(handle, id, id_len, &view) != PAWL_OK)
-        return refuse_absent(id, id_len, err);
-    result = find_result(&view, run);
+        return pawl_call_refuse_absent(id, id_len, err);
+    result = find_result(&view, run, attempt);
     if (!result) {
         code = pawl_err_set(err, PAWL_ENOENT, NULL, "the task has no result of a run %llu",
                             (unsigned long long) run);
     } else if (result->truncated && handle->engine->committer) {   /* the store may have it whole */
         op->task = view.private_task;
         op->run = run;
+        op->attempt = result->attempt;
         pawl_task_ref(op->task);
-        code = commit(handle, op);
+        code = pawl_call_commit(handle, op);
     } else {
         op->result = pawl_result_copy(result);
         if (!op->result)

@@ -45,7 +45,7 @@ static bool
 is_asked_for(enum pawl_event_kind kind)
 {
     return kind == PAWL_EVENT_STOP || kind == PAWL_EVENT_RUN || kind == PAWL_EVENT_PAUSE ||
-           kind == PAWL_EVENT_RESUME || kind == PAWL_EVENT_DELETE;
+           kind == PAWL_EVENT_RESUME || kind == PAWL_EVENT_EDIT || kind == PAWL_EVENT_DELETE;
 }
 
 /* What the store has to know of the change. Of what is asked for it is told by who waits for it. */
@@ -65,7 +65,8 @@ tell_committer(struct pawl *engine, struct pawl_task *task, const struct pawl_ev
 static bool
 brings_nearer(enum pawl_event_kind kind)
 {
-    return kind == PAWL_EVENT_RETIME || kind == PAWL_EVENT_RUN || kind == PAWL_EVENT_RESUME;
+    return kind == PAWL_EVENT_RETIME || kind == PAWL_EVENT_RUN || kind == PAWL_EVENT_RESUME ||
+           kind == PAWL_EVENT_EDIT;
 }
 
 int

@@ -56,7 +56,7 @@ struct pawl_committer {
     _Alignas(64) struct pawl_committer_group group;
     ck_stack_entry_t *taken_ops, *taken_dirty;  /* from the inboxes, not yet in a group */
     ck_stack_entry_t *waiting;          /* operations that wait for another one, which will come */
-    struct pawl_task **retries;         /* tasks whose group failed: those with is_unsaved */
+    struct pawl_task **retries;         /* tasks whose group failed: those with is_retried */
     size_t nretries, retries_cap;
     uint64_t ticket;
     int last_code;                      /* of the last try */
@@ -172,7 +172,7 @@ collect_retries(struct pawl_committer *committer)
     while (committer->nretries > 0 && pawl_group_has_room(&committer->group)) {
         struct pawl_task *task = committer->retries[--committer->nretries];
 
-        task->is_unsaved = false;
+        task->is_retried = false;
         pawl_group_add_task(&committer->group, &committer->handle, task);
     }
     atomic_store_explicit(&committer->unsaved, committer->nretries, memory_order_relaxed);
@@ -184,7 +184,7 @@ retry_later(void *ctx, struct pawl_task *task)
 {
     struct pawl_committer *committer = ctx;
 
-    if (task->is_unsaved)
+    if (task->is_retried)
         return;
     if (committer->nretries == committer->retries_cap) {
         size_t cap = committer->retries_cap ? 2 * committer->retries_cap : 1024;
@@ -198,7 +198,7 @@ retry_later(void *ctx, struct pawl_task *task)
         committer->retries_cap = cap;
     }
     pawl_task_ref(task);
-    task->is_unsaved = true;
+    task->is_retried = true;
     committer->retries[committer->nretries++] = task;
     atomic_store_explicit(&committer->unsaved, committer->nretries, memory_order_relaxed);
 }
@@ -336,7 +336,7 @@ read_from_memory(struct pawl_committer *committer, struct pawl_op *op)
     for (uint32_t i = 0; results && i < results->n; i++) {
         const struct pawl_result *result = results->items[i];
 
-        if (result->run != op->run ||
+        if (result->run != op->run || result->attempt != op->attempt ||
             atomic_load_explicit(&pawl_result_box_of(result)->is_stored, memory_order_relaxed))
             continue;
         op->result = pawl_result_copy(result);
@@ -350,7 +350,7 @@ static void
 read_result(struct pawl_committer *committer, struct pawl_op *op)
 {
     int code = committer->store->read_result(committer->store, op->task->seq, op->run,
-                                             &op->result);
+                                             op->attempt, &op->result);
 
     if (code == PAWL_ENOENT || code == PAWL_ESTORE) {
         int memory_code = read_from_memory(committer, op);

@@ -3,7 +3,6 @@
 
 #include "action.h"
 #include "count.h"
-#include "policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,13 +32,6 @@ terms_free(struct pawl_terms *terms)
     free(terms);
 }
 
-/* One that only says the defaults is none. */
-static bool
-has_policy(const struct pawl_spec *spec)
-{
-    return spec->policy && !pawl_policy_is_usual(spec->policy);
-}
-
 /* NULL: out of memory. Owns: takes schedule, also on failure. */
 static struct pawl_terms *
 terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
@@ -56,11 +48,11 @@ terms_new(const struct pawl_spec *spec, struct pawl_schedule *schedule)
         terms->tags = pawl_tags_new(spec->tags, spec->ntags);
     if (action_bytes > 0)
         terms->action = pawl_action_copy(spec->action, action_bytes);
-    if (has_policy(spec) && (terms->policy = malloc(sizeof *terms->policy)))
+    if (spec->policy && (terms->policy = malloc(sizeof *terms->policy)))
         *terms->policy = *spec->policy;
     terms->bytes = action_bytes + pawl_tags_bytes(spec->tags, spec->ntags);
     if ((spec->ntags == 0 || terms->tags) && (action_bytes == 0 || terms->action) &&
-        (!has_policy(spec) || terms->policy))
+        (!spec->policy || terms->policy))
         return terms;
     terms_free(terms);
     return NULL;
@@ -77,7 +69,7 @@ struct pawl_def *
 pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedule *schedule)
 {
     struct pawl_def *def = malloc(offsetof(struct pawl_def, script) + spec->script_len + 1);
-    bool has_terms = schedule || has_policy(spec) || spec->ntags > 0 ||
+    bool has_terms = schedule || spec->policy || spec->ntags > 0 ||
                      pawl_action_bytes(spec->action) > 0;
     struct pawl_terms *terms = has_terms ? terms_new(spec, schedule) : NULL;
 

@@ -78,6 +78,7 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
         .seq = task->seq, .id = task->key.bytes, .id_len = task->key.len, .type = def->type,
         .time_ns = def->time_ns, .when = pawl_def_schedule(def) ? &pawl_def_schedule(def)->when : NULL,
         .origin_ns = pawl_def_schedule(def) ? pawl_def_schedule(def)->origin_ns + engine->scale.anchor_ns : 0,
+        .since_ns = pawl_def_schedule(def) ? pawl_def_schedule(def)->created_ns : 0,
         .tags = tags ? tags->tags : NULL, .ntags = tags ? tags->n : 0,
         .action = pawl_def_action(def), .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .created_ns = task->created_ns,
@@ -107,8 +108,19 @@ fill_results(const struct pawl_snapshot *snapshot, struct pawl_write *write)
         first--;
     write->nresults = results ? results->n - first : 0;
     write->results = write->nresults > 0 ? &results->items[first] : NULL;
-    if (write->nresults > 0 && results->n == snapshot->def->keep_results)
+    if (write->kind == PAWL_WRITE_EDIT)     /* fewer may be kept than before */
+        write->drop_below = results ? results->items[0]->run : snapshot->run_count + 1;
+    else if (write->nresults > 0 && results->n == snapshot->def->keep_results)
         write->drop_below = results->items[0]->run;
+}
+
+/* Whether the store may not have the definition: what it has is what readers see, unless that could not
+ * be written. */
+static bool
+is_whole(const struct pawl_task *task, struct pawl_handle *handle,
+         const struct pawl_snapshot *snapshot)
+{
+    return task->is_unsaved || !pawl_task_shows_def(task, handle->epoch, snapshot->def);
 }
 
 static void
@@ -142,7 +154,7 @@ add_state(struct pawl_committer_group *group, struct pawl_handle *handle, struct
     item = add(group, op, task);
     item->snapshot = snapshot;
     if (snapshot) {
-        item->write.kind = PAWL_WRITE_STATE;
+        item->write.kind = is_whole(task, handle, snapshot) ? PAWL_WRITE_EDIT : PAWL_WRITE_STATE;
         fill_record(group->engine, task, snapshot, &item->write.record);
         fill_results(snapshot, &item->write);
     } else {
@@ -302,8 +314,12 @@ settle_state(struct pawl_group_item *item, struct pawl_handle *committer,
 
     if (code == PAWL_ENOENT)
         code = PAWL_OK;             /* an earlier write of the group removed it */
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
         mark_stored(&item->write);
+        task->is_unsaved = false;
+    } else {
+        task->is_unsaved = true;
+    }
     if (pawl_task_show(task, committer->epoch, item->snapshot))
         pawl_shown(committer, task, !item->snapshot);
     if (code == PAWL_OK)

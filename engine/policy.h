@@ -31,7 +31,8 @@ pawl_policy_has_statuses(const struct pawl_policy *policy);
 bool
 pawl_policy_retries(const struct pawl_policy *policy, unsigned attempt, int exit_code);
 
-/* How long after the end of an attempt the next one begins; seed: makes the jitter. */
+/* How long after the end of an attempt the next one begins; seed: makes the jitter, and is another for
+ * each task, as tasks that are due together fail together. */
 int64_t
 pawl_policy_retry_delay(const struct pawl_policy *policy, unsigned attempt, uint64_t seed);
 

@@ -362,7 +362,8 @@ retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run
         .attempt = attempt & 0xFFFF, .is_retry = true, .retried_ns = due.ns,
         .is_retried_wall = due.is_wall,
         .not_before_ns = pawl_schedule_after(
-            restorer->elapsed_ns, pawl_policy_retry_delay(policy, attempt, (uint64_t) due.ns)),
+            restorer->elapsed_ns,
+            pawl_policy_retry_delay(policy, attempt, (uint64_t) first->previous_ns)),
     };
     first->status = first->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
     return true;
@@ -589,7 +590,7 @@ restore_schedule(struct pawl *engine, const struct pawl_record *record,
 {
     struct pawl_schedule_basis basis = {
         .id = record->id, .id_len = record->id_len, .type = record->type,
-        .created_ns = record->created_ns, .origin_ns = record->origin_ns - engine->scale.anchor_ns,
+        .created_ns = record->since_ns, .origin_ns = record->origin_ns - engine->scale.anchor_ns,
         .offset_ns = now->wall_ns - now->elapsed_ns, .is_stored = true,
     };
     struct pawl_err said;

@@ -161,3 +161,13 @@ pawl_results_trim(const struct pawl_results *old, int64_t cutoff_ns)
     }
     return results;
 }
+
+struct pawl_results *
+pawl_results_newest(const struct pawl_results *old, uint32_t n)
+{
+    struct pawl_results *results = n > 0 ? pawl_results_new(n) : NULL;
+
+    for (uint32_t i = old->n - n; results && i < old->n; i++)
+        pawl_results_add(results, old->items[i]);
+    return results;
+}

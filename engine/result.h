@@ -52,6 +52,9 @@ pawl_results_append(const struct pawl_results *old, struct pawl_result_box *box,
 /* A copy of old in which output that ended at or before the cutoff is dropped. */
 struct pawl_results *
 pawl_results_trim(const struct pawl_results *old, int64_t cutoff_ns);
+/* The newest n of old, which has more; NULL also for 0. */
+struct pawl_results *
+pawl_results_newest(const struct pawl_results *old, uint32_t n);
 /* NULL is accepted. */
 void
 pawl_results_unref(struct pawl_results *results);

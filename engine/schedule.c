@@ -237,7 +237,7 @@ first_of(const struct pawl_schedule *schedule, const struct pawl_pace *pace,
 }
 
 struct pawl_due
-pawl_schedule_first(const struct pawl_schedule *schedule, const struct pawl_now *now)
+pawl_schedule_anew(const struct pawl_schedule *schedule, const struct pawl_now *now)
 {
     struct pawl_now unmarked = *now;
     struct pawl_due due = none;
@@ -245,7 +245,14 @@ pawl_schedule_first(const struct pawl_schedule *schedule, const struct pawl_now 
     unmarked.high_ns = INT64_MIN;           /* it has fired nothing yet */
     for (size_t i = 0; i < schedule->when.ntriggers; i++)
         due = earlier(due, first_of(schedule, &schedule->paces[i], &unmarked), offset_of(now));
-    due = until_end(schedule, due, offset_of(now));
+    return until_end(schedule, due, offset_of(now));
+}
+
+struct pawl_due
+pawl_schedule_first(const struct pawl_schedule *schedule, const struct pawl_now *now)
+{
+    struct pawl_due due = pawl_schedule_anew(schedule, now);
+
     if (due.ns != PAWL_NO_TIME && schedule->when.runs_on_start)
         due = (struct pawl_due) {now->elapsed_ns, false};
     return due;

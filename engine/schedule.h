@@ -60,6 +60,7 @@ struct pawl_schedule {
     struct pawl_when when;              /* in full: zones by name; all in the schedule's block */
     uint64_t seed;                      /* hash of the id: for jitter and drawn spans */
     int64_t origin_ns;                  /* elapsed: what spans are counted from */
+    int64_t created_ns;                 /* wall: what calendar intervals are, without startAt */
     int64_t offset_ns;                  /* wall - elapsed when it was made */
     bool is_delay;                      /* one run: its first due time */
     bool has_wall;                      /* something in it follows the wall clock */
@@ -90,6 +91,14 @@ pawl_schedule_new(const struct pawl_when *when, const struct pawl_schedule_basis
 /* The first due time of a new task; none: it never fires. */
 struct pawl_due
 pawl_schedule_first(const struct pawl_schedule *schedule, const struct pawl_now *now);
+
+/* The same of a task that was there before it had this schedule: runs_on_start counts for nothing. */
+struct pawl_due
+pawl_schedule_anew(const struct pawl_schedule *schedule, const struct pawl_now *now);
+
+/* Whether two say the same. Pure. */
+bool
+pawl_when_equals(const struct pawl_when *a, const struct pawl_when *b);
 
 /* The first due time after one that came (is_end: after the end of its run). */
 struct pawl_due

@@ -189,7 +189,7 @@ assemble(const struct draft *draft)
     cron = (struct pawl_cron *) ((char *) schedule + crons_at);
     *schedule = (struct pawl_schedule) {
         .when = *draft->when, .origin_ns = draft->basis->origin_ns,
-        .offset_ns = draft->basis->offset_ns,
+        .created_ns = draft->basis->created_ns, .offset_ns = draft->basis->offset_ns,
         .seed = XXH3_64bits(draft->basis->id, draft->basis->id_len),
         .is_delay = draft->basis->type == PAWL_DELAY,
         .has_wall = draft->when->start_ns != PAWL_NO_TIME || draft->when->end_ns != PAWL_NO_TIME,
@@ -238,4 +238,40 @@ pawl_schedule_new(const struct pawl_when *when, const struct pawl_schedule_basis
     }
     free(draft.crons);
     return code;
+}
+
+/* --- Comparing --- */
+
+static bool
+is_same_text(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+}
+
+static bool
+is_same_trigger(const struct pawl_trigger *a, const struct pawl_trigger *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    if (has_expression(a))
+        return is_same_text(a->expr, a->expr_len, b->expr, b->expr_len) &&
+               is_same_text(a->timezone, a->timezone_len, b->timezone, b->timezone_len) &&
+               a->dst == b->dst && a->day_match == b->day_match;
+    return a->kind == PAWL_BY_AT ? a->at_ns == b->at_ns
+                                 : a->time_ns == b->time_ns && a->time_max_ns == b->time_max_ns;
+}
+
+bool
+pawl_when_equals(const struct pawl_when *a, const struct pawl_when *b)
+{
+    if (a->ntriggers != b->ntriggers || a->start_ns != b->start_ns || a->end_ns != b->end_ns ||
+        a->max_runs != b->max_runs || a->jitter_ns != b->jitter_ns ||
+        (a->jitter_ns > 0 && a->is_jitter_random != b->is_jitter_random) ||
+        a->runs_on_start != b->runs_on_start || a->from_completion != b->from_completion)
+        return false;
+    for (size_t i = 0; i < a->ntriggers; i++) {
+        if (!is_same_trigger(&a->triggers[i], &b->triggers[i]))
+            return false;
+    }
+    return true;
 }

@@ -307,7 +307,7 @@ wait_for_retry(const struct pawl_snapshot *old, const struct pawl_event *event,
     wait->retried_ns = event->due.ns;
     wait->is_retried_wall = event->due.is_wall;
     wait->not_before_ns = pawl_schedule_after(event->now_ns, pawl_policy_retry_delay(
-        pawl_def_policy(old->def), wait->attempt, (uint64_t) event->due.ns));
+        pawl_def_policy(old->def), wait->attempt, (uint64_t) old->previous_ns));
     next->status = old->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
 }
 
@@ -328,7 +328,7 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->has_backlog = has_more;
         pawl_wait_of(next)->is_catching_up &= has_more;
-        pawl_wait_of(next)->must_replace = false;
+        pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
         pawl_wait_of(next)->attempt = 0;
     }
     next->status = PAWL_WAIT_FOR_NEXT;
@@ -358,7 +358,7 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
 {
     const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool makes_room = policy && (wait->must_replace ||
+    bool makes_room = policy && (wait->must_replace || wait->is_given_up ||
         (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE));
 
     if (event->failed && policy && !event->is_condition_skip && !makes_room &&
@@ -379,11 +379,10 @@ is_past_end(const struct pawl_snapshot *old, const struct pawl_now *now)
            pawl_due_wall(pawl_snapshot_due(old), now->wall_ns - now->elapsed_ns) > end_ns;
 }
 
-/* Whether its next run is another attempt: the task ends after that one. */
-static bool
-is_retried(const struct pawl_snapshot *old)
+bool
+pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
 {
-    return pawl_def_policy(old->def) && pawl_wait_of(old)->is_retry;
+    return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
 }
 
 /* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
@@ -409,7 +408,8 @@ retime(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (due.ns == old->due_ns && due.is_wall == old->is_due_wall)
         return PAWL_ESTATE;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING && !is_retried(old)) {
+    if (due.ns == PAWL_NO_TIME && old->status != PAWL_EXECUTING &&
+        !pawl_snapshot_is_retried(old)) {     /* else the task ends after that run */
         end_task(event, next, PAWL_END_AT);
         next->version++;
         next->updated_ns = event->wall_ns;
@@ -434,6 +434,17 @@ ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is running already, and does not overlap itself");
     }
+}
+
+/* Whether the run in progress, of a task that runs once, may be tried again, so that ending it would not
+ * be its end. */
+static bool
+can_give_up(const struct pawl_snapshot *old)
+{
+    const struct pawl_policy *policy = pawl_def_policy(old->def);
+
+    return old->def->type == PAWL_DELAY && old->status == PAWL_EXECUTING && policy &&
+           policy->retries > 0 && !pawl_wait_of(old)->is_given_up;
 }
 
 static int
@@ -511,6 +522,7 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
  *   3 WaitForNextExecution 2 if due, asked  -                  4        asked    same           refused
  *   4 Stopped              refused          4 (it was running) refused  refused  refused        delay: if due
  *
+ * EDIT: same, as state_edit.c says; of 4 refused.
  * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
  * "Due" is never while the task is paused. */
 int
@@ -546,6 +558,10 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             next->results = old->results;   /* no memory to keep it: the state goes on */
         break;
     case PAWL_EVENT_STOP:
+        if (event->is_kill && can_give_up(old)) {
+            pawl_wait_of(next)->is_given_up = true;
+            return PAWL_OK;                             /* the version grows when it has ended */
+        }
         if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
             (old->status == PAWL_EXECUTING && !is_cron))
             return refuse_stop(old, err);
@@ -564,6 +580,9 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         break;
     case PAWL_EVENT_RESUME:
         code = resume(old, event, next, err);
+        break;
+    case PAWL_EVENT_EDIT:
+        code = pawl_decide_edit(old, event, next, err);
         break;
     case PAWL_EVENT_EXPIRE:
         return pawl_snapshot_is_over(old) && pawl_snapshot_has_come(old, event) ? PAWL_OK : PAWL_ESTATE;

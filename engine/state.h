@@ -11,6 +11,12 @@ int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err);
 
+/* The same of PAWL_EVENT_EDIT alone, but that version and time are not set. In state_edit.c.
+ * Errors: PAWL_ESTALE, too: the task has another definition than the basis. */
+int
+pawl_decide_edit(const struct pawl_snapshot *old, struct pawl_event *event,
+                 struct pawl_snapshot *next, struct pawl_err *err);
+
 /* Something of the task is still to come. */
 bool
 pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot);
@@ -22,6 +28,10 @@ pawl_snapshot_has_come(const struct pawl_snapshot *snapshot, const struct pawl_e
 /* How many of the due times that come during its run are to be run after it. */
 uint32_t
 pawl_snapshot_kept_after(const struct pawl_snapshot *snapshot);
+
+/* Whether its next run is another attempt. */
+bool
+pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot);
 
 /* The moment of an event. */
 struct pawl_now

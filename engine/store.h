@@ -9,7 +9,7 @@
  *
  *   PAWL_OK      done, now or by an earlier try
  *   PAWL_EEXIST  NEW: another task has this seq
- *   PAWL_ENOENT  STATE, GONE: no task has this seq any more
+ *   PAWL_ENOENT  STATE, EDIT, GONE: no task has this seq any more
  *   PAWL_EFULL   there is no room for it: nothing was written
  *   PAWL_ESTORE  unknown: it may be there or not; write it again
  *
@@ -28,18 +28,20 @@ struct pawl_record {
     const char *id;
     size_t id_len;
     enum pawl_type type;
+    int64_t created_ns;             /* wall */
+    /* What an edit changes. */
     int64_t time_ns;
     const char *script;             /* with a NUL behind it */
     size_t script_len;
     int keep_results;
     const struct pawl_action *action;   /* NULL: bash, without limits */
-    int64_t created_ns;             /* wall */
     const struct pawl_when *when;   /* NULL: after time_ns */
     const char *const *tags;
     size_t ntags;
     int64_t origin_ns;              /* with when: what spans are counted from, on the store's scale */
+    int64_t since_ns;               /* with when: what calendar intervals are, wall */
     const struct pawl_policy *policy;   /* NULL: the defaults */
-    /* What does. */
+    /* What all else changes. */
     int64_t version;
     enum pawl_status status;
     int64_t updated_ns;             /* wall */
@@ -62,7 +64,9 @@ struct pawl_record {
 
 enum pawl_write_kind {
     PAWL_WRITE_NEW,                 /* the whole record: a task that was submitted */
-    PAWL_WRITE_STATE,               /* what changes of it, and results that are new */
+    PAWL_WRITE_STATE,               /* what changes of it but by an edit, and results that are new */
+    PAWL_WRITE_EDIT,                /* all of the record that can change, and the same: together or not
+                                     * at all, and nothing where a newer version is */
     PAWL_WRITE_GONE,                /* the task and all its results are removed; seq alone is set */
 };
 
@@ -70,9 +74,9 @@ struct pawl_write {
     enum pawl_write_kind kind;
     int code;                       /* out */
     struct pawl_record record;
-    const struct pawl_result *const *results;   /* STATE: to be kept beside the others */
+    const struct pawl_result *const *results;   /* STATE, EDIT: to be kept beside the others */
     size_t nresults;
-    uint64_t drop_below;            /* STATE: results of runs below this number are removed */
+    uint64_t drop_below;            /* STATE, EDIT: results of runs below this number are removed */
 };
 
 /* What a store remembers about time: see scale.c. */
@@ -144,9 +148,9 @@ struct pawl_store {
      * of the newest one removed. */
     int (*prune)(struct pawl_store *store, int64_t older_ns, uint64_t max_bytes, unsigned max_rows,
                  int64_t *out_cutoff_ns);
-    /* Reads one result, its output whole. Owns: gives; one block, freed by free().
+    /* Reads one result, that of an attempt of a run, its output whole. Owns: gives; one block, freed by free().
      * Errors: PAWL_ENOENT, PAWL_ENOMEM, PAWL_ESTORE. */
-    int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run,
+    int (*read_result)(struct pawl_store *store, uint64_t seq, uint64_t run, int attempt,
                        struct pawl_result **out_result);
     /* Keeps the size of a group from now on; negative: none. Errors: PAWL_EFULL, PAWL_ESTORE. */
     int (*resize)(struct pawl_store *store, const char *group, int64_t size);

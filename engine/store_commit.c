@@ -34,6 +34,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_ROLLBACK] = "ROLLBACK",
     [PAWL_SQL_NEW] = "INSERT OR IGNORE INTO task (" PAWL_TASK_COLUMNS ")"
                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [PAWL_SQL_EDIT] = "UPDATE task SET time_ns = ?2, keep_results = ?3, script = ?4 WHERE seq = ?1",
     [PAWL_SQL_ID_OF] = "SELECT id FROM task WHERE seq = ?",
     [PAWL_SQL_STATE] =
         "INSERT INTO state (" PAWL_STATE_COLUMNS ")"
@@ -51,7 +52,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
         " missed_paused = excluded.missed_paused, end_reason = excluded.end_reason"
         " WHERE excluded.version >= state.version",
     [PAWL_SQL_SCHEDULE] = "INSERT OR IGNORE INTO schedule (" PAWL_SCHEDULE_COLUMNS ")"
-                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_TRIGGER] = "INSERT OR IGNORE INTO due_by (" PAWL_TRIGGER_COLUMNS ")"
                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_TAG] = "INSERT OR IGNORE INTO tag (" PAWL_TAG_COLUMNS ") VALUES (?, ?, ?)",
@@ -79,7 +80,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_OLDEST] = "SELECT n, ended_ns, bytes FROM result ORDER BY n LIMIT ?",
     [PAWL_SQL_REMOVE] = "DELETE FROM result WHERE n = ?",
     [PAWL_SQL_READ] = "SELECT " PAWL_RESULT_COLUMNS " FROM result WHERE seq = ? AND run = ?"
-                      " ORDER BY attempt DESC LIMIT 1",
+                      " AND attempt = ?",
 };
 
 void
@@ -267,70 +268,6 @@ write_state_row(struct pawl_sqlite *store, struct pawl_write *write, bool *out_w
 }
 
 static int
-write_schedule(struct pawl_sqlite *store, const struct pawl_record *record)
-{
-    int rc = pawl_row_bind_schedule(store->statements[PAWL_SQL_SCHEDULE], record);
-
-    if (rc == SQLITE_OK)
-        rc = pawl_sqlite_run(store, PAWL_SQL_SCHEDULE);
-    for (size_t n = 0; n < record->when->ntriggers && rc == SQLITE_OK; n++) {
-        rc = pawl_row_bind_trigger(store->statements[PAWL_SQL_TRIGGER], record, n);
-        if (rc == SQLITE_OK)
-            rc = pawl_sqlite_run(store, PAWL_SQL_TRIGGER);
-    }
-    return rc;
-}
-
-static int
-write_tags(struct pawl_sqlite *store, const struct pawl_record *record)
-{
-    int rc = SQLITE_OK;
-
-    store->has_tags = true;
-    for (size_t n = 0; n < record->ntags && rc == SQLITE_OK; n++) {
-        rc = pawl_row_bind_tag(store->statements[PAWL_SQL_TAG], record, n);
-        if (rc == SQLITE_OK)
-            rc = pawl_sqlite_run(store, PAWL_SQL_TAG);
-    }
-    return rc;
-}
-
-static int
-write_action(struct pawl_sqlite *store, const struct pawl_record *record)
-{
-    int rc = pawl_row_bind_action(store->statements[PAWL_SQL_ACTION], record);
-
-    store->has_actions = true;
-    return rc == SQLITE_OK ? pawl_sqlite_run(store, PAWL_SQL_ACTION) : rc;
-}
-
-static int
-write_policy(struct pawl_sqlite *store, const struct pawl_record *record)
-{
-    int rc = pawl_row_bind_policy(store->statements[PAWL_SQL_POLICY], record);
-
-    store->has_policies = true;
-    return rc == SQLITE_OK ? pawl_sqlite_run(store, PAWL_SQL_POLICY) : rc;
-}
-
-/* What only some tasks have. */
-static int
-write_terms(struct pawl_sqlite *store, const struct pawl_record *record)
-{
-    int rc = SQLITE_OK;
-
-    if (record->when)
-        rc = write_schedule(store, record);
-    if (rc == SQLITE_OK && record->ntags > 0)
-        rc = write_tags(store, record);
-    if (rc == SQLITE_OK && record->action)
-        rc = write_action(store, record);
-    if (rc == SQLITE_OK && record->policy)
-        rc = write_policy(store, record);
-    return rc;
-}
-
-static int
 write_new(struct pawl_sqlite *store, struct pawl_write *write)
 {
     bool is_written;
@@ -341,7 +278,7 @@ write_new(struct pawl_sqlite *store, struct pawl_write *write)
     if (rc == SQLITE_OK && sqlite3_changes(store->db) == 0)
         rc = compare_id(store, &write->record, &write->code);
     if (rc == SQLITE_OK && write->code == PAWL_OK)
-        rc = write_terms(store, &write->record);
+        rc = pawl_sqlite_write_terms(store, &write->record);
     if (rc == SQLITE_OK && write->code == PAWL_OK && !pawl_row_is_new(&write->record))
         rc = write_state_row(store, write, &is_written);
     return rc;
@@ -372,6 +309,8 @@ write_state(struct pawl_sqlite *store, struct pawl_write *write)
             return rc;
         write->code = PAWL_OK;      /* a newer state is there; a STATE need not name the id */
     }
+    if (rc == SQLITE_OK && is_written && write->kind == PAWL_WRITE_EDIT)
+        rc = pawl_sqlite_rewrite(store, &write->record);
     for (size_t i = 0; i < write->nresults && rc == SQLITE_OK; i++)
         rc = write_result(store, write->record.seq, write->results[i]);
     if (rc != SQLITE_OK || write->drop_below <= 1)
@@ -379,19 +318,6 @@ write_state(struct pawl_sqlite *store, struct pawl_write *write)
     sqlite3_bind_int64(drop, 1, (int64_t) write->record.seq);
     sqlite3_bind_int64(drop, 2, (int64_t) write->drop_below);
     return run_removal(store, PAWL_SQL_DROP_BELOW);
-}
-
-static int
-remove_schedule(struct pawl_sqlite *store, int64_t seq)
-{
-    int rc;
-
-    sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_SCHEDULE], 1, seq);
-    rc = pawl_sqlite_run(store, PAWL_SQL_GONE_SCHEDULE);
-    if (rc != SQLITE_OK || sqlite3_changes(store->db) == 0)
-        return rc;
-    sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_TRIGGERS], 1, seq);
-    return pawl_sqlite_run(store, PAWL_SQL_GONE_TRIGGERS);
 }
 
 static int
@@ -410,21 +336,7 @@ write_gone(struct pawl_sqlite *store, struct pawl_write *write)
         rc = pawl_sqlite_run(store, PAWL_SQL_GONE_STATE);
     if (rc == SQLITE_OK)
         rc = run_removal(store, PAWL_SQL_GONE_RESULTS);
-    if (rc == SQLITE_OK)
-        rc = remove_schedule(store, seq);
-    if (rc == SQLITE_OK && store->has_tags) {
-        sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_TAGS], 1, seq);
-        rc = pawl_sqlite_run(store, PAWL_SQL_GONE_TAGS);
-    }
-    if (rc == SQLITE_OK && store->has_actions) {
-        sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_ACTION], 1, seq);
-        rc = pawl_sqlite_run(store, PAWL_SQL_GONE_ACTION);
-    }
-    if (rc == SQLITE_OK && store->has_policies) {
-        sqlite3_bind_int64(store->statements[PAWL_SQL_GONE_POLICY], 1, seq);
-        rc = pawl_sqlite_run(store, PAWL_SQL_GONE_POLICY);
-    }
-    return rc;
+    return rc == SQLITE_OK ? pawl_sqlite_remove_terms(store, seq) : rc;
 }
 
 static int
@@ -447,6 +359,7 @@ write_group(struct pawl_sqlite *store, void *arg)
     static int (*const writers[])(struct pawl_sqlite *, struct pawl_write *) = {
         [PAWL_WRITE_NEW] = write_new,
         [PAWL_WRITE_STATE] = write_state,
+        [PAWL_WRITE_EDIT] = write_state,
         [PAWL_WRITE_GONE] = write_gone,
     };
     struct pawl_group *group = arg;

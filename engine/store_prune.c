@@ -97,7 +97,7 @@ copy_result(const struct pawl_result *result)
 }
 
 int
-pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run,
+pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run, int attempt,
                         struct pawl_result **out_result)
 {
     struct pawl_sqlite *store = (struct pawl_sqlite *) base;
@@ -115,6 +115,7 @@ pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run,
     row = store->statements[PAWL_SQL_READ];
     sqlite3_bind_int64(row, 1, (int64_t) seq);
     sqlite3_bind_int64(row, 2, (int64_t) run);
+    sqlite3_bind_int(row, 3, attempt);
     rc = sqlite3_step(row);
     if (rc == SQLITE_ROW) {
         const char *wrong = pawl_row_result(row, &result);

@@ -27,7 +27,7 @@ enum {
 enum {
     SCHEDULE_SEQ, SCHEDULE_START, SCHEDULE_END, SCHEDULE_MAX_RUNS, SCHEDULE_JITTER,
     SCHEDULE_IS_RANDOM, SCHEDULE_RUNS_ON_START, SCHEDULE_FROM_COMPLETION, SCHEDULE_ORIGIN,
-    SCHEDULE_IS_DUE_WALL
+    SCHEDULE_IS_DUE_WALL, SCHEDULE_SINCE
 };
 
 enum {
@@ -56,6 +56,18 @@ pawl_row_bind_task(sqlite3_stmt *statement, const struct pawl_record *record)
     bind_number(&binder, TASK_CREATED, record->created_ns);
     bind_time(&binder, TASK_DUE, record->due_ns);
     bind_text(&binder, TASK_SCRIPT, record->script, record->script_len);
+    return binder.rc;
+}
+
+int
+pawl_row_bind_edit(sqlite3_stmt *statement, const struct pawl_record *record)
+{
+    struct binder binder = {statement, SQLITE_OK};
+
+    bind_count(&binder, 0, record->seq);
+    bind_number(&binder, 1, record->time_ns);
+    bind_number(&binder, 2, record->keep_results);
+    bind_text(&binder, 3, record->script, record->script_len);
     return binder.rc;
 }
 
@@ -102,6 +114,7 @@ pawl_row_bind_schedule(sqlite3_stmt *statement, const struct pawl_record *record
     bind_number(&binder, SCHEDULE_FROM_COMPLETION, when->from_completion);
     bind_number(&binder, SCHEDULE_ORIGIN, record->origin_ns);
     bind_number(&binder, SCHEDULE_IS_DUE_WALL, record->is_due_wall);
+    bind_number(&binder, SCHEDULE_SINCE, record->since_ns);
     return binder.rc;
 }
 
@@ -202,6 +215,7 @@ pawl_row_schedule(sqlite3_stmt *row, struct pawl_row_when *when)
     };
     when->origin_ns = read_number(&reader, SCHEDULE_ORIGIN, INT64_MIN, INT64_MAX);
     when->is_due_wall = read_bool(&reader, SCHEDULE_IS_DUE_WALL);
+    when->since_ns = read_time(&reader, SCHEDULE_SINCE);
     return reader.is_wrong ? "a number of its schedule is out of its range" : NULL;
 }
 
@@ -317,6 +331,7 @@ pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,
         .previous_ns = PAWL_NO_TIME, .status = PAWL_TO_BE_EXECUTED,
     };
     record->updated_ns = record->created_ns;
+    record->since_ns = when && when->since_ns != PAWL_NO_TIME ? when->since_ns : record->created_ns;
     record->id = read_text(&reader, TASK_ID, &record->id_len);
     record->script = read_text(&reader, TASK_SCRIPT, &record->script_len);
     return reader.is_wrong ? "a number is out of its range" : verify_task(record);

@@ -19,7 +19,7 @@
 
 #define PAWL_SCHEDULE_COLUMNS                                                                     \
     "seq, start_ns, end_ns, max_runs, jitter_ns, is_jitter_random, runs_on_start, "               \
-    "from_completion, origin_ns, is_due_wall"
+    "from_completion, origin_ns, is_due_wall, since_ns"
 #define PAWL_TRIGGER_COLUMNS                                                                      \
     "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
 #define PAWL_TAG_COLUMNS "seq, n, tag"
@@ -36,6 +36,10 @@
  * live until the statement is reset. SQLite's code. */
 int
 pawl_row_bind_task(sqlite3_stmt *statement, const struct pawl_record *record);
+
+/* seq, and those of the task's own row that an edit changes. */
+int
+pawl_row_bind_edit(sqlite3_stmt *statement, const struct pawl_record *record);
 
 int
 pawl_row_bind_state(sqlite3_stmt *statement, const struct pawl_record *record);
@@ -70,6 +74,7 @@ pawl_row_bind_result(sqlite3_stmt *statement, uint64_t seq, const struct pawl_re
 struct pawl_row_when {
     struct pawl_when when;
     int64_t origin_ns;
+    int64_t since_ns;               /* PAWL_NO_TIME: the task's creation */
     bool is_due_wall;               /* at the first due time */
     struct pawl_trigger triggers[PAWL_TRIGGERS_MAX];
     size_t text_len;
@@ -111,7 +116,7 @@ pawl_row_tag(sqlite3_stmt *row, struct pawl_row_tags *tags);
 const char *
 pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action);
 
-/* A task as it was submitted, until its state is read over it. when is its whole schedule, and action
+/* A task as it was submitted, but for edits, until its state is read over it. when is its whole schedule, and action
  * its action, which the record borrows, or NULL. */
 const char *
 pawl_row_task(sqlite3_stmt *row, const struct pawl_row_when *when,

@@ -1,4 +1,4 @@
-/* store_rows_policy.c: the rows of the table `policy`: what a task's policies say, which never
+/* store_rows_policy.c: the rows of the table `policy`: what a task's policies say, which only an edit
  * changes, and what they remember, which is written with each of its states; and those of `group_size`.
  * Pure. */
 #include "store_rows.h"

@@ -1,8 +1,8 @@
 /* store_schema.c: the tables of the embedded store.
  *
- * What never changes of a task is a row of `task`, written once; what changes is a row of `state`,
- * which does not exist before the first change: so a submit appends one row, and a change never
- * writes the script again. Both are keyed by the number of submission, so that rows are appended,
+ * What a task is, is a row of `task`, written once, and again only by an edit; what else changes is a row of
+ * `state`, which does not exist before the first change: so a submit appends one row, and a change but that
+ * never writes the script again. Both are keyed by the number of submission, so that rows are appended,
  * which costs a fourteenth of random keys; no index on the id, which memory keeps unique. `result`
  * is in the order of writing, so that the oldest results are its first rows. A task that fires in
  * another way than after time_ns has a row of `schedule` too, and of `due_by` one for each trigger;
@@ -151,6 +151,8 @@ static const char *const steps[] = {
     " not_before_ns INTEGER NOT NULL,"  /* the store's scale; 0 without is_retry */
     " retried_ns INTEGER NOT NULL"      /* the store's scale, or wall */
     ") STRICT;"
+    "ALTER TABLE schedule ADD COLUMN"
+    " since_ns INTEGER;"               /* wall: what calendar intervals are counted from; NULL: created_ns */
     "ALTER TABLE state ADD COLUMN"
     " skipped_condition INTEGER NOT NULL DEFAULT 0;"    /* of run_count */
     "ALTER TABLE state ADD COLUMN skipped_group INTEGER NOT NULL DEFAULT 0;"

@@ -1,7 +1,8 @@
 /* store_sqlite.h: the embedded store, for the files that it is made of; all others see store.h.
  *
  * store_sqlite.c opens, closes and tidies up; store_commit.c writes groups and keeps the
- * connection; store_group_size.c keeps the sizes of groups; store_prune.c removes old results and reads one; store_load.c reads all;
+ * connection; store_terms.c writes what tasks are; store_group_size.c keeps the sizes of groups;
+ * store_prune.c removes old results and reads one; store_load.c reads all;
  * store_backup.c copies; store_check.c verifies. */
 #ifndef PAWL_STORE_SQLITE_H
 #define PAWL_STORE_SQLITE_H
@@ -19,6 +20,7 @@ enum pawl_sqlite_statement {
     PAWL_SQL_COMMIT,
     PAWL_SQL_ROLLBACK,
     PAWL_SQL_NEW,
+    PAWL_SQL_EDIT,
     PAWL_SQL_ID_OF,
     PAWL_SQL_STATE,
     PAWL_SQL_SCHEDULE,
@@ -107,6 +109,20 @@ pawl_sqlite_commit(struct pawl_store *base, struct pawl_group *group);
 bool
 pawl_sqlite_has_room(struct pawl_store *base);
 
+/* --- store_terms.c: within a transaction; SQLite's code --- */
+
+/* Writes what only some tasks have: schedule, tags, action, policies. */
+int
+pawl_sqlite_write_terms(struct pawl_sqlite *store, const struct pawl_record *record);
+
+/* Removes that. */
+int
+pawl_sqlite_remove_terms(struct pawl_sqlite *store, int64_t seq);
+
+/* Writes what an edit changes, in the place of what is there. */
+int
+pawl_sqlite_rewrite(struct pawl_sqlite *store, const struct pawl_record *record);
+
 /* --- store_prune.c, store_load.c, store_backup.c: as in store.h --- */
 
 int
@@ -114,7 +130,7 @@ pawl_sqlite_prune(struct pawl_store *base, int64_t older_ns, uint64_t max_bytes,
                   int64_t *out_cutoff_ns);
 
 int
-pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run,
+pawl_sqlite_read_result(struct pawl_store *base, uint64_t seq, uint64_t run, int attempt,
                         struct pawl_result **out_result);
 
 /* In store_group_size.c. */

@@ -100,6 +100,20 @@ pawl_task_read_decided(const struct pawl_task *task, bool *out_gone)
     return unless_marker(load_decided(task), out_gone);
 }
 
+bool
+pawl_task_shows_def(const struct pawl_task *task, struct pawl_epoch_thread *thread,
+                    const struct pawl_def *def)
+{
+    const struct pawl_snapshot *shown;
+    bool is_shown;
+
+    pawl_epoch_begin(thread);
+    shown = unless_marker(load_shown(task), NULL);
+    is_shown = shown && shown->def == def;
+    pawl_epoch_end(thread);
+    return is_shown;
+}
+
 /* --- Applying --- */
 
 static int64_t
@@ -128,15 +142,17 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     event->delta_pending = (next && pawl_snapshot_is_pending(next)) - pawl_snapshot_is_pending(old);
     event->was_running = old->running;
     event->delta_output = output_of(next) - output_of(old);
-    event->delta_memory = event->delta_output - (next ? 0 : (int64_t) pawl_def_bytes(old->def));
+    event->delta_memory = event->delta_output - (int64_t) pawl_def_bytes(old->def) +
+                          (next ? (int64_t) pawl_def_bytes(next->def) : 0);
     event->is_wall = next && pawl_def_follows_wall(next->def);
     event->next_due_ns = next ? pawl_snapshot_fires_ns(next, offset_ns) : PAWL_NO_TIME;
     event->leaves_group = pawl_def_group(old->def) &&
                           (event->next_due_ns == PAWL_NO_TIME || event->next_due_ns > event->now_ns ||
                            !pawl_def_same_group(old->def, next->def));
-    event->rearm = event->kind != PAWL_EVENT_TRIM &&
-                   (event->kind == PAWL_EVENT_START || old->status == PAWL_EXECUTING
-                        ? event->next_due_ns != PAWL_NO_TIME : !next || has_moved(old, next));
+    event->rearm = event->kind == PAWL_EVENT_EDIT ||
+                   (event->kind != PAWL_EVENT_TRIM &&
+                    (event->kind == PAWL_EVENT_START || old->status == PAWL_EXECUTING
+                         ? event->next_due_ns != PAWL_NO_TIME : !next || has_moved(old, next)));
     if (event->kind == PAWL_EVENT_START && !event->is_passed) {
         event->due_ns = pawl_snapshot_fires_ns(old, offset_ns);
         if (old->is_asked)

@@ -46,6 +46,7 @@ struct pawl_wait {
     uint32_t has_backlog : 1;           /* due times that have come are to be run one by one: */
     uint32_t is_catching_up : 1;        /* those that were missed, not those of a queue */
     uint32_t must_replace : 1;          /* the run in progress is to make room for the newest due time */
+    uint32_t is_given_up : 1;           /* the run in progress is not tried again: somebody ended it */
 };
 
 /* E: immutable once published, but for its count. */
@@ -95,8 +96,9 @@ struct pawl_task {
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     _Atomic bool is_dirty;              /* A: Q1 in committer.c */
     _Atomic bool is_waiting;            /* A: relaxed, for those who look: in the queue of its group */
-    bool is_unsaved : 1;                /* by the committer: its newest state could not be written */
-    bool is_refused : 1;                /* by the committer: its submit came to nothing */
+    bool is_unsaved : 1;             /* by the committer: what it wrote last of it failed */
+    bool is_retried : 1;             /* by the committer: it waits to be written again */
+    bool is_refused : 1;             /* by the committer: its submit came to nothing */
     struct pawl_key key;                /* I: last; its bytes go on behind it */
 };
 
@@ -107,6 +109,7 @@ enum pawl_event_kind {
     PAWL_EVENT_RUN,         /* a run is asked for */
     PAWL_EVENT_PAUSE,
     PAWL_EVENT_RESUME,
+    PAWL_EVENT_EDIT,        /* it is to be what another definition says */
     PAWL_EVENT_DELETE,
     PAWL_EVENT_EXPIRE,      /* a task that is over was kept for long enough */
     PAWL_EVENT_RETIME,      /* the wall clock was set */
@@ -121,6 +124,7 @@ struct pawl_event {
     int64_t wall_ns;
     int64_t high_ns, oldest_ns;         /* wall: see struct pawl_now */
     int64_t old_wall_ns;                /* RETIME: what the wall clock would show had it not been set */
+    bool is_kill;                       /* STOP: the run in progress is ended, too */
     int64_t keep_ns;                    /* how long a task that is over stays; INT64_MAX: ever */
     bool is_deferred;                   /* a store shows the change once it is durable */
     struct pawl_snapshot *spare;        /* taken if not NULL, else one is allocated; an unused
@@ -133,6 +137,10 @@ struct pawl_event {
     bool is_group_full;                 /* START: there is no place for it in its group: it is skipped */
     int exit_code;                      /* FINISH: -1: there is none */
     int64_t cutoff_ns;                  /* TRIM: output that ended at or before it goes */
+    const struct pawl_def *basis;       /* EDIT: borrowed: what edited was made from */
+    struct pawl_def *edited;            /* EDIT: borrowed: the new definition, with a policy if basis has one */
+    int64_t version;                    /* EDIT: the one that is edited; negative: any */
+    bool is_rescheduled;                /* EDIT: edited fires at other times: first at due, below */
     struct pawl_runtable *table;        /* START: where the run is noted; NULL: nowhere */
     unsigned chain_max;                 /* START: how many runs of the task are noted singly */
     int64_t anchor_ns;                  /* START: elapsed + this = the store's scale */
@@ -140,7 +148,7 @@ struct pawl_event {
                                          * had before, if the new one is not chained to it; DELETE,
                                          * EXPIRE: out: its slot; or PAWL_SLOT_NONE */
     /* What came of it. */
-    struct pawl_due due;                /* START, out, and FINISH, in: the due time that is run */
+    struct pawl_due due;                /* START, out, and FINISH, in: the due time that is run; EDIT, in */
     int64_t due_ns;                     /* START: when it was to be fired (elapsed) */
     uint64_t run;                       /* START: the number of the run */
     struct pawl_def *def;               /* START: given, counted; so is the one whose group it needs: */
@@ -190,6 +198,12 @@ pawl_task_mark_gone(struct pawl_task *task, struct pawl_epoch_thread *thread,
 int
 pawl_task_apply(struct pawl_task *task, struct pawl_epoch_thread *thread,
                 struct pawl_event *event, struct pawl_err *err);
+
+/* Whether what readers see of the task has this definition. Threads: any registered, outside a
+ * section. */
+bool
+pawl_task_shows_def(const struct pawl_task *task, struct pawl_epoch_thread *thread,
+                    const struct pawl_def *def);
 
 /* The snapshot that readers see; a marker is given as NULL, *out_gone tells which.
  * Threads: any, inside a section. */

@@ -79,7 +79,7 @@ constexpr struct {
 };
 constexpr int NFIELDS = sizeof fields / sizeof *fields;
 
-static_assert(NFIELDS <= 64, "a bit a field");
+static_assert(pawl_json::NREAD <= 64 && NFIELDS - pawl_json::NREAD <= 64, "a bit a field, in each half");
 
 /* The name in lower case as Go folds it, in out; its length, or 0 when it is too long
  * to be known. Two characters outside ASCII fold into it: U+017F, the long s, and

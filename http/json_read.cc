@@ -183,17 +183,20 @@ read_value(task_read &read, int field, dom::element value)
     case TAGS:
         return read_tags(read, value);
     default:
+        if (field >= NREAD)
+            return 0;
         if (bit(field) & OF_AN_ACTION)
             return read_action(read, field, value);
         if (bit(field) & OF_A_POLICY)
             return read_policy(read, field, value);
-        return field < NREAD ? read_when(read, field, value) : 0;
+        return read_when(read, field, value);
     }
 }
 
 int
 read_members(task_read &read, dom::object object)
 {
+    uint64_t ignored = 0;
     int code;
 
     for (dom::key_value_pair member : object) {
@@ -201,9 +204,13 @@ read_members(task_read &read, dom::object object)
 
         if (field < 0)
             return refuse_unknown(read, member.key, EVERY_READ);
-        if (read.seen & bit(field))
+
+        uint64_t &seen = field < NREAD ? read.seen : ignored;
+        uint64_t own = bit(field < NREAD ? field : field - NREAD);
+
+        if (seen & own)
             return refuse_twice(read, field, member.key);
-        read.seen |= bit(field);
+        seen |= own;
         code = read_value(read, field, member.value);
         if (code != 0)
             return code;

@@ -160,7 +160,7 @@ read_trigger_members(task_read &read, pawl_trigger *trigger, dom::object object,
     for (dom::key_value_pair member : object) {
         int field = find_field(member.key), code = 0;
 
-        if (field < 0 || (bit(field) & OF_A_TRIGGER) == 0)
+        if (field < 0 || field >= NREAD || (bit(field) & OF_A_TRIGGER) == 0)
             return refuse_unknown(read, member.key, OF_A_TRIGGER);
         if (seen & bit(field))
             return refuse_twice(read, field, member.key);

@@ -55,7 +55,7 @@ struct task_read {
     pawl_json_reader *reader;
     pawl_spec spec;
     pawl_problem *problem;
-    uint64_t seen;                      /* a bit a field */
+    uint64_t seen;                      /* a bit a field that is read */
     uint64_t given;                     /* of those that say when: seen, and not null */
     int trigger;                        /* the one that is being read; -1: none */
     simdjson::dom::element triggers;

@@ -1,6 +1,7 @@
 /* runs.c: the history of a task: its runs page by page, one of them, and what it wrote. The page
  * is taken from the task's state, as it is at that moment; a single run comes with its whole
  * output, which may have to be read from the store first. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +39,18 @@ fail_no_task(struct pawl_request *request)
 
 /* --- The list --- */
 
-/* How many results are of runs before this one. They stand in the order of their numbers. */
+/* How many results are of runs before this one, or of earlier attempts of it. They stand in the order
+ * of their numbers. */
 static size_t
-count_before(const struct pawl_view *view, uint64_t run)
+count_before(const struct pawl_view *view, uint64_t run, int64_t attempt)
 {
     size_t low = 0, high = view->nresults;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
+        const struct pawl_result *result = view->results[middle];
 
-        if (view->results[middle]->run < run)
+        if (result->run < run || (result->run == run && result->attempt < attempt))
             low = middle + 1;
         else
             high = middle;
@@ -56,16 +59,18 @@ count_before(const struct pawl_view *view, uint64_t run)
 }
 
 static void
-link_next(struct pawl_request *request, int64_t limit, uint64_t before)
+link_next(struct pawl_request *request, int64_t limit, const struct pawl_result *before)
 {
     const struct pawl_text *id = pawl_tasks_id(request);
     struct pawl_buffer *link = &request->link;
-    char query[80];
+    char query[120], attempt[40] = "";
 
     pawl_buffer_append_str(link, "</api/tasks/");
     pawl_uri_encode(link, id->text, id->len);
-    snprintf(query, sizeof query, "/runs?limit=%lld&before=%llu>; rel=\"next\"",
-        (long long) limit, (unsigned long long) before);
+    if (before->attempt > 1)
+        snprintf(attempt, sizeof attempt, "&attempt=%d", before->attempt);
+    snprintf(query, sizeof query, "/runs?limit=%lld&before=%llu%s>; rel=\"next\"",
+        (long long) limit, (unsigned long long) before->run, attempt);
     pawl_buffer_append_str(link, query);
 }
 
@@ -73,21 +78,26 @@ void
 pawl_tasks_runs(struct pawl_request *request)
 {
     const struct pawl_text *id = pawl_tasks_id(request);
-    int64_t limit = PAWL_KEEP_MAX, before = INT64_MAX;
+    int64_t limit = PAWL_KEEP_MAX, before = INT64_MAX, attempt = 1;
     struct pawl_view view;
     size_t end, n;
 
     if (!pawl_param_int(request, "limit", 1, PAWL_KEEP_MAX, &limit) ||
-        !pawl_param_int(request, "before", 1, INT64_MAX, &before))
+        !pawl_param_int(request, "before", 1, INT64_MAX, &before) ||
+        !pawl_param_int(request, "attempt", 1, INT_MAX, &attempt))
         return;
+    if (attempt > 1 && before == INT64_MAX) {
+        pawl_request_fail(request, 400, "attempt", "attempt goes with before: attempts of which run?");
+        return;
+    }
     if (pawl_get(request->http->handle, id->text, id->len, &view) != PAWL_OK) {
         fail_no_task(request);
         return;
     }
-    end = count_before(&view, (uint64_t) before);
+    end = count_before(&view, (uint64_t) before, attempt);
     n = end < (size_t) limit ? end : (size_t) limit;
     if (n < end)
-        link_next(request, limit, view.results[end - n]->run);
+        link_next(request, limit, view.results[end - n]);
     pawl_stream_runs(request, &view, end, n);
     pawl_view_release(&view);
 }
@@ -105,8 +115,8 @@ answer_read(struct pawl_request *request,
     if (code == PAWL_OK) {
         answer(request, request->op.result);
     } else if (code == PAWL_ENOENT) {
-        pawl_request_fail(request, 404, NULL, "no run %.*s of the task '%.*s' is kept",
-            (int) (run->len < 20 ? run->len : 20), run->text, (int) id->len, id->text);
+        pawl_request_fail(request, 404, NULL, "no %srun %.*s of the task '%.*s' is kept",
+            pawl_uri_param(&request->uri, "attempt") != NULL ? "such attempt of " : "", (int) (run->len < 20 ? run->len : 20), run->text, (int) id->len, id->text);
     } else {
         struct pawl_problem problem;
 
@@ -121,10 +131,13 @@ read_run(struct pawl_request *request, void (*done)(struct pawl_op *op))
 {
     const struct pawl_text *id = pawl_tasks_id(request);
     struct pawl_op *op = &request->op;
+    int64_t attempt = 0;                /* the newest */
     struct pawl_view view;
     struct pawl_err err;
     int code;
 
+    if (!pawl_param_int(request, "attempt", 1, INT_MAX, &attempt))
+        return;
     if (pawl_get(request->http->handle, id->text, id->len, &view) != PAWL_OK) {
         fail_no_task(request);
         return;
@@ -134,7 +147,7 @@ read_run(struct pawl_request *request, void (*done)(struct pawl_op *op))
     op->has_view = false;
     op->result = NULL;
     code = pawl_read_run(
-        request->http->handle, id->text, id->len, run_of(request), op, &err);
+        request->http->handle, id->text, id->len, run_of(request), (int) attempt, op, &err);
     if (code != PAWL_OK && code != PAWL_ENOENT && code != PAWL_PENDING) {
         pawl_request_fail_err(request, &err);
         return;

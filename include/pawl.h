@@ -45,6 +45,7 @@ enum pawl_code {
     PAWL_EFULL = -11,      /* the store's disk is full */
     PAWL_EBUSY = -12,      /* another process holds the store: err->text names it */
     PAWL_EDAMAGED = -13,   /* the store is damaged, or of a newer version: err->text says which */
+    PAWL_ESTALE = -14,     /* another edit came between: begin anew */
 };
 
 /* What went wrong, in the caller's frame; no allocation. */
@@ -404,7 +405,7 @@ struct pawl_op {
     void *first;
     uint64_t run;
     int64_t size;
-    int kind, refusal;
+    int attempt, kind, refusal;
 };
 
 /* A wait for a change of one task: the caller's storage, until changed() or pawl_unwatch(). */
@@ -617,6 +618,24 @@ int
 pawl_resume(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,
             struct pawl_err *err);
 
+/* Gives what an edit is to be made from: the newest state of a task, also one that is not durable yet.
+ * Threads: the handle's. Blocks: no. Owns: gives the view. Errors: PAWL_ENOENT. */
+int
+pawl_edit_begin(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_view *out_view,
+                struct pawl_err *err);
+
+/* Makes the task that the view of pawl_edit_begin() shows what spec says, which has its id and type;
+ * history, counters, and place in the order of submission stay, and so does a run in progress. What
+ * says when, if it is other than before, counts from now on, as if it was submitted now; but
+ * runs_on_start is not done again, and max_runs goes on counting. version: the one that the task must be at; negative: any.
+ * op->view is the task as this left it. Threads: the handle's. Blocks: for a moment, while the ticker
+ * sees an earlier change of the task. Owns: copies the spec, borrows view.
+ * Errors: as pawl_submit() but PAWL_EEXIST, PAWL_ELIMIT, PAWL_ECLOSED; PAWL_ENOENT; PAWL_ESTATE (err->text says why: stopped, over,
+ * at another version, max_runs had already); PAWL_ESTALE: its definition is not the view's any more; PAWL_PENDING as above. */
+int
+pawl_edit(struct pawl_handle *handle, const struct pawl_view *view, const struct pawl_spec *spec,
+          int64_t version, struct pawl_op *op, struct pawl_err *err);
+
 /* Deletes a task at once, in whatever state; its id is free. A run in progress is left to end, its
  * result is dropped; with kill it is ended as by pawl_stop(). No view. Threads: the handle's. Blocks: no. Locks: takes one shard of the index.
  * Errors: PAWL_ENOENT, PAWL_ENOMEM; PAWL_PENDING as above. */
@@ -632,11 +651,11 @@ pawl_act(struct pawl_handle *handle, const struct pawl_view *view, enum pawl_act
          struct pawl_op *op, struct pawl_err *err);
 
 /* Gives one result of a task with its whole output, also where memory dropped it (view->results has
- * the others): op->result. Threads: the handle's. Blocks: no.
+ * the others): op->result. attempt: from 1; 0: the newest of the run. Threads: the handle's. Blocks: no.
  * Errors: PAWL_ENOENT (no such task, or no such run of it is kept), PAWL_ENOMEM; PAWL_PENDING: it
  * is read from the store, and ends through op->done, also with PAWL_ESTORE. */
 int
-pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run,
+pawl_read_run(struct pawl_handle *handle, const char *id, size_t id_len, uint64_t run, int attempt,
               struct pawl_op *op, struct pawl_err *err);
 
 /* Sets how many runs of a group may be in progress at once, or with a negative size takes that back. More

@@ -99,16 +99,33 @@ fake_find_locked(struct fake_store *fake, uint64_t seq)
 }
 
 static inline void
+fake_free_texts(struct pawl_record *record)
+{
+    free((char *) record->id);
+    free((char *) record->script);
+    when_free(record->when);
+    free((struct pawl_action *) record->action);
+    free((struct pawl_policy *) record->policy);
+}
+
+/* Copies what a record borrows. */
+static inline void
+fake_own_texts(struct pawl_record *record)
+{
+    record->id = fake_copy(record->id, record->id_len);
+    record->script = fake_copy(record->script, record->script_len);
+    record->when = when_copy(record->when);
+    record->action = action_copy(record->action);
+    record->policy = policy_copy(record->policy);
+}
+
+static inline void
 fake_free_task(struct fake_task *task)
 {
     for (size_t i = 0; i < task->nresults; i++)
         free(task->results[i]);
     free(task->results);
-    free((char *) task->record.id);
-    free((char *) task->record.script);
-    when_free(task->record.when);
-    free((struct pawl_action *) task->record.action);
-    free((struct pawl_policy *) task->record.policy);
+    fake_free_texts(&task->record);
 }
 
 static inline int
@@ -129,11 +146,7 @@ fake_write_new_locked(struct fake_store *fake, const struct pawl_record *record)
     memmove(&fake->tasks[at + 1], &fake->tasks[at], (fake->ntasks++ - at) * sizeof *fake->tasks);
     task = &fake->tasks[at];
     *task = (struct fake_task) {.record = *record};
-    task->record.id = fake_copy(record->id, record->id_len);
-    task->record.script = fake_copy(record->script, record->script_len);
-    task->record.when = when_copy(record->when);
-    task->record.action = action_copy(record->action);
-    task->record.policy = policy_copy(record->policy);
+    fake_own_texts(&task->record);
     return PAWL_OK;
 }
 
@@ -166,12 +179,21 @@ fake_write_state_locked(struct fake_store *fake, const struct pawl_write *write)
         struct pawl_record old = task->record;
 
         task->record = write->record;
-        task->record.id = old.id;
-        task->record.script = old.script;
-        task->record.when = old.when;
-        task->record.action = old.action;
-        task->record.policy = old.policy;
-        task->record.origin_ns = old.origin_ns;
+        if (write->kind == PAWL_WRITE_EDIT) {
+            fake_free_texts(&old);
+            fake_own_texts(&task->record);
+        } else {
+            task->record.id = old.id;
+            task->record.script = old.script;
+            task->record.when = old.when;
+            task->record.action = old.action;
+            task->record.policy = old.policy;
+            task->record.origin_ns = old.origin_ns;
+            task->record.since_ns = old.since_ns;
+            task->record.time_ns = old.time_ns;
+            task->record.script_len = old.script_len;
+            task->record.keep_results = old.keep_results;
+        }
     }
     for (size_t i = 0; i < write->nresults; i++)
         fake_add_result_locked(fake, task, write->results[i]);
@@ -204,6 +226,7 @@ fake_write_locked(struct fake_store *fake, const struct pawl_write *write)
     case PAWL_WRITE_NEW:
         return fake_write_new_locked(fake, &write->record);
     case PAWL_WRITE_STATE:
+    case PAWL_WRITE_EDIT:
         return fake_write_state_locked(fake, write);
     default:
         return fake_write_gone_locked(fake, write->record.seq);
@@ -332,7 +355,7 @@ fake_prune(struct pawl_store *store, int64_t older_ns, uint64_t max_bytes, unsig
 }
 
 static inline int
-fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run,
+fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run, int attempt,
                  struct pawl_result **out_result)
 {
     struct fake_store *fake = (struct fake_store *) store;
@@ -342,7 +365,7 @@ fake_read_result(struct pawl_store *store, uint64_t seq, uint64_t run,
     pthread_mutex_lock(&fake->lock);
     task = fake_find_locked(fake, seq);
     for (size_t i = 0; task && i < task->nresults && code == PAWL_ENOENT; i++) {
-        if (task->results[i]->run == run) {
+        if (task->results[i]->run == run && task->results[i]->attempt == attempt) {
             *out_result = pawl_result_copy(task->results[i]);
             code = *out_result ? PAWL_OK : PAWL_ENOMEM;
         }

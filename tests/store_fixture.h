@@ -26,6 +26,7 @@
 /* Takes from a file of this version what format 5 brought. */
 #define UNDO_FORMAT_5                                                                             \
     "DROP VIEW tasks; DROP VIEW runs; DROP TABLE policy; DROP TABLE group_size;"                  \
+    "ALTER TABLE schedule DROP COLUMN since_ns;"                                                  \
     "ALTER TABLE state DROP COLUMN skipped_condition;"                                            \
     "ALTER TABLE state DROP COLUMN skipped_group;"                                                \
     "ALTER TABLE state DROP COLUMN missed_paused;"                                                \

@@ -608,7 +608,7 @@ test_read_run_succeeds_or_says_so(void **state)
     do {
         asked = (struct asked) {.op.done = asked_cb};
         fail_at(++n);
-        code = pawl_read_run(f.handle, "short", 5, 1, &asked.op, NULL);
+        code = pawl_read_run(f.handle, "short", 5, 1, 0, &asked.op, NULL);
         assert_int_equal(code, has_failed() ? PAWL_ENOMEM : PAWL_OK);
     } while (code != PAWL_OK);
     assert_true(n > 1);
@@ -616,7 +616,7 @@ test_read_run_succeeds_or_says_so(void **state)
     for (n = 0; n < 2;) {       /* out of the store, on the committer's thread */
         asked = (struct asked) {.op.done = asked_cb};
         engine_fails_at(n == 0, 1);     /* unless another thread's allocation comes before */
-        code = end_of(&f, &asked, pawl_read_run(f.handle, "long", 4, 1, &asked.op, NULL));
+        code = end_of(&f, &asked, pawl_read_run(f.handle, "long", 4, 1, 0, &asked.op, NULL));
         engine_fails_at(0, 0);
         assert_true(code == PAWL_OK || (code == PAWL_ENOMEM && n == 0));
         assert_int_equal(asked.op.result != NULL, code == PAWL_OK);

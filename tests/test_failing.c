@@ -361,7 +361,7 @@ test_result_that_is_not_stored_is_read_from_memory(void **state)
     view = await_version(&f, "a", 2);
     assert_true(view.results[0]->truncated);
     pawl_view_release(&view);
-    assert_int_equal(end_of(&f, &asked, pawl_read_run(f.handle, "a", 1, 1, &asked.op, NULL)),
+    assert_int_equal(end_of(&f, &asked, pawl_read_run(f.handle, "a", 1, 1, 0, &asked.op, NULL)),
                      PAWL_OK);
     assert_non_null(asked.op.result);
     assert_true(asked.op.result->out_len > 0);

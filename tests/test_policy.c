@@ -385,6 +385,32 @@ test_run_that_another_one_replaces_is_not_tried_again(void **state)
 }
 
 static void
+test_run_of_a_delay_that_is_killed_is_not_tried_again(void **state)
+{
+    struct pawl_policy policy = usual();
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    policy.retries = 9;
+    policy.retry_delay_ns = 0;
+    submit_policy(&f, "k", PAWL_DELAY, 0, "test $PAWL_ATTEMPT = 1 || sleep 1000; exit 1", &policy);
+    view = await_version(&f, "k", 3);
+    assert_int_equal(view.attempt, 2);
+    pawl_view_release(&view);
+    assert_int_equal(end_of(&f, &asked, pawl_stop(f.handle, "k", 1, true, &asked.op, NULL)), PAWL_OK);
+    view = await_version(&f, "k", 4);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.failure_count, 1);
+    assert_int_equal(view.nresults, 2);
+    assert_int_equal(view.results[1]->outcome, PAWL_KILLED);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
+static void
 test_due_times_while_a_retry_waits_are_skipped(void **state)
 {
     struct pawl_policy policy = usual();
@@ -689,6 +715,7 @@ main(void)
         cmocka_unit_test(test_stop_ends_the_wait_for_a_retry_and_run_now_cuts_it_short),
         cmocka_unit_test(test_run_asked_for_in_a_pause_is_the_attempt_that_waits),
         cmocka_unit_test(test_run_that_another_one_replaces_is_not_tried_again),
+        cmocka_unit_test(test_run_of_a_delay_that_is_killed_is_not_tried_again),
         cmocka_unit_test(test_due_times_while_a_retry_waits_are_skipped),
         cmocka_unit_test(test_policy_that_would_come_to_nothing_is_refused),
         cmocka_unit_test(test_policy_that_says_the_defaults_is_none),

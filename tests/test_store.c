@@ -183,12 +183,16 @@ test_one_result_is_read_whole_and_newest_attempt_first(void **state)
     assert_int_equal(commit_one(&f, new_task(1, "a")), PAWL_OK);
     assert_int_equal(commit_result(&f, new_state(1, 1), &first), PAWL_OK);
     assert_int_equal(commit_result(&f, new_state(1, 2), &second), PAWL_OK);
-    assert_int_equal(f.store->read_result(f.store, 1, 7, &read), PAWL_OK);
+    assert_int_equal(f.store->read_result(f.store, 1, 7, 2, &read), PAWL_OK);
     assert_same_result(read, &second);
     free(read);
-    assert_int_equal(f.store->read_result(f.store, 1, 8, &read), PAWL_ENOENT);
-    assert_int_equal(f.store->read_result(f.store, 2, 7, &read), PAWL_ENOENT);
-    assert_int_equal(f.store->read_result(f.store, UINT64_MAX, 7, &read), PAWL_ENOENT);
+    assert_int_equal(f.store->read_result(f.store, 1, 7, 1, &read), PAWL_OK);
+    assert_same_result(read, &first);
+    free(read);
+    assert_int_equal(f.store->read_result(f.store, 1, 7, 3, &read), PAWL_ENOENT);
+    assert_int_equal(f.store->read_result(f.store, 1, 8, 1, &read), PAWL_ENOENT);
+    assert_int_equal(f.store->read_result(f.store, 2, 7, 1, &read), PAWL_ENOENT);
+    assert_int_equal(f.store->read_result(f.store, UINT64_MAX, 7, 1, &read), PAWL_ENOENT);
     fixture_close(&f);
 }
 

@@ -120,7 +120,7 @@ test_group_whose_write_failed_is_written_again_once_the_disk_is_back(void **stat
     write_error = EIO;
     assert_int_equal(commit_pair(&f), PAWL_ESTORE);
     assert_problem(&f, "disk I/O error: Input/output error");
-    assert_int_equal(f.store->read_result(f.store, 1, 1, &read), PAWL_OK);
+    assert_int_equal(f.store->read_result(f.store, 1, 1, 1, &read), PAWL_OK);
     free(read);
     write_error = 0;
     assert_int_equal(commit_pair(&f), PAWL_OK);

@@ -180,6 +180,49 @@ class Retries(Gates, Shared):
         self.assertEqual((stopped["status"], stopped["waitingFor"], stopped["attempt"], stopped["nextRun"]),
                          (4, None, None, None))
 
+    def test_delay_that_is_killed_is_not_tried_again(self):
+        self.d.submit(self.name, time=0, retries=9, retryDelay=0, script="exec sleep 100")
+        self.d.watch(self.name, lambda task: task["running"] == 1)
+        self.assertProblem(self.d.call("PUT", f"/api/tasks/{self.name}"), 409, text="running")
+        self.assertEqual(self.d.call("PUT", f"/api/tasks/{self.name}?kill=true").status, 200)
+        task = self.d.watch(self.name, lambda task: task["status"] == 1)
+        self.assertEqual((task["version"], task["failureCount"], task["results"][0]["outcome"]), (2, 1, "killed"))
+
+    def test_jitter_spreads_tasks_that_fail_together(self):
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+        names = [f"{self.name}/{i}" for i in range(5)]
+        for self.name in names:
+            self.d.submit(self.name, time=0, at=at, retries=1, retryJitter="1h", script="false")
+        waits = set()
+        for self.name in names:
+            task = self.waiting()
+            waits.add((ns_of(task["nextRun"]) - ns_of(task["results"][0]["timestamp"])) // S)
+        self.assertGreater(len(waits), 2, waits)
+
+    def test_attempts_are_listed_page_by_page_and_each_has_its_output(self):
+        self.d.submit(self.name, taskType="cron", time="1h", runOnStart=True, retries=6, retryDelay=0,
+                      script="echo $PAWL_RUN.$PAWL_ATTEMPT; false")
+        self.d.watch(self.name, lambda task: task["failureCount"] == 1)
+        self.d.call("POST", f"/api/tasks/{self.name}/run")
+        self.d.watch(self.name, lambda task: task["failureCount"] == 2)
+        base = f"/api/tasks/{self.name}/runs"
+        for limit in (1, 2, 3, 4, 7, 9, 10):
+            seen, page = [], f"{base}?limit={limit}"
+            while page:
+                answer = self.d.call("GET", page)
+                seen += [(result["run"], result["attempt"]) for result in answer.json()]
+                page = answer.headers["link"].split(">")[0][1:] if "link" in answer.headers else None
+            self.assertEqual(seen, [(2, n) for n in range(7, 0, -1)] + [(1, n) for n in range(7, 4, -1)])
+        self.assertEqual([result["attempt"] for result in self.d.call("GET", f"{base}?before=2").json()], [7, 6, 5])
+        for attempt in (1, 3, 7):
+            self.assertEqual(self.d.call("GET", f"{base}/2?attempt={attempt}").json()["attempt"], attempt)
+            self.assertEqual(self.d.call("GET", f"{base}/2/output?attempt={attempt}").body, f"2.{attempt}\n".encode())
+        self.assertEqual(self.d.call("GET", f"{base}/2").json()["attempt"], 7)
+        self.assertProblem(self.d.call("GET", f"{base}/2?attempt=8"), 404, text="no such attempt")
+        self.assertProblem(self.d.call("GET", f"{base}?attempt=2"), 400, "attempt", "before")
+        for wrong in ("0", "-1", "x", "2147483648"):
+            self.assertProblem(self.d.call("GET", f"{base}/2?attempt={wrong}"), 400, "attempt")
+
     def test_plain_run_is_its_first_attempt(self):
         self.d.submit(self.name, time=0, script=self.gate())
         task = self.d.watch(self.name, lambda task: task["running"] == 1)
@@ -460,6 +503,17 @@ class Client(Shared):
         self.d.watch(self.name, lambda task: task["version"] == 4)
         self.assertIn("exit 3, took", shown)
         self.assertIn(", attempt 2\n", self.pawl("get", self.name).stdout)
+
+    def test_runs_and_logs_tell_attempts_apart(self):
+        self.d.submit(self.name, time=0, retries=1, retryDelay=0, script="echo out $PAWL_ATTEMPT; false")
+        self.d.watch(self.name, lambda task: task["status"] == 1)
+        self.assertEqual(self.pawl("runs", self.name, "-o=name").stdout, "1.2\n1.1\n")
+        self.assertRegex(self.pawl("runs", self.name).stdout, r"(?m)^1\.2 .* out 2")
+        for run, out in (("1.1", "out 1\n"), ("1.2", "out 2\n"), ("1", "out 2\n")):
+            self.assertEqual(self.pawl("logs", self.name, run).stdout, out)
+        self.assertEqual(self.pawl("logs", self.name, "1.3").returncode, 3)
+        for wrong in ("1.", ".1", "1.2.3", "1.x", "."):
+            self.assertEqual(self.pawl("logs", self.name, wrong).returncode, 2)
 
     def test_what_could_not_be_told_is_refused(self):
         for flag, text in (("-overlap=que", "did you mean queue?"), ("-retries=-1", "whole number"), ("-retry-delay=5", "unit"),
