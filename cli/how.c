@@ -32,6 +32,8 @@ static const struct {
     {"retry-max-delay", "retryMaxDelay", TEXT},
     {"retry-jitter", "retryJitter", TEXT},
     {"retry-on", "retryOn", CODES},
+    {"group", "group", TEXT},
+    {"group-overflow", "groupOverflow", TEXT},
 };
 
 static int

@@ -7,11 +7,11 @@
 #include "groups.h"
 #include "tasks.h"
 
-#define BULK_PARAMS " tag prefix type status all dryRun "
+#define BULK_PARAMS " tag group prefix type status all dryRun "
 
 static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks", pawl_tasks_list, "list tasks in the order of submission",
-        .params = " status type prefix tag limit after results "},
+        .params = " status type prefix tag group limit after results "},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit, "submit a task", .params = "",
         .takes_body = true},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit_many,
@@ -53,7 +53,7 @@ static const struct pawl_route routes[] = {
     {PAWL_DELETE, "/api/groups/{name}", pawl_groups_delete,
         "take back the size that was set of a group", .params = ""},
     {PAWL_GET, "/api/forecast", pawl_tasks_forecast, "show what fires in a window of time",
-        .params = " from until limit timezone type prefix tag "},
+        .params = " from until limit timezone type prefix tag group "},
     {PAWL_GET, "/api/backup", pawl_tasks_backup, "give a consistent copy of the store",
         .params = ""},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
