@@ -345,6 +345,9 @@ add_policies(struct pawl_text *out, const json_t *task)
         if (strcmp(overlap, "queue") == 0)
             pawl_text_printf(
                 out, ", at most %" PRId64 " wait", pawl_fields_number(task, "queueLimit", 1));
+        if (strcmp(overlap, "allow") == 0)
+            pawl_text_printf(
+                out, ", at most %" PRId64 " at once", pawl_fields_number(task, "maxRunning", 10));
         pawl_text_puts(out, "\n");
     }
     if (misfire || json_object_get(task, "misfireGrace")) {

@@ -23,6 +23,7 @@ static const struct {
     {"kill-mode", "killMode", TEXT},
     {"overlap", "overlap", TEXT},
     {"queue-limit", "queueLimit", WHOLE},
+    {"max-running", "maxRunning", WHOLE},
     {"misfire", "misfire", TEXT},
     {"misfire-grace", "misfireGrace", TEXT},
     {"misfire-limit", "misfireLimit", WHOLE},

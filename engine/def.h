@@ -46,6 +46,15 @@ pawl_def_policy(const struct pawl_def *def)
     return def->terms ? def->terms->policy : NULL;
 }
 
+/* Whether several of its runs may be in progress at once. */
+static inline bool
+pawl_def_overlaps(const struct pawl_def *def)
+{
+    const struct pawl_policy *policy = pawl_def_policy(def);
+
+    return policy && policy->overlap == PAWL_OVERLAP_ALLOW;
+}
+
 /* The name of its group; NULL: none. */
 static inline const char *
 pawl_def_group(const struct pawl_def *def)

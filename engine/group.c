@@ -95,6 +95,18 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
     fill_wait(engine, snapshot, record);
 }
 
+/* The lowest number of a run whose result is kept; runs that overlap do not end in their order. */
+static uint64_t
+lowest_run(const struct pawl_snapshot *snapshot)
+{
+    const struct pawl_results *results = snapshot->results;
+    uint64_t lowest = results->items[0]->run;
+
+    for (uint32_t i = 1; pawl_def_overlaps(snapshot->def) && i < results->n; i++)
+        lowest = results->items[i]->run < lowest ? results->items[i]->run : lowest;
+    return lowest;
+}
+
 /* The results that the store does not have yet: the newest ones. */
 static void
 fill_results(const struct pawl_snapshot *snapshot, struct pawl_write *write)
@@ -109,9 +121,9 @@ fill_results(const struct pawl_snapshot *snapshot, struct pawl_write *write)
     write->nresults = results ? results->n - first : 0;
     write->results = write->nresults > 0 ? &results->items[first] : NULL;
     if (write->kind == PAWL_WRITE_EDIT)     /* fewer may be kept than before */
-        write->drop_below = results ? results->items[0]->run : snapshot->run_count + 1;
+        write->drop_below = results ? lowest_run(snapshot) : snapshot->run_count + 1;
     else if (write->nresults > 0 && results->n == snapshot->def->keep_results)
-        write->drop_below = results->items[0]->run;
+        write->drop_below = lowest_run(snapshot);
 }
 
 /* Whether the store may not have the definition: what it has is what readers see, unless that could not
@@ -140,14 +152,29 @@ add(struct pawl_committer_group *group, struct pawl_op *op, struct pawl_task *ta
     return item;
 }
 
+/* Of runs that overlap: which of them have ended in the state that is held next. */
+static void
+note_ended(struct pawl *engine, struct pawl_handle *committer, struct pawl_task *task)
+{
+    const struct pawl_snapshot *snapshot;
+
+    pawl_epoch_begin(committer->epoch);
+    snapshot = pawl_task_read_decided(task, NULL);
+    if (snapshot && pawl_def_overlaps(snapshot->def) && snapshot->slot != PAWL_SLOT_NONE)
+        pawl_slot_note_ended(&engine->table, snapshot->slot);
+    pawl_epoch_end(committer->epoch);
+}
+
 /* Adds the state that the task has now. False: it was deleted, but by whom is not told yet. */
 static bool
 add_state(struct pawl_committer_group *group, struct pawl_handle *handle, struct pawl_op *op,
           struct pawl_task *task)
 {
-    struct pawl_snapshot *snapshot = pawl_task_hold(task, handle->epoch);
+    struct pawl_snapshot *snapshot;
     struct pawl_group_item *item;
 
+    note_ended(group->engine, handle, task);
+    snapshot = pawl_task_hold(task, handle->epoch);
     if (!snapshot &&
         atomic_load_explicit(&task->last_slot, memory_order_acquire) == PAWL_SLOT_UNKNOWN)  /* G1 */
         return false;
@@ -265,9 +292,12 @@ release_slot(struct pawl_group_item *item, struct pawl_handle *committer)
     if (item->snapshot) {
         slot = pawl_task_release_slot(task, committer->epoch, item->snapshot);
         pawl_slot_clear_chain(table, slot);
-        if (slot == PAWL_SLOT_NONE && item->snapshot->slot != PAWL_SLOT_NONE &&
-            item->snapshot->running == 0)   /* changed meanwhile, perhaps by a TRIM that is shown */
+        if (slot != PAWL_SLOT_NONE || item->snapshot->slot == PAWL_SLOT_NONE)
+            return;
+        if (item->snapshot->running == 0)   /* changed meanwhile, perhaps by a TRIM that is shown */
             pawl_committer_mark(committer->engine->committer, task);
+        else if (pawl_def_overlaps(item->snapshot->def))
+            pawl_slot_sweep(table, item->snapshot->slot);
         return;
     }
     slot = atomic_exchange_explicit(&task->last_slot, PAWL_SLOT_NONE, memory_order_acq_rel);
@@ -278,6 +308,19 @@ release_slot(struct pawl_group_item *item, struct pawl_handle *committer)
         slot = previous == 0 ? PAWL_SLOT_NONE : previous - 1;
     }
     pawl_slot_clear_chain(table, slot);
+}
+
+/* While the store fails for long, every task that fires must find a slot: of runs that overlap only the
+ * newest is noted singly when it has ended. */
+static void
+spare_slots(struct pawl_group_item *item, struct pawl *engine)
+{
+    if (!item->snapshot || !pawl_def_overlaps(item->snapshot->def) ||
+        item->snapshot->slot == PAWL_SLOT_NONE ||
+        pawl_committer_state(engine->committer) != PAWL_STORE_FAILING)
+        return;
+    pawl_slot_note_ended(&engine->table, item->snapshot->slot);
+    pawl_slot_sweep(&engine->table, item->snapshot->slot);
 }
 
 /* A submit. */
@@ -322,10 +365,12 @@ settle_state(struct pawl_group_item *item, struct pawl_handle *committer,
     }
     if (pawl_task_show(task, committer->epoch, item->snapshot))
         pawl_shown(committer, task, !item->snapshot);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
         release_slot(item, committer);
-    else
+    } else {
+        spare_slots(item, committer->engine);
         retry(ctx, task);
+    }
     pawl_task_let_go(committer->epoch, item->snapshot);
     if (item->op && item->op->refusal == PAWL_EEXIST && task->is_refused) {
         item->op->refusal = PAWL_ESTORE;

@@ -12,7 +12,7 @@
 #define DELAY_MAX_NS (INT64_C(366) * 86400 * 1000000000)
 
 static const struct pawl_policy usual = {
-    .overlap = PAWL_OVERLAP_SKIP, .queue_limit = 1, .misfire = PAWL_MISFIRE_ONCE,
+    .overlap = PAWL_OVERLAP_SKIP, .queue_limit = 1, .max_running = 10, .misfire = PAWL_MISFIRE_ONCE,
     .misfire_limit = 100, .retry_delay_ns = INT64_C(1000000000), .retry_backoff = 1,
 };
 
@@ -149,13 +149,15 @@ pawl_policy_check_values(const struct pawl_policy *policy, struct pawl_err *err)
     int code = PAWL_OK;
 
     if (policy->overlap >= PAWL_NOVERLAP)
-        code = pawl_err_set(err, PAWL_EINVAL, "overlap", "overlap must be skip, queue or replace");
+        code = pawl_err_set(err, PAWL_EINVAL, "overlap", "overlap must be skip, queue, replace or allow");
     else if (policy->misfire >= PAWL_NMISFIRE)
         code = pawl_err_set(err, PAWL_EINVAL, "misfire", "misfire must be once, skip or all");
     else if (!(policy->retry_backoff >= 1 && policy->retry_backoff <= 100))
         code = pawl_err_set(err, PAWL_EINVAL, "retryBackoff", "retryBackoff must be 1 to 100");
     if (code == PAWL_OK)
         code = check_number("queueLimit", policy->queue_limit, 1, PAWL_QUEUE_MAX, err);
+    if (code == PAWL_OK)
+        code = check_number("maxRunning", policy->max_running, 1, PAWL_RUNNING_MAX, err);
     if (code == PAWL_OK)
         code = check_number("misfireLimit", policy->misfire_limit, 1, PAWL_QUEUE_MAX, err);
     if (code == PAWL_OK)
@@ -195,6 +197,13 @@ check_together(const struct pawl_policy *policy, struct pawl_err *err)
     if (policy->queue_limit != usual.queue_limit && policy->overlap != PAWL_OVERLAP_QUEUE)
         return pawl_err_set(err, PAWL_EINVAL, "queueLimit",
                             "queueLimit is of overlap queue: give \"overlap\":\"queue\", or leave it out");
+    if (policy->max_running != usual.max_running && policy->overlap != PAWL_OVERLAP_ALLOW)
+        return pawl_err_set(err, PAWL_EINVAL, "maxRunning",
+                            "maxRunning is of overlap allow: give \"overlap\":\"allow\", or leave it out");
+    if (policy->overlap == PAWL_OVERLAP_ALLOW && policy->retries > 0)
+        return pawl_err_set(err, PAWL_EINVAL, "retries",
+                            "a task with overlap allow has no retries, as its runs are beside each other: "
+                            "give another overlap, or try again in the script");
     if (policy->misfire_limit != usual.misfire_limit && policy->misfire != PAWL_MISFIRE_ALL)
         return pawl_err_set(err, PAWL_EINVAL, "misfireLimit",
                             "misfireLimit is of misfire all: give \"misfire\":\"all\", or leave it out");
@@ -227,7 +236,8 @@ bool
 pawl_policy_is_usual(const struct pawl_policy *policy)
 {
     return policy->overlap == usual.overlap && policy->misfire == usual.misfire &&
-           policy->queue_limit == usual.queue_limit && policy->misfire_limit == usual.misfire_limit &&
+           policy->queue_limit == usual.queue_limit && policy->max_running == usual.max_running &&
+           policy->misfire_limit == usual.misfire_limit &&
            policy->misfire_grace_ns == 0 && policy->retries == 0 && !retry_field(policy) &&
            policy->group[0] == '\0' && policy->group_overflow == usual.group_overflow;
 }

@@ -9,6 +9,7 @@
 #include "backup.h"
 #include "committer.h"
 #include "err.h"
+#include "lost.h"
 #include "orphans.h"
 #include "restore.h"
 #include "scale.h"

@@ -3,6 +3,7 @@
 
 #include "committer.h"
 #include "err.h"
+#include "lost.h"
 #include "policy.h"
 #include "shared.h"
 #include "state.h"
@@ -18,92 +19,26 @@
 #define ASKED_MAX ((UINT64_C(1) << 24) - 1)
 #define GONE_MAX 1000           /* tasks removed in one group */
 
-/* --- Runs that were cut --- */
-
-static int
-by_task_run_and_attempt(const void *a, const void *b)
-{
-    const struct pawl_lost_run *left = a, *right = b;
-
-    if (left->seq != right->seq)
-        return left->seq < right->seq ? -1 : 1;
-    if (left->run != right->run)
-        return left->run < right->run ? -1 : 1;
-    return left->attempt < right->attempt ? -1 : left->attempt > right->attempt;
-}
-
-int
-pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *table)
-{
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < table->nslots; i++)
-        n += atomic_load_explicit(&table->slots[i].state, memory_order_relaxed) != 0;
-    lost->runs = calloc(n + 1, sizeof *lost->runs);
-    if (!lost->runs)
-        return PAWL_ENOMEM;
-    for (uint32_t i = 0; i < table->nslots; i++) {
-        const struct pawl_slot *slot = &table->slots[i];
-
-        if (atomic_load_explicit(&slot->state, memory_order_relaxed) == 0)
-            continue;
-        lost->runs[lost->n++] = (struct pawl_lost_run) {
-            .seq = slot->seq, .run = slot->run, .version = slot->version,
-            .scheduled = {slot->scheduled_ns, (slot->flags & PAWL_SLOT_WALL) != 0},
-            .is_asked = (slot->flags & PAWL_SLOT_ASKED) != 0,
-            .is_tree = (slot->flags & PAWL_SLOT_TREE) != 0,
-            .attempt = slot->flags >> PAWL_SLOT_ATTEMPT,
-            .started_ns = slot->started_ns,
-            .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,
-            .pid = atomic_load_explicit(&slot->pid, memory_order_relaxed),
-        };
-    }
-    qsort(lost->runs, lost->n, sizeof *lost->runs, by_task_run_and_attempt);
-    return PAWL_OK;
-}
-
-void
-pawl_lost_runs_sort_out(const struct pawl_lost_runs *lost, struct pawl_runtable *table)
-{
-    for (size_t i = 0; i < lost->n; i++) {
-        const struct pawl_lost_run *run = &lost->runs[i];
-        bool is_chained = i > 0 && run[-1].seq == run->seq && run[-1].is_claimed;
-
-        table->slots[run->slot].previous = is_chained ? run[-1].slot + 1 : 0;
-        if (!run->is_claimed)
-            pawl_slot_clear(table, run->slot);
-    }
-}
-
-void
-pawl_lost_runs_free(struct pawl_lost_runs *lost)
-{
-    free(lost->runs);
-}
-
-/* The runs of the task that the table knows, oldest first: *out_n of them; all get to know its id. */
-static struct pawl_lost_run *
-find_lost(const struct pawl_lost_runs *lost, const struct pawl_record *record, size_t *out_n)
-{
-    size_t low = 0, high = lost->n, first;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (lost->runs[middle].seq < record->seq)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (first = low; low < lost->n && lost->runs[low].seq == record->seq; low++) {
-        lost->runs[low].id_len = (uint8_t) record->id_len;
-        memcpy(lost->runs[low].id, record->id, record->id_len);
-    }
-    *out_n = low - first;
-    return lost->runs + first;
-}
-
 /* --- One task --- */
+
+struct pawl_due
+pawl_restorer_due(const struct pawl_restorer *restorer, struct pawl_due due)
+{
+    if (!due.is_wall && pawl_due_is_set(due))
+        due.ns -= restorer->engine->scale.anchor_ns;
+    return due;
+}
+
+struct pawl_now
+pawl_restorer_now(const struct pawl_restorer *restorer)
+{
+    const struct pawl *engine = restorer->engine;
+
+    return (struct pawl_now) {
+        restorer->elapsed_ns, restorer->wall_ns,
+        atomic_load_explicit(&engine->wall_high_ns, memory_order_acquire), INT64_MIN,
+    };
+}
 
 /* Keeps a copy of a result; without its output once memory is used up. NULL: out of memory. */
 static struct pawl_result_box *
@@ -120,32 +55,56 @@ keep_result(struct pawl_restorer *restorer, const struct pawl_result *result)
 }
 
 static int
+by_end(const void *a, const void *b)
+{
+    const struct pawl_result *left = *(const struct pawl_result *const *) a;
+    const struct pawl_result *right = *(const struct pawl_result *const *) b;
+
+    if (left->ended_ns != right->ended_ns)
+        return left->ended_ns < right->ended_ns ? -1 : 1;
+    return left->run < right->run ? -1 : left->run > right->run;
+}
+
+/* Runs that overlap end in another order than that of the store. NULL: out of memory. */
+static const struct pawl_result **
+sort_by_end(const struct pawl_result *results, size_t n)
+{
+    const struct pawl_result **sorted = calloc(n, sizeof *sorted);
+
+    for (size_t i = 0; sorted && i < n; i++)
+        sorted[i] = &results[i];
+    if (sorted)
+        qsort(sorted, n, sizeof *sorted, by_end);
+    return sorted;
+}
+
+static int
 restore_results(struct pawl_restorer *restorer, struct pawl_snapshot *first,
                 const struct pawl_result *results, size_t n)
 {
     size_t keep = first->def->keep_results, from = n > keep ? n - keep : 0;
+    const struct pawl_result **sorted = NULL;
+    int code = PAWL_OK;
 
     if (n == from)
         return PAWL_OK;
+    if (pawl_def_overlaps(first->def) && !(sorted = sort_by_end(results, n)))
+        return PAWL_ENOMEM;
     first->results = pawl_results_new((uint32_t) (n - from));
-    for (size_t i = from; first->results && i < n; i++) {
-        struct pawl_result_box *box = keep_result(restorer, &results[i]);
+    if (!first->results)
+        code = PAWL_ENOMEM;
+    for (size_t i = from; code == PAWL_OK && i < n; i++) {
+        struct pawl_result_box *box = keep_result(restorer, sorted ? sorted[i] : &results[i]);
 
-        if (!box)
-            return PAWL_ENOMEM;
-        pawl_results_add(first->results, &box->result);
-        pawl_result_unref(&box->result);
+        if (box) {
+            pawl_results_add(first->results, &box->result);
+            pawl_result_unref(&box->result);
+        } else {
+            code = PAWL_ENOMEM;
+        }
     }
-    return first->results ? PAWL_OK : PAWL_ENOMEM;
-}
-
-/* A due time of the store's scale, on this engine's. */
-static struct pawl_due
-from_store(const struct pawl *engine, struct pawl_due due)
-{
-    if (!due.is_wall && pawl_due_is_set(due))
-        due.ns -= engine->scale.anchor_ns;
-    return due;
+    free(sorted);
+    return code;
 }
 
 static bool
@@ -154,13 +113,13 @@ has_tally(const struct pawl_record *record)
     return record->skipped_condition > 0 || record->skipped_group > 0 || record->missed_paused > 0;
 }
 
-/* Makes room for a tally; tasks with policies have it. */
+/* Makes room for a tally, if there is none. */
 static int
 make_room(const struct pawl_record *record, struct pawl_snapshot **first)
 {
     struct pawl_snapshot *wide = *first;
 
-    if (has_tally(record) && !record->policy)
+    if (has_tally(record) && !wide->has_wait)
         wide = pawl_snapshot_widen(*first);
     if (!wide)
         return PAWL_ENOMEM;
@@ -170,7 +129,7 @@ make_room(const struct pawl_record *record, struct pawl_snapshot **first)
 
 /* What only some tasks remembered. */
 static void
-restore_wait(const struct pawl *engine, const struct pawl_record *record,
+restore_wait(const struct pawl_restorer *restorer, const struct pawl_record *record,
              struct pawl_snapshot *first)
 {
     struct pawl_due retried = {record->retried_ns, record->is_retried_wall};
@@ -189,19 +148,8 @@ restore_wait(const struct pawl *engine, const struct pawl_record *record,
     };
     if (!record->is_retry)
         return;
-    pawl_wait_of(first)->not_before_ns = record->not_before_ns - engine->scale.anchor_ns;
-    pawl_wait_of(first)->retried_ns = from_store(engine, retried).ns;
-}
-
-static struct pawl_now
-now_of(const struct pawl_restorer *restorer)
-{
-    const struct pawl *engine = restorer->engine;
-
-    return (struct pawl_now) {
-        restorer->elapsed_ns, restorer->wall_ns,
-        atomic_load_explicit(&engine->wall_high_ns, memory_order_acquire), INT64_MIN,
-    };
+    pawl_wait_of(first)->not_before_ns = record->not_before_ns - restorer->engine->scale.anchor_ns;
+    pawl_wait_of(first)->retried_ns = pawl_restorer_due(restorer, retried).ns;
 }
 
 /* The state of a record, on this engine's clock. */
@@ -209,8 +157,6 @@ static void
 restore_state(const struct pawl_restorer *restorer, const struct pawl_record *record,
               struct pawl_snapshot *first)
 {
-    const struct pawl *engine = restorer->engine;
-
     first->version = record->version;
     first->status = record->status;
     first->updated_ns = record->updated_ns;
@@ -224,220 +170,9 @@ restore_state(const struct pawl_restorer *restorer, const struct pawl_record *re
     first->missed = record->missed;
     first->end_reason = record->end_reason & 7;
     first->running = record->running & 0xFFFFF;
-    pawl_snapshot_set_due(first, from_store(engine, (struct pawl_due) {record->due_ns,
+    pawl_snapshot_set_due(first, pawl_restorer_due(restorer, (struct pawl_due) {record->due_ns,
                                                                       record->is_due_wall}));
-    restore_wait(engine, record, first);
-}
-
-/* Whether the slot tells more than the record: that run began after the last commit, or it is the
- * one that is in progress by the record. */
-static bool
-is_news(const struct pawl_lost_run *run, const struct pawl_snapshot *first)
-{
-    if (run->run > first->run_count ||
-        (run->run == first->run_count && first->running == 0 && run->attempt > 1))
-        return run->version > first->version;   /* else it was not to start after all */
-    return run->run == first->run_count && first->running > 0;
-}
-
-/* The due times from the record's next one to that of the slot's run, of which nruns were run: the
- * others passed during a run. */
-static uint64_t
-count_skipped(const struct pawl_restorer *restorer, const struct pawl_snapshot *first,
-              struct pawl_due scheduled, uint64_t nruns)
-{
-    int64_t offset_ns = restorer->engine->scale.offset_ns;
-    int64_t fired_ns = pawl_def_fires_ns(first->def, scheduled, offset_ns);
-    struct pawl_now then = {fired_ns, fired_ns + offset_ns, INT64_MIN, INT64_MIN};
-    struct pawl_due next = pawl_snapshot_due(first);
-    uint64_t passed = pawl_def_pass(first->def, &next, &then);
-
-    return passed > nruns ? passed - nruns : 0;
-}
-
-/* The slot's run is a new one: the schedule goes on behind it. */
-static void
-begin_lost_run(const struct pawl_restorer *restorer, struct pawl_snapshot *first,
-               const struct pawl_lost_run *run)
-{
-    struct pawl_due scheduled = from_store(restorer->engine, run->scheduled);
-    struct pawl_now now = now_of(restorer);
-
-    if (first->def->type == PAWL_CRON && !first->is_paused)
-        first->skipped_overlap += count_skipped(restorer, first, scheduled,
-                                                run->run - first->run_count);
-    first->run_count = run->run;
-    first->asked_count += run->is_asked;
-    if (first->status == PAWL_STOPPED || pawl_snapshot_is_used_up(first) ||
-        first->def->type == PAWL_DELAY)
-        pawl_snapshot_set_due(first, (struct pawl_due) {PAWL_NO_TIME, false});
-    else if (!run->is_asked)
-        pawl_snapshot_set_due(first, pawl_def_next(first->def, scheduled, &now, false));
-}
-
-/* Brings the state to the start of the slot's run, which began after the last commit. */
-static void
-catch_up_with_slot(const struct pawl_restorer *restorer, struct pawl_snapshot *first,
-                   const struct pawl_lost_run *run)
-{
-    if (run->run > first->run_count)
-        begin_lost_run(restorer, first, run);   /* else another attempt of the newest run */
-    if (first->has_wait)
-        pawl_wait_reset(pawl_wait_of(first));
-    if (pawl_def_policy(first->def))
-        pawl_wait_of(first)->attempt = run->attempt & 0xFFFF;
-    first->is_asked = false;
-    first->version = run->version;
-    first->previous_ns = run->started_ns;
-    first->running = 1;
-    if (first->status != PAWL_STOPPED)
-        first->status = PAWL_EXECUTING;
-}
-
-/* Adds the result of a lost run; without memory for it the count alone stays. */
-static void
-add_lost(struct pawl_restorer *restorer, struct pawl_snapshot *first, uint64_t number,
-         unsigned attempt, int64_t scheduled_ns, int64_t started_ns, const char *why)
-{
-    struct pawl_result result = {
-        .run = number, .attempt = attempt > 0 ? (int) attempt : 1, .outcome = PAWL_LOST, .exit_code = -1,
-        .scheduled_ns = scheduled_ns, .started_ns = started_ns, .ended_ns = restorer->wall_ns,
-        .out = "", .err = why, .err_len = strlen(why), .error = why,
-    };
-    struct pawl_result_box *box = pawl_result_box_new(&result);
-    struct pawl_results *before = first->results, *results = NULL;
-    bool failed = !box;
-
-    if (box)
-        results = pawl_results_append(before, box, first->def->keep_results, &failed);
-    if (!failed) {
-        first->results = results;
-        pawl_results_unref(before);
-    }
-    if (box)
-        pawl_result_unref(&box->result);
-}
-
-/* When the newest run was due, as far as the record tells (wall). */
-static int64_t
-due_of_newest(const struct pawl_restorer *restorer, const struct pawl_record *record,
-              const struct pawl_snapshot *first)
-{
-    if (pawl_def_schedule(first->def))
-        return first->previous_ns;
-    if (first->def->type == PAWL_DELAY)
-        return pawl_schedule_after(record->created_ns, first->def->time_ns);
-    if (!pawl_due_is_set(pawl_snapshot_due(first)))
-        return PAWL_NO_TIME;
-    return first->due_ns - first->def->time_ns + restorer->engine->scale.offset_ns;
-}
-
-/* What the table tells of a run; NULL: nothing. The run is claimed. */
-static const struct pawl_lost_run *
-claim(struct pawl_lost_run *runs, size_t n, uint64_t number)
-{
-    for (size_t i = n; i-- > 0;) {          /* of several attempts the newest */
-        if (runs[i].run == number) {
-            runs[i].is_claimed = true;
-            return &runs[i];
-        }
-    }
-    return NULL;
-}
-
-/* A run that is lost has failed. False: it is not tried again. */
-static bool
-retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run,
-           struct pawl_snapshot *first)
-{
-    const struct pawl_policy *policy = pawl_def_policy(first->def);
-    struct pawl_due due = run ? from_store(restorer->engine, run->scheduled)
-                              : (struct pawl_due) {first->previous_ns, true};
-    unsigned attempt = policy ? pawl_wait_of(first)->attempt : 0;
-
-    if (!policy || !pawl_policy_retries(policy, attempt, -1))
-        return false;
-    *pawl_wait_of(first) = (struct pawl_wait) {
-        .tally = pawl_wait_of(first)->tally,
-        .attempt = attempt & 0xFFFF, .is_retry = true, .retried_ns = due.ns,
-        .is_retried_wall = due.is_wall,
-        .not_before_ns = pawl_schedule_after(
-            restorer->elapsed_ns,
-            pawl_policy_retry_delay(policy, attempt, (uint64_t) first->previous_ns)),
-    };
-    first->status = first->def->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
-    return true;
-}
-
-/* What comes after the run that is lost. */
-static void
-end_lost(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
-{
-    const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
-    struct pawl_now now = now_of(restorer);
-
-    if (first->has_wait)
-        pawl_wait_reset(pawl_wait_of(first));
-    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
-        pawl_snapshot_set_due(first, pawl_def_next(
-            first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
-    first->status = first->due_ns != PAWL_NO_TIME ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
-    if (first->status == PAWL_EXECUTED)
-        first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_LOST) & 7;
-}
-
-/* Ends the runs that have no end in the record: they are lost. False: there is none. */
-static bool
-resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
-             struct pawl_snapshot *first, struct pawl_lost_run *runs, size_t nruns)
-{
-    uint64_t known_before = first->run_count - first->running, known;
-    uint64_t keep = first->def->keep_results;
-    const struct pawl_scale *scale = &restorer->engine->scale;
-    const struct pawl_lost_run *newest = nruns > 0 ? &runs[nruns - 1] : NULL;
-    const struct pawl_wait *wait = pawl_snapshot_wait(first);
-    const struct pawl_lost_run *last = NULL;
-    int64_t due_ns;
-
-    if (newest && is_news(newest, first) && (newest->run > first->run_count || first->running == 0))
-        catch_up_with_slot(restorer, first, newest);
-    if (first->running == 0 && first->status == PAWL_EXECUTING)
-        first->running = 1;
-    if (first->running == 0)
-        return false;
-    known = known_before < first->run_count - 1 ? known_before : first->run_count - 1;
-    due_ns = due_of_newest(restorer, record, first);
-    for (uint64_t number = known + 1; number <= first->run_count; number++) {
-        const struct pawl_lost_run *run = claim(runs, nruns, number);
-        bool is_newest = number == first->run_count;
-
-        if (run && is_newest) {
-            first->slot = run->slot;
-            last = run;
-        }
-        if (first->run_count - number >= keep)
-            continue;
-        add_lost(restorer, first, number,
-                 run ? run->attempt : is_newest && wait ? wait->attempt : 1,
-                 run ? pawl_due_wall(from_store(restorer->engine, run->scheduled), scale->offset_ns)
-                     : is_newest ? due_ns : PAWL_NO_TIME,
-                 run ? run->started_ns : is_newest ? first->previous_ns : PAWL_NO_TIME,
-                 !is_newest ? "the daemon ended before the result of the run was stored"
-                 : run ? "the daemon ended while the script ran"
-                       : "the daemon or its machine ended while the script ran");
-    }
-    first->failure_count += first->run_count - known;
-    restorer->nlost += first->run_count - known;
-    first->running = 0;
-    first->version++;
-    first->updated_ns = restorer->wall_ns;
-    if (first->status != PAWL_EXECUTING)
-        return true;
-    if (retry_lost(restorer, last, first))
-        first->failure_count--;                 /* it is for its last attempt to fail */
-    else
-        end_lost(restorer, first);
-    return true;
+    restore_wait(restorer, record, first);
 }
 
 /* Whether a start of the daemon at this moment is a due time. */
@@ -492,7 +227,7 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     bool has_more;
 
     raise_high_mark(restorer, first);
-    now = now_of(restorer);
+    now = pawl_restorer_now(restorer);
     if (first->status == PAWL_STOPPED || first->is_paused)
         return false;
     if (schedule && due.ns == INT64_MAX && !schedule->has_reboot)      /* it was not known */
@@ -523,7 +258,7 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
 static void
 restore_end(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
-    struct pawl_now now = now_of(restorer);
+    struct pawl_now now = pawl_restorer_now(restorer);
 
     first->due_ns = pawl_task_expiry(first->updated_ns - now.wall_ns + now.elapsed_ns,
                                      restorer->engine->options.keep_finished_ns);
@@ -620,11 +355,9 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
     };
     struct pawl_schedule *schedule = NULL;
     struct pawl_snapshot *first;
-    struct pawl_lost_run *runs;
     struct pawl_task *task;
     struct pawl_now now;
     bool was_lost, has_missed = false;
-    size_t nruns;
     int code;
 
     if (restorer->nseen++ % CLOCK_EACH == 0) {
@@ -634,7 +367,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         if (engine->options.is_cancelled && engine->options.is_cancelled(engine->options.ctx))
             return pawl_err_set(err, PAWL_ECLOSED, NULL, "told to stop while loading");
     }
-    now = now_of(restorer);
+    now = pawl_restorer_now(restorer);
     code = record->when ? restore_schedule(engine, record, &now, &schedule, err) : PAWL_OK;
     if (code != PAWL_OK)
         return code;
@@ -648,8 +381,7 @@ pawl_restore(struct pawl_restorer *restorer, struct pawl_handle *handle,
         restore_state(restorer, record, first);
         code = restore_results(restorer, first, results, nresults);
     }
-    runs = find_lost(restorer->lost, record, &nruns);
-    was_lost = resolve_lost(restorer, record, first, runs, nruns);
+    was_lost = pawl_lost_resolve(restorer, record, results, nresults, first);
     if (pawl_snapshot_is_over(first))
         restore_end(restorer, first);
     else

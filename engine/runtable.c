@@ -60,6 +60,12 @@ _Static_assert(offsetof(struct pawl_slot, seq) == 8 &&
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
                "no lock may hide in memory that outlives the process");
 
+static bool
+is_whole(uint32_t state)
+{
+    return (state & WHOLE) == WHOLE;
+}
+
 /* --- The file --- */
 
 static size_t
@@ -209,7 +215,7 @@ settle(struct pawl_runtable *table, bool is_new, const uint64_t boot[BOOT_WORDS]
     for (uint32_t i = 0; i < table->nslots; i++) {
         /* relaxed: no other thread is there yet */
         if (is_new ||
-            atomic_load_explicit(&table->slots[i].state, memory_order_relaxed) == WHOLE)
+            is_whole(atomic_load_explicit(&table->slots[i].state, memory_order_relaxed)))
             pawl_slot_clear(table, i);
     }
 }
@@ -330,8 +336,42 @@ pawl_slot_clear_chain(struct pawl_runtable *table, uint32_t slot)
     while (slot != PAWL_SLOT_NONE) {
         uint32_t previous = table->slots[slot].previous;
 
-        pawl_slot_clear(table, slot);
+        if (table->slots[slot].flags & PAWL_SLOT_OVERLAPS)
+            pawl_slot_half_clear(table, slot, PAWL_SLOT_FORGOTTEN);
+        else
+            pawl_slot_clear(table, slot);
         slot = previous == 0 ? PAWL_SLOT_NONE : previous - 1;
+    }
+}
+
+void
+pawl_slot_note_ended(struct pawl_runtable *table, uint32_t slot)
+{
+    for (uint32_t next = slot + 1; next != 0; next = table->slots[next - 1].previous) {
+        struct pawl_slot *noted = &table->slots[next - 1];
+
+        /* A2: the run's end was decided before this; relaxed: the bit is for this thread alone. */
+        if ((noted->flags & PAWL_SLOT_OVERLAPS) &&
+            atomic_load_explicit(&noted->state, memory_order_acquire) & PAWL_SLOT_ENDED)
+            atomic_fetch_or_explicit(&noted->state, PAWL_SLOT_WRITTEN, memory_order_relaxed);
+    }
+}
+
+void
+pawl_slot_sweep(struct pawl_runtable *table, uint32_t slot)
+{
+    struct pawl_slot *kept = &table->slots[slot];
+
+    while (kept->previous != 0) {
+        uint32_t next = kept->previous - 1;
+        struct pawl_slot *swept = &table->slots[next];
+
+        if (atomic_load_explicit(&swept->state, memory_order_relaxed) & PAWL_SLOT_WRITTEN) {
+            kept->previous = swept->previous;
+            pawl_slot_clear(table, next);
+        } else {
+            kept = swept;
+        }
     }
 }
 
@@ -346,6 +386,6 @@ pawl_slot_half_clear(struct pawl_runtable *table, uint32_t slot, uint32_t bit)
     /* A2, and release: what the first one did to the slot is over when the second one frees it. */
     before = atomic_fetch_or_explicit(&table->slots[slot].state, bit, memory_order_acq_rel);
     assert(before & PAWL_SLOT_USED);
-    if ((before | bit) == WHOLE)
+    if (is_whole(before | bit))
         pawl_slot_clear(table, slot);   /* cut before it, the next daemon does: see settle() */
 }

@@ -8,6 +8,11 @@
  * run is durable. Each worker takes slots from its own part of the table; whoever finds that a slot
  * is not needed any more clears it.
  *
+ * Runs of one task that overlap end in any order. Their slots say so, and stand in one chain, of which
+ * the committer alone takes some out: those that it knew to have ended when it read the state that is
+ * durable now. Such a slot is free when its worker has said that the run ended, and the committer that
+ * the store knows.
+ *
  * R1: frees a slot; pairs with A1, where its worker looks for a free one.
  * R2: a slot is whole; pairs with A2, where it is half cleared, and is what the next daemon reads. */
 #ifndef PAWL_RUNTABLE_H
@@ -23,14 +28,16 @@
 
 /* Bits of a slot's state; 0: free. */
 #define PAWL_SLOT_USED 1u
-#define PAWL_SLOT_ENDED 2u              /* the run of a task that was deleted has ended */
-#define PAWL_SLOT_FORGOTTEN 4u          /* the deletion of its task is durable */
+#define PAWL_SLOT_ENDED 2u              /* the run has ended: one that overlaps, or of a deleted task */
+#define PAWL_SLOT_FORGOTTEN 4u          /* that, or the deletion of its task, is durable */
+#define PAWL_SLOT_WRITTEN 8u            /* by the committer: its end is in the state that is being written */
 
 /* Bits of its flags. */
 #define PAWL_SLOT_WALL 1u               /* the due time is a wall time */
 #define PAWL_SLOT_TREE 4u                /* the process is a pawl-tree */
 #define PAWL_SLOT_ATTEMPT 16            /* the attempt is in the bits from here on */
 #define PAWL_SLOT_ASKED 2u              /* the run was asked for: the schedule knows nothing of it */
+#define PAWL_SLOT_OVERLAPS 8u           /* others of the task may run beside it */
 
 /* One slot: 64 bytes, a cache line. The same layout in every version of the file's format. */
 struct pawl_slot {
@@ -44,7 +51,7 @@ struct pawl_slot {
     int64_t started_elapsed_ns;         /* CLOCK_BOOTTIME, just before the clone */
     uint32_t previous;                  /* + 1: the slot of the task's run before, if that is not durable
                                          * either; 0: none. Whoever clears a slot clears the chain */
-    uint32_t flags;                     /* PAWL_SLOT_WALL, PAWL_SLOT_ASKED */
+    uint32_t flags;
 };
 
 struct pawl_runtable {
@@ -93,9 +100,17 @@ pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slo
 /* Clears a slot. Threads: any, once a filling. PAWL_SLOT_NONE is accepted. */
 void
 pawl_slot_clear(struct pawl_runtable *table, uint32_t slot);
-/* The same with all that are before it. */
+/* The same with all that are before it; those that overlap once they have ended. */
 void
 pawl_slot_clear_chain(struct pawl_runtable *table, uint32_t slot);
+/* Of runs that overlap, notes which have ended: a state that is read after this has their ends.
+ * Threads: the committer's. */
+void
+pawl_slot_note_ended(struct pawl_runtable *table, uint32_t slot);
+/* Takes those that were noted out of the chain behind slot and clears them: that state is durable.
+ * Threads: the committer's. */
+void
+pawl_slot_sweep(struct pawl_runtable *table, uint32_t slot);
 /* Sets PAWL_SLOT_ENDED or PAWL_SLOT_FORGOTTEN; clears the slot if the other one is set, too.
  * Threads: any two, each with one of the bits. PAWL_SLOT_NONE is accepted. */
 void

@@ -65,6 +65,15 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
            snapshot->is_asked;
 }
 
+bool
+pawl_snapshot_is_full(const struct pawl_snapshot *snapshot)
+{
+    bool overlaps = pawl_def_overlaps(snapshot->def) && !pawl_wait_of(snapshot)->is_catching_up &&
+                    (snapshot->running == 0 || pawl_wait_of(snapshot)->is_shared);
+
+    return snapshot->running >= (overlaps ? pawl_def_policy(snapshot->def)->max_running : 1);
+}
+
 /* Whether a due time that comes during a run is looked at when it comes. */
 static bool
 is_replacing(const struct pawl_snapshot *snapshot)
@@ -78,11 +87,11 @@ pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
 
-    if (snapshot->is_asked && snapshot->running == 0)
+    if (snapshot->is_asked && !pawl_snapshot_is_full(snapshot))
         return AT_ONCE;
     if (pawl_snapshot_is_over(snapshot))
         return snapshot->due_ns;
-    if (snapshot->is_paused || (snapshot->status == PAWL_EXECUTING && !is_replacing(snapshot)))
+    if (snapshot->is_paused || (pawl_snapshot_is_full(snapshot) && !is_replacing(snapshot)))
         return PAWL_NO_TIME;
     if (wait && wait->is_retry)
         return wait->not_before_ns;
@@ -183,7 +192,7 @@ begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     }
     event->due = due;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME)
+    if (due.ns == PAWL_NO_TIME && old->running == 0)
         end_task(event, next, PAWL_END_MISSED);
     if (!pawl_due_is_set(due) ||
         pawl_def_fires_ns(old->def, due, now.wall_ns - now.elapsed_ns) > now.elapsed_ns)
@@ -244,7 +253,7 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
     }
     next->run_count--;
     uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_group);
-    if (next->due_ns == PAWL_NO_TIME)
+    if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
 }
 
@@ -255,7 +264,7 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     bool is_retry = wait && wait->is_retry;
 
     event->is_asked = event->is_passed = event->must_kill = false;
-    if (old->running > 0) {
+    if (pawl_snapshot_is_full(old)) {
         begin_replacing(old, event, next);
         return;
     }
@@ -274,8 +283,10 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         return;
     }
     event->attempt = is_retry ? wait->attempt + 1u : 1;
-    if (pawl_def_policy(old->def))
+    if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->attempt = event->attempt & 0xFFFF;
+        pawl_wait_of(next)->is_shared = pawl_def_overlaps(old->def);
+    }
     next->status = PAWL_EXECUTING;
     next->running++;
     next->previous_ns = event->wall_ns;
@@ -321,7 +332,7 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     struct pawl_now now = pawl_event_now(event);
     bool has_more = false;
 
-    if (!old->is_paused)        /* else they are missed, and counted when it is resumed */
+    if (!old->is_paused && pawl_snapshot_is_full(old))      /* what comes in a pause is missed */
         next->skipped_overlap += pawl_policy_pass(old->def, &due, &now, pawl_snapshot_kept_after(old), &has_more);
     if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(next))
         due = pawl_def_next(old->def, none, &now, true);
@@ -329,11 +340,11 @@ end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         pawl_wait_of(next)->has_backlog = has_more;
         pawl_wait_of(next)->is_catching_up &= has_more;
         pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
-        pawl_wait_of(next)->attempt = 0;
+        pawl_wait_of(next)->attempt = next->running > 0;
     }
-    next->status = PAWL_WAIT_FOR_NEXT;
+    next->status = next->running > 0 ? PAWL_EXECUTING : PAWL_WAIT_FOR_NEXT;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME)
+    if (due.ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, delay_end);
 }
 
@@ -424,6 +435,12 @@ ask_more(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_
 {
     switch (pawl_policy_of(old->def)->overlap) {
     case PAWL_OVERLAP_QUEUE:
+        next->is_asked = true;
+        return PAWL_OK;
+    case PAWL_OVERLAP_ALLOW:
+        if (pawl_snapshot_is_full(old))
+            return pawl_err_set(err, PAWL_ESTATE, NULL, "as many runs of the task are in progress as it "
+                                "may have (%u): wait for one to end", (unsigned) old->running);
         next->is_asked = true;
         return PAWL_OK;
     case PAWL_OVERLAP_REPLACE:
@@ -524,7 +541,8 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
  *
  * EDIT: same, as state_edit.c says; of 4 refused.
  * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
- * "Due" is never while the task is paused. */
+ * "Due" is never while the task is paused. With overlap allow a START in 2 is as in 3 while fewer than
+ * max_running run, and a FINISH leads out of 2 when it was the last run in progress. */
 int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err)

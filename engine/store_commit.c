@@ -59,7 +59,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
     [PAWL_SQL_ACTION] = "INSERT OR IGNORE INTO action (" PAWL_ACTION_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_POLICY] = "INSERT OR IGNORE INTO policy (" PAWL_POLICY_COLUMNS ")"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_WAIT] = "UPDATE policy SET attempt = ?2, is_retry = ?3, is_retried_wall = ?4,"
                       " has_backlog = ?5, is_catching_up = ?6, must_replace = ?7,"
                       " not_before_ns = ?8, retried_ns = ?9 WHERE seq = ?1",

@@ -27,9 +27,10 @@
     "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns, kill_mode, url, method, " \
     "headers, body, success_codes, max_redirects"
 #define PAWL_POLICY_COLUMNS                                                                       \
-    "seq, overlap, queue_limit, misfire, misfire_grace_ns, misfire_limit, retries, "              \
+    "seq, overlap, queue_limit, max_running, misfire, misfire_grace_ns, misfire_limit, retries, " \
     "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, group_name, "  \
-    "group_overflow, attempt, is_retry, is_retried_wall, has_backlog, is_catching_up, must_replace, not_before_ns, "       \
+    "group_overflow, attempt, is_retry, is_retried_wall, has_backlog, is_catching_up, "            \
+    "must_replace, not_before_ns, "                                                               \
     "retried_ns"
 
 /* Bind what the columns above name to parameters 1, 2, ...; strings are not copied, so they must

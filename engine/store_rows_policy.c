@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    POLICY_SEQ, POLICY_OVERLAP, POLICY_QUEUE_LIMIT, POLICY_MISFIRE, POLICY_MISFIRE_GRACE,
-    POLICY_MISFIRE_LIMIT, POLICY_RETRIES, POLICY_RETRY_DELAY, POLICY_RETRY_MAX_DELAY,
+    POLICY_SEQ, POLICY_OVERLAP, POLICY_QUEUE_LIMIT, POLICY_MAX_RUNNING, POLICY_MISFIRE,
+    POLICY_MISFIRE_GRACE, POLICY_MISFIRE_LIMIT, POLICY_RETRIES, POLICY_RETRY_DELAY, POLICY_RETRY_MAX_DELAY,
     POLICY_RETRY_JITTER, POLICY_RETRY_BACKOFF, POLICY_RETRY_ON, POLICY_GROUP, POLICY_GROUP_OVERFLOW,
     POLICY_ATTEMPT
 };
@@ -91,7 +91,8 @@ pawl_row_bind_policy(sqlite3_stmt *statement, const struct pawl_record *record)
     const struct pawl_policy *policy = record->policy;
     const int64_t numbers[POLICY_RETRY_BACKOFF] = {
         [POLICY_SEQ] = (int64_t) record->seq, [POLICY_OVERLAP] = policy->overlap,
-        [POLICY_QUEUE_LIMIT] = policy->queue_limit, [POLICY_MISFIRE] = policy->misfire,
+        [POLICY_QUEUE_LIMIT] = policy->queue_limit,
+        [POLICY_MAX_RUNNING] = policy->max_running, [POLICY_MISFIRE] = policy->misfire,
         [POLICY_MISFIRE_GRACE] = policy->misfire_grace_ns,
         [POLICY_MISFIRE_LIMIT] = policy->misfire_limit, [POLICY_RETRIES] = policy->retries,
         [POLICY_RETRY_DELAY] = policy->retry_delay_ns,
@@ -183,7 +184,7 @@ const char *
 pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_record *record)
 {
     static const int64_t max[POLICY_RETRY_BACKOFF] = {
-        INT64_MAX, PAWL_NOVERLAP - 1, PAWL_QUEUE_MAX, PAWL_NMISFIRE - 1, INT64_MAX, PAWL_QUEUE_MAX,
+        INT64_MAX, PAWL_NOVERLAP - 1, PAWL_QUEUE_MAX, PAWL_RUNNING_MAX, PAWL_NMISFIRE - 1, INT64_MAX, PAWL_QUEUE_MAX,
         PAWL_RETRIES_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
     };
     const char *text = (const char *) sqlite3_column_text(row, POLICY_RETRY_ON);
@@ -196,6 +197,7 @@ pawl_row_policy(sqlite3_stmt *row, struct pawl_policy *policy, struct pawl_recor
     *policy = (struct pawl_policy) {
         .overlap = (enum pawl_overlap) numbers[POLICY_OVERLAP],
         .queue_limit = (uint32_t) numbers[POLICY_QUEUE_LIMIT],
+        .max_running = (uint32_t) numbers[POLICY_MAX_RUNNING],
         .misfire = (enum pawl_misfire) numbers[POLICY_MISFIRE],
         .misfire_grace_ns = numbers[POLICY_MISFIRE_GRACE],
         .misfire_limit = (uint32_t) numbers[POLICY_MISFIRE_LIMIT],

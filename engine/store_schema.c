@@ -131,6 +131,7 @@ static const char *const steps[] = {
     " seq INTEGER PRIMARY KEY,"
     " overlap INTEGER NOT NULL,"
     " queue_limit INTEGER NOT NULL,"
+    " max_running INTEGER NOT NULL,"
     " misfire INTEGER NOT NULL,"
     " misfire_grace_ns INTEGER NOT NULL,"
     " misfire_limit INTEGER NOT NULL,"
@@ -211,7 +212,8 @@ const int pawl_store_format = sizeof steps / sizeof steps[0];
     " WHERE due_by.seq = t.seq AND kind = 0 ORDER BY n LIMIT 1) END / 1e9"
 
 #define OVERLAP                                                                                   \
-    "CASE coalesce(p.overlap, 0) WHEN 0 THEN 'skip' WHEN 1 THEN 'queue' WHEN 2 THEN 'replace' END"
+    "CASE coalesce(p.overlap, 0) WHEN 0 THEN 'skip' WHEN 1 THEN 'queue' WHEN 2 THEN 'replace'" \
+    " WHEN 3 THEN 'allow' END"
 
 /* A due time is a wall time, or on the store's scale; its two offsets make it a wall time then. */
 #define DUE                                                                                       \

@@ -122,22 +122,12 @@ output_of(const struct pawl_snapshot *snapshot)
     return snapshot && snapshot->results ? (int64_t) snapshot->results->bytes : 0;
 }
 
-/* Whether it is to be fired at another time. */
-static bool
-has_moved(const struct pawl_snapshot *old, const struct pawl_snapshot *next)
-{
-    return next->due_ns != old->due_ns || next->is_due_wall != old->is_due_wall ||
-           next->is_asked != old->is_asked || next->is_paused != old->is_paused ||
-           (old->has_wait &&
-            pawl_wait_of(next)->not_before_ns != pawl_wait_of(old)->not_before_ns);
-}
-
 /* Tells the caller what the change from old to next (NULL: gone) means outside of the task. */
 static void
 report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
        struct pawl_event *event)
 {
-    int64_t offset_ns = event->wall_ns - event->now_ns;
+    int64_t offset_ns = event->wall_ns - event->now_ns, armed_ns;
 
     event->delta_pending = (next && pawl_snapshot_is_pending(next)) - pawl_snapshot_is_pending(old);
     event->was_running = old->running;
@@ -149,10 +139,11 @@ report(const struct pawl_snapshot *old, const struct pawl_snapshot *next,
     event->leaves_group = pawl_def_group(old->def) &&
                           (event->next_due_ns == PAWL_NO_TIME || event->next_due_ns > event->now_ns ||
                            !pawl_def_same_group(old->def, next->def));
-    event->rearm = event->kind == PAWL_EVENT_EDIT ||
-                   (event->kind != PAWL_EVENT_TRIM &&
-                    (event->kind == PAWL_EVENT_START || old->status == PAWL_EXECUTING
-                         ? event->next_due_ns != PAWL_NO_TIME : !next || has_moved(old, next)));
+    armed_ns = pawl_snapshot_fires_ns(old, offset_ns);
+    if (event->kind == PAWL_EVENT_START)
+        armed_ns = PAWL_NO_TIME;                    /* it was taken out of the wheel for it */
+    event->rearm = event->kind == PAWL_EVENT_RETIME || event->kind == PAWL_EVENT_EDIT ||
+                   event->next_due_ns != armed_ns;
     if (event->kind == PAWL_EVENT_START && !event->is_passed) {
         event->due_ns = pawl_snapshot_fires_ns(old, offset_ns);
         if (old->is_asked)
@@ -184,10 +175,12 @@ static void
 fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
           struct pawl_snapshot *next, const struct pawl_event *event)
 {
+    bool overlaps = pawl_def_overlaps(next->def);
     struct pawl_slot values = {
         .seq = task->seq, .run = next->run_count, .version = next->version,
         .scheduled_ns = event->due.ns,
         .flags = (event->due.is_wall ? PAWL_SLOT_WALL : 0) | (event->is_asked ? PAWL_SLOT_ASKED : 0) |
+                 (overlaps ? PAWL_SLOT_OVERLAPS : 0) |
                  (pawl_action_is_tree(pawl_def_action(next->def)) ? PAWL_SLOT_TREE : 0) |
                  event->attempt << PAWL_SLOT_ATTEMPT,
         .started_ns = event->wall_ns, .started_elapsed_ns = event->now_ns,
@@ -196,9 +189,9 @@ fill_slot(const struct pawl_task *task, const struct pawl_snapshot *old,
     if (!event->due.is_wall)
         values.scheduled_ns += event->anchor_ns;
     next->depth = 0;
-    if (old->slot != PAWL_SLOT_NONE && old->depth + 1u < event->chain_max) {
+    if (old->slot != PAWL_SLOT_NONE && (overlaps || old->depth + 1u < event->chain_max)) {
         values.previous = old->slot + 1;
-        next->depth = old->depth + 1u;
+        next->depth = overlaps ? 1 : old->depth + 1u;
     }
     pawl_slot_fill(event->table, event->slot, &values);
     next->slot = event->slot;
@@ -396,8 +389,9 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
 {
     size_t size = offsetof(struct pawl_task, key.bytes) + spec->id_len;
     struct pawl_task *task = malloc(size > sizeof *task ? size : sizeof *task);
-    struct pawl_snapshot *first = malloc(sizeof *first + (spec->policy ? sizeof(struct pawl_wait) : 0));
     struct pawl_def *def = pawl_def_new(spec, keep_results, schedule);
+    bool has_wait = def && pawl_def_policy(def);
+    struct pawl_snapshot *first = malloc(sizeof *first + (has_wait ? sizeof(struct pawl_wait) : 0));
 
     if (!task || !first || !def) {
         free(task);
@@ -419,7 +413,7 @@ pawl_task_new(const struct pawl_index *index, const struct pawl_spec *spec, int 
         .def = def, .updated_ns = task->created_ns, .status = PAWL_TO_BE_EXECUTED,
         .previous_ns = PAWL_NO_TIME, .slot = PAWL_SLOT_NONE, .holds = 2,    /* decided and shown */
     };
-    if (spec->policy)
+    if (has_wait)
         pawl_snapshot_make_wait(first);
     pawl_snapshot_set_due(first, pawl_def_first(def, now));
     *out_first = first;

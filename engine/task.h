@@ -46,6 +46,7 @@ struct pawl_wait {
     uint32_t has_backlog : 1;           /* due times that have come are to be run one by one: */
     uint32_t is_catching_up : 1;        /* those that were missed, not those of a queue */
     uint32_t must_replace : 1;          /* the run in progress is to make room for the newest due time */
+    uint32_t is_shared : 1;             /* the runs in progress began as such that overlap */
     uint32_t is_given_up : 1;           /* the run in progress is not tried again: somebody ended it */
 };
 
@@ -321,6 +322,10 @@ pawl_snapshot_scheduled_runs(const struct pawl_snapshot *snapshot);
 /* Whether the task has had all the runs that its definition allows. */
 bool
 pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot);
+
+/* Whether as many runs are in progress as may be at once. */
+bool
+pawl_snapshot_is_full(const struct pawl_snapshot *snapshot);
 
 /* Why a task has come to its end; delay_end: what became of the one run of a delay task. */
 enum pawl_end_reason

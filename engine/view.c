@@ -35,7 +35,8 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     uint32_t old = 0;
     bool has_more;
 
-    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused)
+    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused &&
+        pawl_snapshot_is_full(snapshot))
         skipped += pawl_policy_pass(def, &due, now, pawl_snapshot_kept_after(snapshot),
                                     &has_more);         /* as FINISH would now */
     fires_ns = wait && wait->is_retry ? wait->not_before_ns

@@ -88,6 +88,7 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     struct pawl_event event = {.kind = PAWL_EVENT_FINISH, .spare = run->spares[1]};
     struct pawl_now now = pawl_now(engine);
     struct pawl_result_box *box;
+    int code;
 
     box = pawl_run_result(run, now.wall_ns - now.elapsed_ns, worker->buffer);
     if (!box)
@@ -97,8 +98,9 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
     event.failed = pawl_run_outcome(run) != PAWL_SUCCESS;
     pawl_admission_end(engine, run->def);       /* before: who sees the end finds the place free */
-    if (pawl_change(&worker->handle, run->task, &event, NULL) != PAWL_OK && engine->committer)
-        pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);  /* it was deleted */
+    code = pawl_change(&worker->handle, run->task, &event, NULL);
+    if (engine->committer && (code != PAWL_OK /* it was deleted */ || pawl_def_overlaps(run->def)))
+        pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);
     run->spares[1] = event.spare;
     if (box)
         pawl_result_unref(&box->result);

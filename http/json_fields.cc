@@ -46,6 +46,7 @@ constexpr struct {
     {"killMode", "killmode"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},
+    {"maxRunning", "maxrunning"},
     {"misfire", "misfire"},
     {"misfireGrace", "misfiregrace"},
     {"misfireLimit", "misfirelimit"},

@@ -15,7 +15,7 @@ namespace
 {
 
 /* In the order of their enumerations. */
-constexpr const char *OVERLAPS[] = {"skip", "queue", "replace"};
+constexpr const char *OVERLAPS[] = {"skip", "queue", "replace", "allow"};
 constexpr const char *MISFIRES[] = {"once", "skip", "all"};
 constexpr const char *OVERFLOWS[] = {"wait", "skip"};
 
@@ -112,6 +112,8 @@ pawl_json::read_policy(task_read &read, int field, dom::element value)
         return read_one_of(read, field, value, OVERLAPS, &policy->overlap);
     case QUEUE_LIMIT:
         return read_number(read, field, value, &policy->queue_limit);
+    case MAX_RUNNING:
+        return read_number(read, field, value, &policy->max_running);
     case MISFIRE:
         return read_one_of(read, field, value, MISFIRES, &policy->misfire);
     case MISFIRE_GRACE:

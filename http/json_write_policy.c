@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* In the order of their enumerations. */
-static const char *const overlap_names[] = {"skip", "queue", "replace"};
+static const char *const overlap_names[] = {"skip", "queue", "replace", "allow"};
 static const char *const misfire_names[] = {"once", "skip", "all"};
 static const char *const overflow_names[] = {"wait", "skip"};
 
@@ -67,6 +67,7 @@ pawl_json_write_policy(struct pawl_buffer *buffer, const struct pawl_policy *pol
     if (policy->overlap != usual.overlap)
         write_name(buffer, ",\"overlap\":", overlap_names[policy->overlap]);
     write_number(buffer, ",\"queueLimit\":", policy->queue_limit, usual.queue_limit);
+    write_number(buffer, ",\"maxRunning\":", policy->max_running, usual.max_running);
     if (policy->misfire != usual.misfire)
         write_name(buffer, ",\"misfire\":", misfire_names[policy->misfire]);
     write_number(buffer, ",\"misfireGrace\":", policy->misfire_grace_ns, usual.misfire_grace_ns);

@@ -269,6 +269,20 @@ say_none(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "there is no next run: no time is left");
 }
 
+/* What a run waits for whose time has come. */
+static void
+say_since(struct pawl_buffer *out, const struct pawl_view *view, const char *time)
+{
+    if (view->waiting == PAWL_WAITING_GROUP)
+        pawl_why_say(out, "the next run is due since %s: it waits for a place in the group %s", time,
+            policy_of(view).group);
+    else if (view->waiting == PAWL_WAITING_WORKER)
+        pawl_why_say(out, "the next run is due since %s: it waits for other runs to end, since as many "
+                          "are in progress as the daemon may have", time);
+    else
+        pawl_why_say(out, "the next run is due since %s: it waits for its turn", time);
+}
+
 static void
 say_next(struct pawl_buffer *out, const struct pawl_why *why)
 {
@@ -281,7 +295,7 @@ say_next(struct pawl_buffer *out, const struct pawl_why *why)
     if (left_ns > 0)
         pawl_why_say(out, "the next run is at %s, in %s", time, wait_text(left_ns, span));
     else
-        pawl_why_say(out, "the next run is due since %s: it waits for its turn", time);
+        say_since(out, why->view, time);
 }
 
 /* Whether the next run is one of this trigger's, as far as the clock on the wall tells. */
@@ -358,6 +372,9 @@ say_overlap(struct pawl_buffer *out, const struct pawl_why *why)
     else if (policy.overlap == PAWL_OVERLAP_REPLACE)
         pawl_why_say(out, "run %llu %s: what falls due before its end ends it (overlap replace)", run,
             state);
+    else if (policy.overlap == PAWL_OVERLAP_ALLOW)
+        pawl_why_say(out, "%d runs are in progress: what falls due runs beside them while there are "
+                          "fewer than %u (overlap allow)", view->running, policy.max_running);
     else
         pawl_why_say(out, "run %llu %s: what falls due before its end is skipped", run, state);
 }

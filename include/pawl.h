@@ -181,6 +181,7 @@ enum pawl_overlap {
     PAWL_OVERLAP_SKIP,     /* it passes, and is counted */
     PAWL_OVERLAP_QUEUE,    /* it runs afterwards; of those that wait the oldest pass */
     PAWL_OVERLAP_REPLACE,  /* the run is ended, and then it runs */
+    PAWL_OVERLAP_ALLOW,    /* it runs beside it, unless max_running runs are in progress: then it passes */
     PAWL_NOVERLAP
 };
 
@@ -204,11 +205,13 @@ enum pawl_group_overflow {
 struct pawl_policy {
     enum pawl_overlap overlap;
     uint32_t queue_limit;          /* QUEUE: how many may wait, 1 to PAWL_QUEUE_MAX */
+    uint32_t max_running;          /* ALLOW: 1 to PAWL_RUNNING_MAX */
     enum pawl_misfire misfire;
     int64_t misfire_grace_ns;      /* what is later than that does not run; 0: however late, and with
                                     * SKIP a minute */
     uint32_t misfire_limit;        /* ALL: 1 to PAWL_QUEUE_MAX */
-    uint32_t retries;              /* attempts after one that failed, 0 to PAWL_RETRIES_MAX */
+    uint32_t retries;              /* attempts after one that failed, 0 to PAWL_RETRIES_MAX; not with
+                                    * ALLOW */
     int64_t retry_delay_ns;        /* from the end of an attempt to the next one */
     double retry_backoff;          /* each delay is so many times the one before; 1 to 100 */
     int64_t retry_max_delay_ns;    /* no delay is longer; 0: any */
@@ -218,6 +221,7 @@ struct pawl_policy {
     enum pawl_group_overflow group_overflow;
 };
 #define PAWL_QUEUE_MAX 10000
+#define PAWL_RUNNING_MAX 10000
 #define PAWL_RETRIES_MAX 1000
 
 /* Fills in the defaults: skip, once, no retries. */
@@ -603,7 +607,7 @@ pawl_stop(struct pawl_handle *handle, const char *id, size_t id_len, bool kill,
           struct pawl_op *op, struct pawl_err *err);
 
 /* Asks for a run now, beside the schedule, which stays as it is; the delay task that waits or has run
- * runs now. op->view is the task before that run. Threads: the handle's. Blocks: no.
+ * runs now. During a run it follows the policy (overlap). op->view is the task before that run. Threads: the handle's. Blocks: no.
  * Errors: PAWL_ENOENT, PAWL_ESTATE (it is running or stopped), PAWL_ENOMEM; PAWL_PENDING as above. */
 int
 pawl_run(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_op *op,

@@ -115,6 +115,7 @@ static void
 check_view(const struct pawl_view *view)
 {
     bool is_delay = view->type == PAWL_DELAY;
+    bool overlaps = view->policy && view->policy->overlap == PAWL_OVERLAP_ALLOW;
 
     if (view->version < 0 || view->seq == 0 || view->id_len == 0 || view->script_len == 0)
         violated("a view of nothing");
@@ -122,7 +123,7 @@ check_view(const struct pawl_view *view)
         violated("%zu results kept, %d wanted", view->nresults, view->keep_results);
     if (is_delay && view->run_count - view->asked_count > 1)
         violated("a delay task ran %llu times", (unsigned long long) view->run_count);
-    if (view->running > 1 || view->running < 0)
+    if (view->running > (overlaps ? (int) view->policy->max_running : 1) || view->running < 0)
         violated("%d runs of one task", view->running);
     if (view->status == PAWL_EXECUTED &&
         (!is_delay || view->running || view->version < 2 * (int64_t) view->run_count ||
@@ -133,7 +134,7 @@ check_view(const struct pawl_view *view)
     if ((view->status == PAWL_EXECUTED || view->status == PAWL_STOPPED || view->is_paused) !=
         (view->next_ns == PAWL_NO_TIME) && !(is_delay && view->status == PAWL_EXECUTING))
         violated("status %d with next %lld", view->status, (long long) view->next_ns);
-    if (view->status == PAWL_EXECUTING && view->running != 1)
+    if (view->status == PAWL_EXECUTING && view->running < 1)
         violated("executing without a run");
     if (view->failure_count != 0 && !view->policy)
         violated("a run of '%.*s' failed: %s", (int) view->script_len, view->script,
@@ -142,7 +143,7 @@ check_view(const struct pawl_view *view)
     for (size_t i = 0; i < view->nresults; i++) {
         const struct pawl_result *result = view->results[i];
 
-        if (i > 0 && (result->run < view->results[i - 1]->run ||
+        if (i > 0 && !overlaps && (result->run < view->results[i - 1]->run ||
                       (result->run == view->results[i - 1]->run &&
                        result->attempt <= view->results[i - 1]->attempt)))
             violated("results out of order");
@@ -361,12 +362,20 @@ submit_policy(struct worker *worker, const char *id, size_t len)
 
     pawl_policy_init(&policy);
     policy.overlap = (enum pawl_overlap) pick(worker, PAWL_NOVERLAP);
-    policy.queue_limit = 1 + pick(worker, 3);
+    if (policy.overlap == PAWL_OVERLAP_QUEUE)
+        policy.queue_limit = 1 + pick(worker, 3);
+    if (policy.overlap == PAWL_OVERLAP_ALLOW)
+        policy.max_running = 1 + pick(worker, 4);
     policy.misfire = (enum pawl_misfire) pick(worker, PAWL_NMISFIRE);
-    policy.misfire_limit = 1 + pick(worker, 5);
-    policy.retries = pick(worker, 4);
-    policy.retry_delay_ns = pick(worker, 20) * MS;
-    policy.retry_jitter_ns = pick(worker, 2) * MS;
+    if (policy.misfire == PAWL_MISFIRE_ALL)
+        policy.misfire_limit = 1 + pick(worker, 5);
+    if (policy.overlap != PAWL_OVERLAP_ALLOW)
+        policy.retries = pick(worker, 4);
+    policy.misfire_grace_ns = HOUR;         /* else it may be the default, which is none */
+    if (policy.retries > 0) {
+        policy.retry_delay_ns = pick(worker, 20) * MS;
+        policy.retry_jitter_ns = pick(worker, 2) * MS;
+    }
     submit_spec(worker, &spec);
 }
 

@@ -252,6 +252,27 @@ test_due_time_that_finds_its_group_full_passes(void **state)
     bench_close(&b);
 }
 
+/* Such a task has a due time in the wheel while it runs, which must not keep it alive. */
+static void
+test_deleted_task_leaves_the_wheel_though_it_runs(void **state)
+{
+    struct pawl_event gone = {.kind = PAWL_EVENT_DELETE};
+    struct pawl_policy policy;
+    struct bench b;
+
+    (void) state;
+    pawl_policy_init(&policy);
+    policy.overlap = PAWL_OVERLAP_ALLOW;
+    bench_open(&b, PAWL_CRON, NULL, &policy);
+    b.now_ns = 10;
+    assert_int_equal(START(0), PAWL_OK);
+    assert_true(b.started.rearm);
+    assert_int_equal(b.started.next_due_ns, 20);
+    assert_int_equal(pawl_task_apply(b.task, b.thread, &gone, NULL), PAWL_OK);
+    assert_true(gone.rearm);
+    bench_close(&b);
+}
+
 /* --- With an engine and a store --- */
 
 typedef int
@@ -411,6 +432,7 @@ main(void)
             test_condition_that_fails_at_a_later_attempt_is_the_end_of_a_run_that_failed),
         cmocka_unit_test(test_stopped_task_counts_a_condition_that_failed),
         cmocka_unit_test(test_due_time_that_finds_its_group_full_passes),
+        cmocka_unit_test(test_deleted_task_leaves_the_wheel_though_it_runs),
         cmocka_unit_test(test_task_that_is_over_says_why_also_after_a_restart),
         cmocka_unit_test(test_delay_that_was_missed_says_so),
         cmocka_unit_test(test_what_a_plain_task_missed_in_a_pause_comes_back),

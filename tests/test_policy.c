@@ -455,6 +455,9 @@ test_policy_that_would_come_to_nothing_is_refused(void **state)
     } cases[] = {
         {{.queue_limit = 2}, "queueLimit", "overlap queue"},
         {{.overlap = PAWL_OVERLAP_REPLACE, .queue_limit = 2}, "queueLimit", "overlap queue"},
+        {{.max_running = 2}, "maxRunning", "overlap allow"},
+        {{.overlap = PAWL_OVERLAP_QUEUE, .max_running = 2}, "maxRunning", "overlap allow"},
+        {{.overlap = PAWL_OVERLAP_ALLOW, .retries = 1}, "retries", "overlap"},
         {{.misfire_limit = 2}, "misfireLimit", "misfire all"},
         {{.retry_delay_ns = 1}, "retryDelay", "without retries"},
         {{.retry_backoff = 2}, "retryBackoff", "without retries"},
@@ -470,6 +473,7 @@ test_policy_that_would_come_to_nothing_is_refused(void **state)
         struct pawl_policy policy = cases[i].policy, by_default = usual();
 
         policy.queue_limit = policy.queue_limit ? policy.queue_limit : by_default.queue_limit;
+        policy.max_running = policy.max_running ? policy.max_running : by_default.max_running;
         policy.misfire_limit = policy.misfire_limit ? policy.misfire_limit : by_default.misfire_limit;
         policy.retry_backoff = policy.retry_backoff > 0 ? policy.retry_backoff : by_default.retry_backoff;
         policy.retry_delay_ns = policy.retry_delay_ns ? policy.retry_delay_ns : by_default.retry_delay_ns;
@@ -477,7 +481,8 @@ test_policy_that_would_come_to_nothing_is_refused(void **state)
         assert_false(pawl_policy_is_usual(&policy));
     }
     assert_int_equal(pawl_policy_check(&(struct pawl_policy) {.overlap = PAWL_OVERLAP_QUEUE,
-        .queue_limit = 2, .misfire = PAWL_MISFIRE_ALL, .misfire_limit = 1, .retries = 1,
+        .queue_limit = 2, .max_running = 10, .misfire = PAWL_MISFIRE_ALL, .misfire_limit = 1,
+        .retries = 1,
         .retry_backoff = 1, .retry_on = {2}}, NULL), PAWL_OK);
 }
 

@@ -18,7 +18,8 @@ static const struct pawl_policy *
 full_policy(void)
 {
     static const struct pawl_policy policy = {
-        .overlap = PAWL_OVERLAP_REPLACE, .queue_limit = PAWL_QUEUE_MAX, .misfire = PAWL_MISFIRE_ALL,
+        .overlap = PAWL_OVERLAP_REPLACE, .queue_limit = PAWL_QUEUE_MAX,
+        .max_running = PAWL_RUNNING_MAX, .misfire = PAWL_MISFIRE_ALL,
         .misfire_grace_ns = 5 * SECOND, .misfire_limit = 7, .retries = PAWL_RETRIES_MAX,
         .retry_delay_ns = 1, .retry_backoff = 1.1, .retry_max_delay_ns = 60 * SECOND,
         .retry_jitter_ns = 3, .retry_on = {[0] = 2, [9] = 8, [31] = 0x80},
@@ -58,6 +59,7 @@ assert_same(const struct pawl_policy *a, const struct pawl_policy *b)
     assert_non_null(a);
     assert_int_equal(a->overlap, b->overlap);
     assert_int_equal(a->queue_limit, b->queue_limit);
+    assert_int_equal(a->max_running, b->max_running);
     assert_int_equal(a->misfire, b->misfire);
     assert_true(a->misfire_grace_ns == b->misfire_grace_ns);
     assert_int_equal(a->misfire_limit, b->misfire_limit);
@@ -203,7 +205,7 @@ test_damaged_policy_is_found(void **state)
     static const char statuses[] = "what its retries are for cannot be read";
 
     (void) state;
-    assert_damage("UPDATE policy SET overlap = 3", range);
+    assert_damage("UPDATE policy SET overlap = 4", range);
     assert_damage("UPDATE policy SET overlap = -1", range);
     assert_damage("UPDATE policy SET queue_limit = 0", range);
     assert_damage("UPDATE policy SET queue_limit = 4294967297", range);
