@@ -64,6 +64,8 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
         "from SIGTERM to SIGKILL when a run is ended (5s)"},
     {"kill-mode", NULL, PAWL_FLAG_CHOICE, "group|tree",
         "what is ended then: its process group, or all that it has started"},
+    {"condition", NULL, PAWL_FLAG_STRING, "SCRIPT",
+        "what each run begins with: if it fails, the run is skipped"},
     {"overlap", NULL, PAWL_FLAG_CHOICE, "skip|queue|replace|allow",
         "a due time during a run passes (skip), runs afterwards, ends the run, or runs beside it"},
     {"queue-limit", NULL, PAWL_FLAG_COUNT, "N", "with -overlap=queue: so many wait (1)"},

@@ -300,6 +300,7 @@ add_how(struct pawl_text *out, const json_t *task)
     add_span_line(out, "TIMEOUT", task, "timeout");
     add_span_line(out, "GRACE", task, "killGrace");
     add_string_line(out, "KILLS", task, "killMode");
+    add_string_line(out, "CONDITION", task, "condition");
 }
 
 /* "5, after 10s, each 2 times the one before, at most 1m0s, and up to 1s more, on exit 1, 75". */

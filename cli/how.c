@@ -21,6 +21,7 @@ static const struct {
     {"time-limit", "timeout", TEXT},
     {"kill-grace", "killGrace", TEXT},
     {"kill-mode", "killMode", TEXT},
+    {"condition", "condition", TEXT},
     {"overlap", "overlap", TEXT},
     {"queue-limit", "queueLimit", WHOLE},
     {"max-running", "maxRunning", WHOLE},

@@ -27,7 +27,7 @@ check(const struct pawl_snapshot *old, const struct pawl_event *event, struct pa
     if (old->status == PAWL_STOPPED)
         return refuse(err, "the task is stopped: delete it and submit it again");
     if (old->def != event->basis)
-        return pawl_err_set(err, PAWL_ESTALE, NULL, "the task was edited by another at the same time");
+        return pawl_err_set(err, PAWL_ESTALE, NULL, "others edit the task at the same time: try again");
     if (!event->is_rescheduled)
         return PAWL_OK;
     if (old->status == PAWL_EXECUTED)

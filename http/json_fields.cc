@@ -44,6 +44,7 @@ constexpr struct {
     {"timeout", "timeout"},
     {"killGrace", "killgrace"},
     {"killMode", "killmode"},
+    {"condition", "condition"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},
     {"maxRunning", "maxrunning"},

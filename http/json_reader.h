@@ -63,8 +63,8 @@ struct task_read {
 
 /* --- json_read.cc --- */
 
-/* Parses a text that is to be one object; wanted: "a task document", for errors.
- * Errors: PAWL_EINVAL, PAWL_ENOMEM. */
+/* Parses a document that is an object; the text is as pawl_json_read_task() takes it; wanted: "a task
+ * document", for errors. Errors: as there. */
 int
 parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
              const char *wanted, simdjson::dom::object *out_object,

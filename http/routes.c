@@ -30,6 +30,8 @@ static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks/{id}", pawl_tasks_get, "show a task, or wait until it changes",
         .params = " watch version wait "},
     {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = " kill "},
+    {PAWL_PATCH, "/api/tasks/{id}", pawl_tasks_patch,
+        "change a task in place (RFC 7396)", .params = " version ", .takes_body = true},
     {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
         .params = " kill "},
     {PAWL_POST, "/api/tasks/{id}/run", pawl_tasks_ask, "run a task now, beside its schedule",
@@ -70,7 +72,8 @@ static const struct {
     enum pawl_method method;
 } methods[] = {
     {"GET", PAWL_GET},       {"HEAD", PAWL_GET},       {"POST", PAWL_POST},
-    {"PUT", PAWL_PUT},       {"DELETE", PAWL_DELETE},  {"OPTIONS", PAWL_OPTIONS},
+    {"PUT", PAWL_PUT},       {"PATCH", PAWL_PATCH},    {"DELETE", PAWL_DELETE},
+    {"OPTIONS", PAWL_OPTIONS},
 };
 #define NMETHODS (sizeof methods / sizeof methods[0])
 
@@ -97,18 +100,19 @@ const struct pawl_route *
 pawl_route_find(enum pawl_method method, const struct pawl_uri *uri, bool is_ndjson,
                 unsigned *out_allowed)
 {
+    const struct pawl_route *found = NULL;
+
     for (size_t i = 0; i < NROUTES; i++) {
         if (!matches(routes[i].path, uri))
             continue;
         *out_allowed |= routes[i].method;
         /* Only where there is a route for streams does the type of the body choose. */
-        if (routes[i].method == method &&
-            (!routes[i].takes_body || routes[i].is_ndjson == is_ndjson))
-            return &routes[i];
+        if (routes[i].method == method && (found == NULL || routes[i].is_ndjson == is_ndjson))
+            found = &routes[i];
     }
     if (*out_allowed != 0)
         *out_allowed |= PAWL_OPTIONS;
-    return NULL;
+    return found;
 }
 
 /* The names between the spaces of params, with commas. */

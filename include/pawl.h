@@ -170,8 +170,11 @@ struct pawl_action {
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
     enum pawl_kill_mode kill_mode;
+    const char *condition;         /* a script that each run begins with, run in the same way; if it fails
+                                    * the run is skipped. Up to PAWL_SCRIPT_MAX bytes; NULL: none */
     const struct pawl_http_call *http;  /* called instead of a script; NULL: there is one. Of all
-                                    * else only timeout_ns is for calls, which end at once */
+                                    * else only timeout_ns and condition are for calls, which end at
+                                    * once */
 };
 
 /* --- What becomes of a task when something is in the way --- */
