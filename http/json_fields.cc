@@ -58,6 +58,8 @@ constexpr struct {
     {"retryMaxDelay", "retrymaxdelay"},
     {"retryJitter", "retryjitter"},
     {"retryOn", "retryon"},
+    {"group", "group"},
+    {"groupOverflow", "groupoverflow"},
     {"results", "results"},
     {"status", "status"},
     {"state", "state"},
