@@ -330,7 +330,9 @@ struct pawl_view {
     int keep_results;
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
-    bool waits_for_retry;          /* the last attempt failed, and its next run is another one */
+    bool waits_for_retry;          /* the last attempt failed, and another one is to come */
+    int64_t retry_ns;              /* when (wall); PAWL_NO_TIME: none, it is paused, or a due time
+                                    * before it takes its place */
     enum pawl_waiting waiting;
     int attempt;                   /* of the run in progress, or the one that failed last while a retry
                                     * waits; 0: none */
