@@ -99,6 +99,7 @@ end_task(const struct pawl_event *event, struct pawl_snapshot *next,
 
     next->status = PAWL_EXECUTED;
     next->is_paused = false;
+    set_missed(next, 0);
     next->end_reason = pawl_snapshot_end_reason(next, &now, delay_end) & 7;
     pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
         pawl_task_expiry(event->now_ns, event->keep_ns), false});
@@ -120,14 +121,16 @@ begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     }
     event->due = due;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && old->running == 0)
-        end_task(event, next, PAWL_END_MISSED);
     if (!pawl_def_has_come(old->def, due, &now))
         return false;
     if (pawl_def_policy(old->def))
         pawl_wait_of(next)->nmissed -= pawl_wait_of(next)->nmissed > 0;
-    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next) ? none
-                                    : pawl_def_next(old->def, event->due, &now, false));
+    if (pawl_snapshot_is_used_up(next)) {
+        pawl_snapshot_set_due(next, none);
+        set_missed(next, 0);
+    } else {
+        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, false));
+    }
     return true;
 }
 
@@ -152,18 +155,27 @@ needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
     return true;
 }
 
-/* A run that was counted was none: the due time passes. */
+/* A run that was counted was none: the due time passes. If it had been the last one that the task may
+ * have, there are others: those behind what was run meanwhile, if runs overlap. */
 static void
 uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
-            struct pawl_snapshot *next, uint64_t *tally)
+            struct pawl_snapshot *next, bool was_used_up)
 {
-    struct pawl_now now = pawl_event_now(event);
+    struct pawl_now now = pawl_event_now(event), then = now;
+    struct pawl_due due;
 
-    (*tally)++;
-    if (event->is_asked)
+    if (event->is_asked) {
         next->asked_count -= next->asked_count > 0;
-    else if (next->due_ns == PAWL_NO_TIME && !pawl_snapshot_is_used_up(next))
-        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, true));
+        return;
+    }
+    if (!was_used_up || pawl_snapshot_is_used_up(next) || next->status == PAWL_STOPPED)
+        return;
+    due = pawl_def_next(old->def, event->due, &now, true);
+    then.wall_ns = old->previous_ns;
+    then.elapsed_ns -= now.wall_ns - old->previous_ns;
+    if (pawl_def_overlaps(old->def))
+        pawl_def_pass(old->def, &due, &then);
+    pawl_snapshot_set_due(next, due);
 }
 
 /* The group of the task is full. A due time that has had an attempt has its results, and no count
@@ -173,6 +185,8 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
                struct pawl_snapshot *next, bool is_retry)
 {
     enum pawl_end_reason was = (enum pawl_end_reason) old->end_reason;
+    struct pawl_now now = pawl_event_now(event);
+    bool was_used_up;
 
     event->is_passed = true;
     if (is_retry) {
@@ -180,8 +194,12 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
         end_run(old, event, next, PAWL_END_DONE);
         return;
     }
+    was_used_up = pawl_snapshot_is_used_up(next);
     next->run_count--;
-    uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_group);
+    pawl_snapshot_make_wait(next)->tally.skipped_group++;
+    uncount_run(old, event, next, was_used_up);
+    if (!pawl_snapshot_is_used_up(next))
+        pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
 }
@@ -210,6 +228,8 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     } else if (!begin_due(old, event, next)) {
         next->run_count--;
         event->is_passed = true;
+        if (next->due_ns == PAWL_NO_TIME && next->running == 0)
+            end_task(event, next, PAWL_END_MISSED);
         return;
     }
     if (event->is_group_full) {
@@ -272,11 +292,14 @@ count_end(const struct pawl_snapshot *old, const struct pawl_event *event,
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
     bool is_skipped = event->is_condition_skip && !(wait && wait->attempt > 1);
+    bool was_used_up = pawl_snapshot_is_used_up(next);
 
-    if (is_skipped)
-        uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_condition);
-    else
+    if (is_skipped) {
+        pawl_snapshot_make_wait(next)->tally.skipped_condition++;
+        uncount_run(old, event, next, was_used_up);
+    } else {
         next->failure_count += event->failed || event->is_condition_skip;
+    }
     return is_skipped;
 }
 
