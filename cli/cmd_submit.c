@@ -84,6 +84,10 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
     {"retry-jitter", NULL, PAWL_FLAG_DURATION, "DURATION", "each delay is up to so much longer"},
     {"retry-on", NULL, PAWL_FLAG_STRING, "CODES",
         "only these exit codes are tried again, such as 75 or 1,75 (any failure)"},
+    {"group", NULL, PAWL_FLAG_STRING, "NAME",
+        "of the tasks of this group only so many run at once: see pawl group"},
+    {"group-overflow", NULL, PAWL_FLAG_CHOICE, "wait|skip",
+        "where there is no place in the group: wait for one, or let the due time pass (wait)"},
     {"keep-results", NULL, PAWL_FLAG_COUNT, "N", "how many results are kept"},
     {0},
 };

@@ -57,6 +57,8 @@ constexpr struct {
     {"retryMaxDelay", "retrymaxdelay"},
     {"retryJitter", "retryjitter"},
     {"retryOn", "retryon"},
+    {"group", "group"},
+    {"groupOverflow", "groupoverflow"},
     {"results", "results"},
     {"status", "status"},
     {"state", "state"},

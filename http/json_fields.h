@@ -19,6 +19,7 @@ enum field {
     INTERPRETER, ARGS, ENV, CWD, UMASK, TIMEOUT, KILL_GRACE, KILL_MODE, CONDITION,
     OVERLAP, QUEUE_LIMIT, MAX_RUNNING, MISFIRE, MISFIRE_GRACE, MISFIRE_LIMIT,
     RETRIES, RETRY_DELAY, RETRY_BACKOFF, RETRY_MAX_DELAY, RETRY_JITTER, RETRY_ON,
+    GROUP, GROUP_OVERFLOW,
     NREAD
 };
 
@@ -43,7 +44,8 @@ constexpr uint64_t OF_A_POLICY = bit(OVERLAP) | bit(QUEUE_LIMIT) | bit(MAX_RUNNI
                                  bit(MISFIRE) |
                                  bit(MISFIRE_GRACE) | bit(MISFIRE_LIMIT) | bit(RETRIES) |
                                  bit(RETRY_DELAY) | bit(RETRY_BACKOFF) |
-                                 bit(RETRY_MAX_DELAY) | bit(RETRY_JITTER) | bit(RETRY_ON);
+                                 bit(RETRY_MAX_DELAY) | bit(RETRY_JITTER) | bit(RETRY_ON) |
+                                 bit(GROUP) | bit(GROUP_OVERFLOW);
 
 /* The name of a field as the documentation writes it. A literal. Threads: any. */
 const char *

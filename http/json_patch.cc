@@ -215,7 +215,8 @@ pawl_json_merge(struct pawl_json_reader *reader, const struct pawl_view *view, c
     dom::parser parser;
     dom::object base, changes;
     pawl_buffer text;
-    int code = parse_object(reader, patch, len, cap, &changes, out_problem);
+    int code = parse_object(reader, patch, len, cap, "a task document", &changes,
+                            out_problem);
 
     if (code != 0)
         return code;

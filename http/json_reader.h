@@ -63,10 +63,12 @@ struct task_read {
 
 /* --- json_read.cc --- */
 
-/* Parses a document that is an object; the text is as pawl_json_read_task() takes it. Errors: as there. */
+/* Parses a document that is an object; the text is as pawl_json_read_task() takes it; wanted: "a task
+ * document", for errors. Errors: as there. */
 int
 parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
-             simdjson::dom::object *out_object, pawl_problem *out_problem);
+             const char *wanted, simdjson::dom::object *out_object,
+             pawl_problem *out_problem);
 
 /* --- json_values.cc: all return PAWL_EINVAL and set the problem, or 0 --- */
 

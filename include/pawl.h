@@ -437,6 +437,8 @@ struct pawl_filter {
         size_t len;
     } tags[PAWL_FILTER_TAGS_MAX];       /* the task has all of these */
     size_t ntags;
+    const char *group;                  /* the task is in this one; borrowed as prefix is; empty: any */
+    size_t group_len;
 };
 
 /* What can be done to each task of a listing. */
