@@ -175,6 +175,26 @@ class HttpAction(Shared):
         task = self.d.watch(self.name, lambda task: len(task["results"]) == 3)
         self.assertEqual([(r["attempt"], r["httpStatus"]) for r in task["results"]], [(1, 503), (2, 503), (3, 503)])
 
+    def test_script_becomes_a_call_and_back_in_place(self):
+        path = f"/api/tasks/{self.name}"
+        url = self.server.url + "/status/200"
+        self.d.submit(self.name, taskType="cron", time="1h", script="echo script")
+
+        def patch(document):
+            answer = self.d.call("PATCH", path, document)
+            self.assertEqual(answer.status, 200, answer)
+            return answer.json()
+
+        patch(call(url, headers={"A": "b"}) | {"script": None})
+        task = patch({"action": {"http": {"headers": {"A": None, "C": "d"}}}})
+        self.assertEqual((task["script"], task["action"]), ("", {"http": {"url": url, "headers": {"C": "d"}}}))
+        self.assertProblem(self.d.call("PATCH", path, {"script": "true"}), 400, "script", "not both")
+        self.assertEqual(self.d.call("POST", path + "/run").status, 200)
+        self.assertEqual(self.d.finished(self.name)["results"][0]["httpStatus"], 200)
+        self.assertNotIn("action", patch({"action": None, "script": "echo back"}))
+        self.assertEqual(self.d.call("POST", path + "/run").status, 200)
+        self.assertEqual(self.d.finished(self.name, 2)["results"][1]["result"], "back\n")
+
     def refused(self, field, text, **fields):
         document = {"id": self.name, "taskType": "delay", "time": 0, **fields}
         self.assertProblem(self.d.call("POST", "/api/tasks", document), 400, field, text)
