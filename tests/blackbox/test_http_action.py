@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import socketserver
+import ssl
 import subprocess
 import threading
 import time
@@ -71,12 +72,14 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self):
+    def __init__(self, tls=None):
         super().__init__(("127.0.0.1", 0), Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.ending = threading.Event()
         self.lock = threading.Lock()
         self.seen = {}
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server_address[1]}"
         self.thread = threading.Thread(target=self.serve_forever)
         self.thread.start()
 
@@ -157,6 +160,17 @@ class HttpAction(Shared):
         result = self.d.finished(self.name + "-tls")["results"][0]
         self.assertEqual(result["outcome"], "error")
         self.assertNotIn("httpStatus", result)
+
+    def test_certificate_that_nobody_vouches_for_is_refused(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(HERE, "../data/self-signed.pem"))
+        server = Server(context)
+        self.addCleanup(server.end)
+        self.d.submit(self.name, time=0, **call(server.url.replace("127.0.0.1", "localhost") + "/status/200"))
+        result = self.d.finished(self.name)["results"][0]
+        self.assertEqual(result["outcome"], "error")
+        self.assertIn("certificate", result["error"])
+        self.assertEqual(server.seen, {})
 
     def test_time_limit_and_kill(self):
         result = self.one("/never", timeout="200ms")
