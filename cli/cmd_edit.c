@@ -132,6 +132,8 @@ editable(const json_t *task)
     if (json_integer_value(json_object_get(document, "time")) == 0 &&
         (is_cron || json_object_get(document, "at")))
         json_object_del(document, "time");
+    if (json_object_get(document, "action"))
+        json_object_del(document, "script");    /* which is empty */
     if (!json_object_get(document, "cron") && !json_object_get(document, "calendar") &&
         !json_object_get(document, "triggers"))
         json_object_del(document, "timezone");

@@ -94,6 +94,17 @@ class Edit(Shared):
         self.assertNotEqual(task["nextRun"], before["nextRun"])     # counted from now
         self.assertEqual(self.edited({"time": 3600 * 10**9})["nextRun"], task["nextRun"])
 
+    def test_script_takes_the_place_of_an_action_and_back(self):
+        before = self.submit()
+        task = self.edited({"action": {"http": {"url": "http://127.0.0.1:9/", "headers": {"A": "1", "B": "2"}}}})
+        self.assertEqual((task["script"], task["action"]["http"]["url"]), ("", "http://127.0.0.1:9/"))
+        self.assertEqual(task["nextRun"], before["nextRun"])
+        task = self.edited({"action": {"http": {"headers": {"A": None, "C": "3"}}}})
+        self.assertEqual(task["action"]["http"]["headers"], {"B": "2", "C": "3"})
+        self.assertEqual(self.edited(task)["action"], task["action"])
+        task = self.edited({"script": "echo new"})
+        self.assertNotIn("action", task)
+
     def test_body_is_read_whatever_its_type(self):
         self.submit()
         for n, kind in enumerate(("application/merge-patch+json", "application/json", "text/plain",
@@ -264,7 +275,7 @@ class Client(Shared):
         self.assertEqual(self.pawl("-url=http://127.0.0.1:9/").returncode, 0)
         task = self.d.get(self.name)
         self.assertEqual(task["action"]["http"]["url"], "http://127.0.0.1:9/")
-        self.assertNotIn("script", task)
+        self.assertEqual(task["script"], "")
         self.assertEqual(self.pawl("-script=echo new").returncode, 0)
         task = self.d.get(self.name)
         self.assertEqual(task["script"], "echo new")
