@@ -6,7 +6,8 @@ static struct pawl_write
 edit_of_all(uint64_t seq, int64_t version, const char *script)
 {
     static const struct pawl_policy policy = {
-        .overlap = PAWL_OVERLAP_QUEUE, .queue_limit = 3, .misfire_limit = 7, .retry_backoff = 1};
+        .overlap = PAWL_OVERLAP_QUEUE, .queue_limit = 3, .max_running = 10, .misfire_limit = 7,
+        .retry_backoff = 1};
     static const char *const tags[] = {"x", "y"}, *const args[] = {"-n", NULL};
     static const struct pawl_action action = {
         .interpreter = "sh", .args = args, .umask = 2, .timeout_ns = SECOND, .kill_grace_ns = 7};
