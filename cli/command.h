@@ -84,6 +84,7 @@ int pawl_cmd_resume(struct pawl_cli *cli);
 int pawl_cmd_delete(struct pawl_cli *cli);
 int pawl_cmd_runs(struct pawl_cli *cli);
 int pawl_cmd_logs(struct pawl_cli *cli);
+int pawl_cmd_group(struct pawl_cli *cli);
 int pawl_cmd_next(struct pawl_cli *cli);
 int pawl_cmd_forecast(struct pawl_cli *cli);
 int pawl_cmd_explain(struct pawl_cli *cli);

@@ -108,7 +108,12 @@ add_state(
         pawl_text_puts(out, "\033[0m");
     if (json_is_true(json_object_get(task, "paused")))
         pawl_text_puts(out, " (paused)");
+    const char *waits = pawl_fields_string(task, "waitingFor", NULL);
     add_retry(out, task, now);
+    if (waits && strcmp(waits, "group") == 0)
+        pawl_text_puts(out, " (waits for a place in its group)");
+    else if (waits && strcmp(waits, "worker") == 0)
+        pawl_text_puts(out, " (waits: as many runs as may be are in progress)");
 }
 
 /* "NAME       " before a field's text. */
@@ -295,6 +300,7 @@ add_how(struct pawl_text *out, const json_t *task)
     add_span_line(out, "TIMEOUT", task, "timeout");
     add_span_line(out, "GRACE", task, "killGrace");
     add_string_line(out, "KILLS", task, "killMode");
+    add_string_line(out, "CONDITION", task, "condition");
 }
 
 /* "5, after 10s, each 2 times the one before, at most 1m0s, and up to 1s more, on exit 1, 75". */
@@ -362,6 +368,13 @@ add_policies(struct pawl_text *out, const json_t *task)
     }
     if (json_object_get(task, "retries"))
         add_retries(out, task);
+    if (json_object_get(task, "group")) {
+        add_name(out, "GROUP");
+        add_string(out, task, "group");
+        if (json_object_get(task, "groupOverflow"))
+            pawl_text_puts(out, ", skipped when it is full");
+        pawl_text_puts(out, "\n");
+    }
 }
 
 /* " (1 failed, 3 missed, 2 skipped)": runs that failed, and due times without a run. */

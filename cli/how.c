@@ -21,6 +21,7 @@ static const struct {
     {"time-limit", "timeout", TEXT},
     {"kill-grace", "killGrace", TEXT},
     {"kill-mode", "killMode", TEXT},
+    {"condition", "condition", TEXT},
     {"overlap", "overlap", TEXT},
     {"queue-limit", "queueLimit", WHOLE},
     {"max-running", "maxRunning", WHOLE},
@@ -33,6 +34,8 @@ static const struct {
     {"retry-max-delay", "retryMaxDelay", TEXT},
     {"retry-jitter", "retryJitter", TEXT},
     {"retry-on", "retryOn", CODES},
+    {"group", "group", TEXT},
+    {"group-overflow", "groupOverflow", TEXT},
 };
 
 static int

@@ -162,6 +162,18 @@ static const struct pawl_command commands[] = {
         .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_DETAIL},
+    {.name = "group",
+        .run = pawl_cmd_group,
+        .summary = "list groups of tasks, and set how many of one run at once",
+        .usage = "list | set NAME SIZE | delete NAME",
+        .examples = "  pawl group list\n"
+                    "  pawl group set db 4\n"
+                    "  pawl group set db 0                 nothing of it begins\n"
+                    "  pawl group delete db                back to the size of the configuration, or 1\n",
+        .least = 1,
+        .most = 3,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
     {.name = "next",
         .run = pawl_cmd_next,
         .summary = "show when an expression fires",

@@ -166,6 +166,23 @@ check_cwd(const char *cwd, struct pawl_err *err)
     return PAWL_OK;
 }
 
+static int
+check_condition(const char *condition, struct pawl_err *err)
+{
+    if (!condition)
+        return PAWL_OK;
+    if (condition[0] == '\0')
+        return pawl_err_set(err, PAWL_EINVAL, "condition",
+                            "condition is empty: give a script, or leave it out");
+    if (strlen(condition) > PAWL_SCRIPT_MAX)
+        return pawl_err_set(err, PAWL_EINVAL, "condition",
+                            "condition has %zu bytes: the limit is %zu (1 MiB)", strlen(condition),
+                            PAWL_SCRIPT_MAX);
+    if (!pawl_utf8_valid(condition, strlen(condition)))
+        return pawl_err_set(err, PAWL_EINVAL, "condition", "condition is not valid UTF-8");
+    return PAWL_OK;
+}
+
 /* A call has no process: what is said of one would be for nothing. */
 static int
 check_call(const struct pawl_action *action, struct pawl_err *err)
@@ -205,6 +222,8 @@ pawl_action_check(const struct pawl_action *action, struct pawl_err *err)
     if (code == PAWL_OK && action->kill_mode >= PAWL_NKILL_MODE)
         code = pawl_err_set(err, PAWL_EINVAL, "killMode", "killMode must be group or tree");
     if (code == PAWL_OK)
+        code = check_condition(action->condition, err);
+    if (code == PAWL_OK)
         code = check_call(action, err);
     return code;
 }
@@ -216,7 +235,8 @@ is_plain(const struct pawl_action *action)
 {
     return !action->interpreter && count(action->args) == 0 && count(action->env) == 0 &&
            !action->cwd && action->umask < 0 && action->timeout_ns == 0 &&
-           action->kill_grace_ns < 0 && action->kill_mode == PAWL_KILL_GROUP && !action->http;
+           action->kill_grace_ns < 0 && action->kill_mode == PAWL_KILL_GROUP &&
+           !action->condition && !action->http;
 }
 
 /* In the copy: the struct, the two lists, each with its NULL, the call, the strings. */
@@ -229,6 +249,7 @@ pawl_action_bytes(const struct pawl_action *action)
            bytes_of(action->args) + bytes_of(action->env) +
            (action->interpreter ? strlen(action->interpreter) + 1 : 0) +
            (action->cwd ? strlen(action->cwd) + 1 : 0) +
+           (action->condition ? strlen(action->condition) + 1 : 0) +
            (action->http ? pawl_call_bytes(action->http) : 0);
 }
 
@@ -276,5 +297,6 @@ pawl_action_copy(const struct pawl_action *action, size_t bytes)
     copy->env = put_list(lists + nargs + 1, &at, action->env);
     copy->interpreter = put(&at, action->interpreter);
     copy->cwd = put(&at, action->cwd);
+    copy->condition = put(&at, action->condition);
     return copy;
 }

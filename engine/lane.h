@@ -1,8 +1,8 @@
 /* lane.h: tasks that make up for due times that were missed, paced so that new work is not late for
  * them.
  *
- * After downtime, a pause or the machine's sleep thousands may be due at once. They wait here, oldest
- * first, and go into the ready ring few at a time: another one whenever fewer than `nfast` of them are in
+ * After downtime, a pause or the machine's sleep thousands may be due at once. They wait here, in the
+ * order in which the ticker found them, and go into the ready ring few at a time: another one whenever fewer than `nfast` of them are in
  * progress, so that half of the processors are left to new work; and where they take long, one each
  * PAWL_LANE_SLOW_NS, up to half of the runs that there may be.
  *

@@ -66,11 +66,17 @@ int
 pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
                const struct pawl_run_facts *facts, int epoll_fd)
 {
+    const struct pawl_action *action = pawl_def_action(run->def);
     struct pawl_child child;
     siginfo_t end;
-    int code = pawl_spawn(room, run->def->script, run->def->script_len, pawl_def_action(run->def),
-                          facts, &child, &run->error);
+    int code;
 
+    if (run->is_condition)
+        code = pawl_spawn(room, action->condition, strlen(action->condition), action, facts, &child,
+                          &run->error);
+    else
+        code = pawl_spawn(room, run->def->script, run->def->script_len, action, facts, &child,
+                          &run->error);
     if (code != PAWL_OK)
         return code;
     run->pid = child.pid;
@@ -147,6 +153,8 @@ pawl_run_read(struct pawl_run *run, enum pawl_source_kind kind, int epoll_fd, ch
     for (int i = 0; i < READS_MAX && source->fd >= 0; i++) {
         ssize_t n = read(source->fd, buffer, PAWL_OUTPUT_MAX);
 
+        if (n > 0 && run->is_condition)
+            continue;
         if (n > 0)
             pawl_capture_add(&run->captures[kind], buffer, (size_t) n);
         else if (n < 0 && errno == EAGAIN)
@@ -181,6 +189,13 @@ pawl_run_reap(struct pawl_run *run, int epoll_fd)
     return true;
 }
 
+void
+pawl_run_close_pipes(struct pawl_run *run, int epoll_fd)
+{
+    close_source(&run->sources[PAWL_SOURCE_OUT], epoll_fd);
+    close_source(&run->sources[PAWL_SOURCE_ERR], epoll_fd);
+}
+
 bool
 pawl_run_is_over(const struct pawl_run *run)
 {
@@ -197,7 +212,7 @@ pawl_run_outcome(const struct pawl_run *run)
         return PAWL_ERROR;
     if (run->ending != PAWL_ENDING_NONE)
         return run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
-    if (action && action->http)
+    if (action && action->http && !run->is_condition)
         return pawl_call_is_success(action->http, run->http_status) ? PAWL_SUCCESS : PAWL_FAILURE;
     if (run->end_code != CLD_EXITED)
         return PAWL_KILLED;

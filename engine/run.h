@@ -43,6 +43,8 @@ struct pawl_run {
     struct pawl_deadline deadline;      /* while it runs: of its time limit, then of its grace; when
                                          * the process has ended, of the pipes */
     enum pawl_ending ending;
+    bool is_condition;                  /* the process is the condition's: its output is dropped */
+    bool is_requested;                  /* it is not of the schedule */
     bool is_asked;                      /* to end: whom it leaves behind gets KILL */
     struct pawl_err error;              /* why it could not be started; code 0: it was */
     struct pawl_run *next, **prev;      /* in one of the worker's lists */
@@ -55,7 +57,7 @@ pawl_run_new(void);
 void
 pawl_run_free(struct pawl_run *run, int epoll_fd);
 
-/* Starts the script of run->def and watches it. On failure run->error says why. */
+/* Starts the script of run->def, or its condition, and watches it. On failure run->error says why. */
 int
 pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
                const struct pawl_run_facts *facts, int epoll_fd);
@@ -81,6 +83,10 @@ pawl_run_read(struct pawl_run *run, enum pawl_source_kind kind, int epoll_fd, ch
 /* Takes the end of the process. False: it has not ended. */
 bool
 pawl_run_reap(struct pawl_run *run, int epoll_fd);
+
+/* Closes the pipes. */
+void
+pawl_run_close_pipes(struct pawl_run *run, int epoll_fd);
 
 /* Whether nothing more is to come: the process ended and both pipes are closed. */
 bool

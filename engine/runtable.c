@@ -323,6 +323,17 @@ pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slo
     atomic_store_explicit(&filled->state, PAWL_SLOT_USED, memory_order_release);
 }
 
+/* The number of the one that is gone must not be looked for by the time of the other. */
+void
+pawl_slot_next_process(struct pawl_runtable *table, uint32_t slot, int64_t elapsed_ns)
+{
+    if (slot == PAWL_SLOT_NONE)
+        return;
+    atomic_store_explicit(&table->slots[slot].pid, 0, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);  /* for the next daemon: in this order, see above */
+    table->slots[slot].started_elapsed_ns = elapsed_ns;
+}
+
 void
 pawl_slot_clear(struct pawl_runtable *table, uint32_t slot)
 {

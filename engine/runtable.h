@@ -97,6 +97,10 @@ pawl_slot_take(struct pawl_slot_part *part);
  * Threads: the one that took it. */
 void
 pawl_slot_fill(struct pawl_runtable *table, uint32_t slot, const struct pawl_slot *values);
+/* The run's next process is about to be made, now (CLOCK_BOOTTIME); the one before it is gone.
+ * Threads: the one that took it. */
+void
+pawl_slot_next_process(struct pawl_runtable *table, uint32_t slot, int64_t elapsed_ns);
 /* Clears a slot. Threads: any, once a filling. PAWL_SLOT_NONE is accepted. */
 void
 pawl_slot_clear(struct pawl_runtable *table, uint32_t slot);

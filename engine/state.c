@@ -66,36 +66,65 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
 }
 
 bool
+pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
+{
+    return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
+}
+
+bool
 pawl_snapshot_is_full(const struct pawl_snapshot *snapshot)
 {
-    bool overlaps = pawl_def_overlaps(snapshot->def) && !pawl_wait_of(snapshot)->is_catching_up &&
+    bool overlaps = pawl_def_overlaps(snapshot->def) && pawl_wait_of(snapshot)->nmissed == 0 &&
                     (snapshot->running == 0 || pawl_wait_of(snapshot)->is_shared);
 
     return snapshot->running >= (overlaps ? pawl_def_policy(snapshot->def)->max_running : 1);
 }
 
-/* Whether a due time that comes during a run is looked at when it comes. */
-static bool
-is_replacing(const struct pawl_snapshot *snapshot)
+bool
+pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot)
+{
+    return pawl_snapshot_is_full(snapshot) || pawl_snapshot_is_retried(snapshot);
+}
+
+bool
+pawl_snapshot_is_replacing(const struct pawl_snapshot *snapshot)
 {
     return pawl_policy_of(snapshot->def)->overlap == PAWL_OVERLAP_REPLACE &&
-           !pawl_wait_of(snapshot)->must_replace;
+           pawl_snapshot_is_busy(snapshot) && !snapshot->is_paused &&
+           !pawl_wait_of(snapshot)->must_replace && pawl_wait_of(snapshot)->nmissed == 0;
+}
+
+uint64_t
+pawl_snapshot_pass(const struct pawl_snapshot *snapshot, struct pawl_due *due,
+                   const struct pawl_now *now)
+{
+    const struct pawl_policy *policy = pawl_policy_of(snapshot->def);
+    uint32_t keep = policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit
+                    : policy->overlap == PAWL_OVERLAP_REPLACE ? 1 : 0;
+
+    if (pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->nmissed > 0)
+        return 0;                               /* not before those that were missed are run */
+    return pawl_policy_pass(snapshot->def, due, now, keep);
 }
 
 int64_t
 pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
 {
-    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+    bool is_replacing = pawl_snapshot_is_replacing(snapshot);
+    struct pawl_due due = pawl_snapshot_due(snapshot);
+    int64_t fires_ns;
 
     if (snapshot->is_asked && !pawl_snapshot_is_full(snapshot))
         return AT_ONCE;
     if (pawl_snapshot_is_over(snapshot))
         return snapshot->due_ns;
-    if (snapshot->is_paused || (pawl_snapshot_is_full(snapshot) && !is_replacing(snapshot)))
+    if (snapshot->is_paused || (pawl_snapshot_is_full(snapshot) && !is_replacing))
         return PAWL_NO_TIME;
-    if (wait && wait->is_retry)
-        return wait->not_before_ns;
-    return pawl_def_fires_ns(snapshot->def, pawl_snapshot_due(snapshot), offset_ns);
+    fires_ns = pawl_def_fires_ns(snapshot->def, due, offset_ns);
+    if (pawl_snapshot_is_retried(snapshot) && !(is_replacing && pawl_due_is_set(due) &&
+                                  fires_ns < pawl_wait_of(snapshot)->not_before_ns))
+        return pawl_wait_of(snapshot)->not_before_ns;
+    return fires_ns;
 }
 
 int64_t
@@ -131,18 +160,59 @@ pawl_snapshot_has_come(const struct pawl_snapshot *old, const struct pawl_event 
 
 static const struct pawl_due none = {PAWL_NO_TIME, false};
 
-/* A run that was asked for leaves the schedule as it is; for a delay task it is its run. */
+/* So many due times that were missed are to be run one by one. */
+static void
+set_missed(struct pawl_snapshot *next, uint32_t n)
+{
+    if (!pawl_def_policy(next->def))
+        return;
+    pawl_wait_of(next)->has_backlog = n > 0;
+    pawl_wait_of(next)->nmissed = n;
+}
+
+/* Passes over the due times that came during the run, as overlap says. */
+static void
+pass_overlapping(const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    struct pawl_now now = pawl_event_now(event);
+    struct pawl_due due = pawl_snapshot_due(next);
+
+    next->skipped_overlap += pawl_snapshot_pass(next, &due, &now);
+    pawl_snapshot_set_due(next, due);
+}
+
+/* A run that was asked for leaves the schedule as it is, but that one which replaces others is in
+ * the place of what came before it, too; for a delay task it is its run. */
 static void
 begin_asked(const struct pawl_snapshot *old, struct pawl_event *event,
             struct pawl_snapshot *next)
 {
+    struct pawl_now now = pawl_event_now(event);
+    struct pawl_due due = pawl_snapshot_due(next);
+
     event->due = (struct pawl_due) {event->now_ns, false};
     event->is_asked = true;
     next->is_asked = false;
     if (next->asked_count < (1u << 24) - 1)
         next->asked_count++;
-    if (old->def->type == PAWL_DELAY)
-        pawl_snapshot_set_due(next, none);
+    if (old->def->type == PAWL_DELAY) {
+        due = none;
+        set_missed(next, 0);
+    } else if (pawl_policy_of(old->def)->overlap == PAWL_OVERLAP_REPLACE && !old->is_paused &&
+             pawl_wait_of(old)->nmissed == 0) {
+        next->skipped_overlap += pawl_def_pass(old->def, &due, &now);
+    }
+    pawl_snapshot_set_due(next, due);
+}
+
+/* A due time has come that is run instead of another attempt. */
+static void
+give_up_retry(const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    pass_overlapping(event, next);
+    next->failure_count++;
+    pawl_wait_of(next)->is_retry = false;
+    pawl_wait_of(next)->has_backlog = true;
 }
 
 static void
@@ -163,17 +233,10 @@ end_task(const struct pawl_event *event, struct pawl_snapshot *next,
     struct pawl_now now = pawl_event_now(event);
 
     next->status = PAWL_EXECUTED;
+    next->is_paused = false;
     next->end_reason = pawl_snapshot_end_reason(next, &now, delay_end) & 7;
     pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
         pawl_task_expiry(event->now_ns, event->keep_ns), false});
-}
-
-/* Due times that were missed are to be run one by one. */
-static void
-set_catching_up(struct pawl_snapshot *next, bool has_more)
-{
-    if (pawl_def_policy(next->def))
-        pawl_wait_of(next)->has_backlog = pawl_wait_of(next)->is_catching_up = has_more;
 }
 
 /* Finds the due time to be run; those that were missed are counted. False: there is none to be run
@@ -182,21 +245,22 @@ static bool
 begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
     struct pawl_now now = pawl_event_now(event);
-    struct pawl_due due = pawl_snapshot_due(old);
-    const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool has_more;
+    struct pawl_due due = pawl_snapshot_due(next);
+    const struct pawl_wait *wait = pawl_snapshot_wait(next);
+    uint32_t nmissed;
 
     if (!wait || !wait->has_backlog) {
-        next->missed += pawl_policy_make_up(old->def, &due, &now, false, &has_more);
-        set_catching_up(next, has_more);
+        next->missed += pawl_policy_make_up(old->def, &due, &now, false, &nmissed);
+        set_missed(next, nmissed);
     }
     event->due = due;
     pawl_snapshot_set_due(next, due);
     if (due.ns == PAWL_NO_TIME && old->running == 0)
         end_task(event, next, PAWL_END_MISSED);
-    if (!pawl_due_is_set(due) ||
-        pawl_def_fires_ns(old->def, due, now.wall_ns - now.elapsed_ns) > now.elapsed_ns)
+    if (!pawl_def_has_come(old->def, due, &now))
         return false;
+    if (pawl_def_policy(old->def))
+        pawl_wait_of(next)->nmissed -= pawl_wait_of(next)->nmissed > 0;
     pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next) ? none
                                     : pawl_def_next(old->def, event->due, &now, false));
     return true;
@@ -241,12 +305,12 @@ uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
  * beside them. */
 static void
 skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
-               struct pawl_snapshot *next)
+               struct pawl_snapshot *next, bool is_retry)
 {
     enum pawl_end_reason was = (enum pawl_end_reason) old->end_reason;
 
     event->is_passed = true;
-    if (pawl_snapshot_wait(old) && pawl_wait_of(old)->is_retry) {
+    if (is_retry) {
         next->failure_count++;
         end_run(old, event, next, PAWL_END_DONE);
         return;
@@ -260,13 +324,18 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
 static void
 begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
-    const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool is_retry = wait && wait->is_retry;
+    bool is_retry = pawl_snapshot_is_retried(old);
+    struct pawl_now now = pawl_event_now(event);
 
     event->is_asked = event->is_passed = event->must_kill = false;
     if (pawl_snapshot_is_full(old)) {
         begin_replacing(old, event, next);
         return;
+    }
+    if (is_retry && pawl_snapshot_is_replacing(old) &&
+        pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)) {
+        give_up_retry(event, next);
+        is_retry = false;
     }
     next->run_count++;
     if (is_retry) {
@@ -279,10 +348,10 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
         return;
     }
     if (event->is_group_full) {
-        skip_for_group(old, event, next);
+        skip_for_group(old, event, next, is_retry);
         return;
     }
-    event->attempt = is_retry ? wait->attempt + 1u : 1;
+    event->attempt = is_retry ? pawl_wait_of(old)->attempt + 1u : 1;
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->attempt = event->attempt & 0xFFFF;
         pawl_wait_of(next)->is_shared = pawl_def_overlaps(old->def);
@@ -290,21 +359,6 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     next->status = PAWL_EXECUTING;
     next->running++;
     next->previous_ns = event->wall_ns;
-}
-
-uint32_t
-pawl_snapshot_kept_after(const struct pawl_snapshot *old)
-{
-    const struct pawl_policy *policy = pawl_policy_of(old->def);
-    uint32_t keep = policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit : 0;
-
-    if (!pawl_def_policy(old->def))
-        return 0;
-    if (pawl_wait_of(old)->must_replace)
-        keep = 1;
-    if (pawl_wait_of(old)->is_catching_up && policy->misfire_limit > keep)
-        keep = policy->misfire_limit;
-    return keep;
 }
 
 /* A run that failed is to be tried again. */
@@ -327,24 +381,22 @@ static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         struct pawl_snapshot *next, enum pawl_end_reason delay_end)
 {
-    const struct pawl_schedule *schedule = pawl_def_schedule(old->def);
-    struct pawl_due due = pawl_snapshot_due(next);
     struct pawl_now now = pawl_event_now(event);
-    bool has_more = false;
+    bool has_more;
 
-    if (!old->is_paused && pawl_snapshot_is_full(old))      /* what comes in a pause is missed */
-        next->skipped_overlap += pawl_policy_pass(old->def, &due, &now, pawl_snapshot_kept_after(old), &has_more);
-    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(next))
-        due = pawl_def_next(old->def, none, &now, true);
+    if (!old->is_paused && pawl_snapshot_is_busy(old))      /* what comes in a pause is missed */
+        pass_overlapping(event, next);
+    has_more = pawl_def_has_come(old->def, pawl_snapshot_due(next), &now);
+    if (!pawl_snapshot_is_used_up(next))
+        pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (pawl_def_policy(old->def)) {
-        pawl_wait_of(next)->has_backlog = has_more;
-        pawl_wait_of(next)->is_catching_up &= has_more;
+        pawl_wait_of(next)->has_backlog = has_more && !old->is_paused && pawl_snapshot_is_busy(old);
         pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
+        pawl_wait_of(next)->is_retry = false;
         pawl_wait_of(next)->attempt = next->running > 0;
     }
     next->status = next->running > 0 ? PAWL_EXECUTING : PAWL_WAIT_FOR_NEXT;
-    pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && next->running == 0)
+    if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, delay_end);
 }
 
@@ -369,8 +421,11 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
 {
     const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    struct pawl_now now = pawl_event_now(event);
     bool makes_room = policy && (wait->must_replace || wait->is_given_up ||
-        (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE));
+        (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE) ||
+        (pawl_snapshot_is_replacing(old) &&
+         pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)));
 
     if (event->failed && policy && !event->is_condition_skip && !makes_room &&
         pawl_policy_retries(policy, wait->attempt, event->exit_code))
@@ -378,6 +433,15 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
     else
         end_run(old, event, next,
                 count_end(old, event, next) ? PAWL_END_SKIPPED : PAWL_END_DONE);
+}
+
+static void
+finish_stopped(const struct pawl_snapshot *old, const struct pawl_event *event,
+               struct pawl_snapshot *next)
+{
+    count_end(old, event, next);
+    if (pawl_def_policy(old->def))
+        pawl_wait_of(next)->attempt = next->running > 0;
 }
 
 /* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
@@ -388,12 +452,6 @@ is_past_end(const struct pawl_snapshot *old, const struct pawl_now *now)
 
     return end_ns != PAWL_NO_TIME &&
            pawl_due_wall(pawl_snapshot_due(old), now->wall_ns - now->elapsed_ns) > end_ns;
-}
-
-bool
-pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
-{
-    return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
 }
 
 /* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
@@ -489,7 +547,8 @@ ask(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snaps
 }
 
 static int
-pause_it(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct pawl_err *err)
+pause_it(const struct pawl_snapshot *old, const struct pawl_event *event,
+         struct pawl_snapshot *next, struct pawl_err *err)
 {
     if (old->is_paused)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is paused already");
@@ -497,9 +556,12 @@ pause_it(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct paw
         return pawl_err_set(err, PAWL_ESTATE, NULL, old->status == PAWL_STOPPED
                             ? "the task is stopped: nothing to pause"
                             : "the task has run already: nothing to pause");
-    if (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY)
+    if (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY &&
+        pawl_policy_of(old->def)->retries == 0)
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is in its only run: nothing to pause");
+    if (pawl_snapshot_is_busy(old))
+        pass_overlapping(event, next);          /* what comes from now on is missed */
     next->is_paused = true;
     return PAWL_OK;
 }
@@ -512,20 +574,52 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
     uint64_t missed;
-    bool has_more;
+    uint32_t nmissed;
 
     if (!old->is_paused)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is not paused");
     next->is_paused = false;
-    missed = pawl_policy_make_up(old->def, &due, &now, true, &has_more);
+    missed = pawl_policy_make_up(old->def, &due, &now, true, &nmissed);
     next->missed += missed;
     if (missed > 0)
         pawl_snapshot_make_wait(next)->tally.missed_paused += missed;
     pawl_snapshot_set_due(next, due);
-    set_catching_up(next, has_more);
-    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->status != PAWL_EXECUTING)
+    set_missed(next, nmissed);
+    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->running == 0 &&
+        !pawl_snapshot_is_retried(old))
         end_task(event, next, PAWL_END_MISSED);
     return PAWL_OK;
+}
+
+void
+pawl_snapshot_count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
+                            struct pawl_snapshot *next)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    struct pawl_now now = pawl_event_now(event);
+    uint64_t n = pawl_def_count(old->def, pawl_snapshot_due(old), &now), missed = n;
+
+    if (!old->is_paused && (pawl_snapshot_is_busy(old) || (wait && wait->has_backlog)))
+        missed = wait && wait->nmissed < n ? wait->nmissed : wait ? n : 0;
+    next->missed += missed;
+    next->skipped_overlap += n - missed;
+    if (old->is_paused && missed > 0)
+        pawl_snapshot_make_wait(next)->tally.missed_paused += missed;
+}
+
+static void
+stop(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    pawl_snapshot_count_dropped(old, event, next);
+    next->failure_count += pawl_snapshot_is_retried(old);
+    next->status = PAWL_STOPPED;
+    next->due_ns = old->def->type == PAWL_CRON ? PAWL_NO_TIME
+                                               : pawl_task_expiry(event->now_ns, event->keep_ns);
+    next->is_due_wall = next->is_asked = next->is_paused = false;
+    if (next->has_wait)
+        pawl_wait_reset(pawl_wait_of(next));
+    if (pawl_def_policy(old->def) && old->running > 0)
+        pawl_wait_of(next)->attempt = pawl_wait_of(old)->attempt;
 }
 
 /* The state table: what an event makes of a state. *next is a copy of *old, to be edited, and
@@ -547,7 +641,7 @@ int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err)
 {
-    bool is_cron = old->def->type == PAWL_CRON, failed = false;
+    bool failed = false;
     int code = PAWL_OK;
 
     switch (event->kind) {
@@ -568,7 +662,7 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         if (old->status == PAWL_EXECUTING)
             finish(old, event, next);
         else
-            count_end(old, event, next);
+            finish_stopped(old, event, next);
         if (event->box)
             next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
                                            &failed);
@@ -581,20 +675,14 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             return PAWL_OK;                             /* the version grows when it has ended */
         }
         if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
-            (old->status == PAWL_EXECUTING && !is_cron))
+            (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY))
             return refuse_stop(old, err);
-        next->status = PAWL_STOPPED;
-        next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
-        next->is_due_wall = next->is_asked = next->is_paused = false;
-        if (old->has_wait)
-            pawl_wait_reset(pawl_wait_of(next));
-        if (pawl_def_policy(old->def) && old->running > 0)
-            pawl_wait_of(next)->attempt = pawl_wait_of(old)->attempt;
+        stop(old, event, next);
         break;
     case PAWL_EVENT_RUN:
         return ask(old, event, next, err);              /* the version grows when it begins */
     case PAWL_EVENT_PAUSE:
-        code = pause_it(old, next, err);
+        code = pause_it(old, event, next, err);
         break;
     case PAWL_EVENT_RESUME:
         code = resume(old, event, next, err);

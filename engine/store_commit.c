@@ -57,7 +57,7 @@ static const char *const sql[PAWL_SQL_COUNT] = {
                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_TAG] = "INSERT OR IGNORE INTO tag (" PAWL_TAG_COLUMNS ") VALUES (?, ?, ?)",
     [PAWL_SQL_ACTION] = "INSERT OR IGNORE INTO action (" PAWL_ACTION_COLUMNS ")"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_POLICY] = "INSERT OR IGNORE INTO policy (" PAWL_POLICY_COLUMNS ")"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [PAWL_SQL_WAIT] = "UPDATE policy SET attempt = ?2, is_retry = ?3, is_retried_wall = ?4,"

@@ -24,8 +24,8 @@
     "seq, n, kind, time_ns, time_max_ns, at_ns, expr, timezone, dst, day_match"
 #define PAWL_TAG_COLUMNS "seq, n, tag"
 #define PAWL_ACTION_COLUMNS                                                                       \
-    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns, kill_mode, url, method, " \
-    "headers, body, success_codes, max_redirects"
+    "seq, interpreter, args, env, cwd, umask, timeout_ns, kill_grace_ns, kill_mode, condition, url, " \
+    "method, headers, body, success_codes, max_redirects"
 #define PAWL_POLICY_COLUMNS                                                                       \
     "seq, overlap, queue_limit, max_running, misfire, misfire_grace_ns, misfire_limit, retries, " \
     "retry_delay_ns, retry_max_delay_ns, retry_jitter_ns, retry_backoff, retry_on, group_name, "  \

@@ -13,8 +13,8 @@
 
 enum {
     ACTION_SEQ, ACTION_INTERPRETER, ACTION_ARGS, ACTION_ENV, ACTION_CWD, ACTION_UMASK,
-    ACTION_TIMEOUT, ACTION_KILL_GRACE, ACTION_KILL_MODE, ACTION_URL, ACTION_METHOD,
-    ACTION_HEADERS, ACTION_BODY, ACTION_CODES, ACTION_REDIRECTS
+    ACTION_TIMEOUT, ACTION_KILL_GRACE, ACTION_KILL_MODE, ACTION_CONDITION, ACTION_URL,
+    ACTION_METHOD, ACTION_HEADERS, ACTION_BODY, ACTION_CODES, ACTION_REDIRECTS
 };
 
 /* One that may be none. */
@@ -98,6 +98,7 @@ pawl_row_bind_action(sqlite3_stmt *statement, const struct pawl_record *record)
     bind_time(&binder, ACTION_KILL_GRACE,
               action->kill_grace_ns < 0 ? PAWL_NO_TIME : action->kill_grace_ns);
     bind_number(&binder, ACTION_KILL_MODE, action->kill_mode);
+    bind_optional(&binder, ACTION_CONDITION, action->condition);
     bind_http(&binder, action->http);
     return binder.rc;
 }
@@ -205,6 +206,7 @@ pawl_row_action(sqlite3_stmt *row, struct pawl_row_action *action)
         .timeout_ns = read_setting(&reader, ACTION_TIMEOUT, INT64_MAX, 0),
         .kill_grace_ns = read_setting(&reader, ACTION_KILL_GRACE, INT64_MAX, -1),
         .kill_mode = (int) read_number(&reader, ACTION_KILL_MODE, 0, PAWL_NKILL_MODE - 1),
+        .condition = read_optional(&reader, ACTION_CONDITION),
     };
     if (sqlite3_column_type(row, ACTION_URL) != SQLITE_NULL)
         read_http(&reader, action);

@@ -160,6 +160,7 @@ static const char *const steps[] = {
     "ALTER TABLE state ADD COLUMN missed_paused INTEGER NOT NULL DEFAULT 0;"    /* of missed */
     "ALTER TABLE state ADD COLUMN end_reason INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE action ADD COLUMN kill_mode INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE action ADD COLUMN condition TEXT;"     /* NULL: none */
     "ALTER TABLE action ADD COLUMN url TEXT;"   /* NULL: a script; see struct pawl_http_call */
     "ALTER TABLE action ADD COLUMN method TEXT;"        /* NULL: GET or POST */
     "ALTER TABLE action ADD COLUMN headers BLOB;"       /* 'Name: value', with a NUL behind each */

@@ -123,7 +123,7 @@ was_missed(const struct pawl_snapshot *snapshot, int64_t due_ns, int64_t now_ns)
 
     return due_ns < now_ns - PAWL_LANE_LATE_NS && due_ns != PAWL_NO_TIME && !snapshot->is_asked &&
            !pawl_snapshot_is_over(snapshot) && !pawl_def_group(snapshot->def) &&
-           !(wait && wait->has_backlog && !wait->is_catching_up);
+           !(wait && wait->has_backlog && wait->nmissed == 0);
 }
 
 /* When the task wants to be woken, by its snapshot of this moment. */

@@ -5,6 +5,9 @@
  * up. A run is over when its process has ended and its pipes are at their end; pipes that some
  * grandchild still holds open are waited for a moment only.
  *
+ * The first process of a run may be its condition: when that has ended well the script's begins, as a
+ * second process of the same run; else the run is over, and has no result.
+ *
  * A run has at most one deadline at a time: its time limit; the end of its grace once it was asked to
  * end; the end of that moment once its process is gone. The timer is set to the earliest of them,
  * and left alone when that one goes: so runs that end in time cost no system call. */
@@ -89,6 +92,13 @@ end_late(struct pawl *engine, struct pawl_run *run)
     run->is_late = false;
 }
 
+/* Whether the run comes to nothing because its condition failed. */
+static bool
+is_skip(const struct pawl_run *run)
+{
+    return run->is_condition && run->error.code == PAWL_OK && run->ending == PAWL_ENDING_NONE;
+}
+
 /* Notes the end in the task; the run is freed later. */
 static void
 finish(struct pawl_worker *worker, struct pawl_run *run)
@@ -96,14 +106,17 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     struct pawl *engine = worker->engine;
     struct pawl_event event = {.kind = PAWL_EVENT_FINISH, .spare = run->spares[1]};
     struct pawl_now now = pawl_now(engine);
-    struct pawl_result_box *box;
+    struct pawl_result_box *box = NULL;
     int code;
 
-    box = pawl_run_result(run, now.wall_ns - now.elapsed_ns, worker->buffer);
-    if (!box)
+    event.is_condition_skip = is_skip(run);
+    if (!event.is_condition_skip)
+        box = pawl_run_result(run, now.wall_ns - now.elapsed_ns, worker->buffer);
+    if (!box && !event.is_condition_skip)
         pawl_engine_log(engine, PAWL_LOG_ERROR, "out of memory: the result of a run is lost");
     event.box = box;
     event.due = run->due;
+    event.is_asked = run->is_requested;
     event.exit_code = run->error.code == PAWL_OK && run->end_code == CLD_EXITED ? run->end_status : -1;
     event.failed = pawl_run_outcome(run) != PAWL_SUCCESS;
     pawl_admission_end(engine, run->def);       /* before: who sees the end finds the place free */
@@ -140,6 +153,29 @@ read_pipes(struct pawl_worker *worker, struct pawl_run *run)
 }
 
 static void
+begin(struct pawl_worker *worker, struct pawl_run *run);
+
+/* The condition of a run has ended: the script begins, or the run is over. One that was ended with all
+ * other runs tells nothing. */
+static void
+on_condition(struct pawl_worker *worker, struct pawl_run *run)
+{
+    struct pawl *engine = worker->engine;
+
+    pawl_run_close_pipes(run, worker->epoll_fd);
+    if (run->is_asked && run->ending == PAWL_ENDING_NONE)
+        run->ending = PAWL_ENDING_KILL;
+    if (pawl_run_outcome(run) == PAWL_SUCCESS) {
+        run->is_condition = false;
+        run->end_code = run->end_status = 0;
+        pawl_slot_next_process(&engine->table, run->slot, pawl_now(engine).elapsed_ns);
+        begin(worker, run);
+    } else {
+        finish(worker, run);
+    }
+}
+
+static void
 on_event(struct pawl_worker *worker, struct pawl_source *source)
 {
     struct pawl_run *run = source->run;
@@ -151,6 +187,10 @@ on_event(struct pawl_worker *worker, struct pawl_source *source)
     } else if (pawl_run_reap(run, worker->epoll_fd)) {
         run->ended_ns = pawl_now(worker->engine).elapsed_ns;
         pawl_deadlines_clear(&worker->deadlines, &run->deadline);
+        if (run->is_condition) {
+            on_condition(worker, run);
+            return;
+        }
         read_pipes(worker, run);
         unlink_run(run);
         push(&worker->lingering, run);
@@ -223,13 +263,14 @@ end_run(struct pawl_worker *worker, struct pawl_run *run, enum pawl_ending why)
 {
     int64_t grace_ns = pawl_action_kill_grace_ns(pawl_def_action(run->def));
 
+    if (!run->fetch)
+        on_event(worker, &run->sources[PAWL_SOURCE_PROCESS]);   /* it may call then */
     if (run->fetch) {
         if (!pawl_fetch_is_over(run->fetch))
             run->ending = why;
         end_call(worker, run);
         return;
     }
-    on_event(worker, &run->sources[PAWL_SOURCE_PROCESS]);
     if (run->pid == 0)
         return;
     pawl_run_signal(run, SIGTERM);
@@ -322,35 +363,47 @@ pawl_worker_kill(struct pawl_worker *worker, struct pawl_kill *asked, struct paw
 
 /* --- The start of a run --- */
 
+/* Starts the next process of a run. */
 static void
-start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event *started)
+begin(struct pawl_worker *worker, struct pawl_run *run)
 {
+    const struct pawl_action *action = pawl_def_action(run->def);
+    struct pawl_now now = pawl_now(worker->engine);
     struct pawl_run_facts facts = {
-        .id = run->task->key.bytes, .id_len = run->task->key.len, .run = started->run,
-        .attempt = (int) started->attempt,
-        .scheduled_ns = pawl_due_wall(started->due, started->wall_ns - started->now_ns),
+        .id = run->task->key.bytes, .id_len = run->task->key.len, .run = run->number,
+        .attempt = run->attempt,
+        .scheduled_ns = pawl_due_wall(run->due, now.wall_ns - now.elapsed_ns),
         .pid_slot = run->slot == PAWL_SLOT_NONE ? NULL : &worker->engine->table.slots[run->slot].pid,
     };
-    const struct pawl_action *action = pawl_def_action(started->def);
-    int64_t now_ns;
-    int code;
+    int code = action && action->http && !run->is_condition
+                   ? pawl_run_call(run, fetcher_of(worker), &facts)
+                   : pawl_run_start(run, worker->room, &facts, worker->epoll_fd);
 
-    run->def = started->def;
-    run->number = started->run;
-    run->attempt = started->attempt;
-    run->due = started->due;
-    push(&worker->live, run);
-    pawl_count(&worker->engine->started, 1);
-    run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
-    now_ns = pawl_now(worker->engine).elapsed_ns;
-    pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - started->due_ns);
-    code = action && action->http ? pawl_run_call(run, fetcher_of(worker), &facts)
-                                  : pawl_run_start(run, worker->room, &facts, worker->epoll_fd);
     if (code != PAWL_OK)
         finish(worker, run);
     else if (action && action->timeout_ns > 0)
         pawl_deadlines_set(&worker->deadlines, &run->deadline,
                            pawl_schedule_after(run->started_ns, action->timeout_ns));
+}
+
+static void
+start(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_event *started)
+{
+    const struct pawl_action *action = pawl_def_action(started->def);
+    int64_t now_ns;
+
+    run->def = started->def;
+    run->number = started->run;
+    run->attempt = started->attempt;
+    run->due = started->due;
+    run->is_requested = started->is_asked;
+    run->is_condition = action && action->condition;
+    push(&worker->live, run);
+    pawl_count(&worker->engine->started, 1);
+    run->started_ns = run->ended_ns = started->now_ns;  /* as the task's previousRun */
+    now_ns = pawl_now(worker->engine).elapsed_ns;
+    pawl_histogram_record(&worker->lateness.due_to_spawn, now_ns - started->due_ns);
+    begin(worker, run);
 }
 
 enum taken { STARTED, NOTHING_DUE, NO_ROOM, NO_MEMORY, NO_SLOT };

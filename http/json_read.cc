@@ -36,7 +36,7 @@ is_space(char c)
 /* Says where the text is malformed; skipped: the bytes of a mark in front of it. */
 int
 refuse_malformed(const char *text, size_t len, size_t skipped, simdjson::error_code error,
-                 pawl_problem *out_problem)
+                 const char *wanted, pawl_problem *out_problem)
 {
     pawl_json_fault fault;
     int line, column, field;
@@ -48,7 +48,7 @@ refuse_malformed(const char *text, size_t len, size_t skipped, simdjson::error_c
     }
     if (std::all_of(text, text + len, is_space)) {
         pawl_problem_set(out_problem, 400, nullptr,
-                         "the body is empty: a task document is expected");
+                         "the body is empty: %s is expected", wanted);
         return PAWL_EINVAL;
     }
     pawl_json_position(text - skipped, fault.offset + skipped, &line, &column);
@@ -263,6 +263,36 @@ prepare(pawl_json_reader *reader, size_t len)
 } // namespace
 
 int
+pawl_json::parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
+                        const char *wanted, dom::object *out_object,
+                        pawl_problem *out_problem)
+{
+    size_t skipped = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    dom::element top;
+
+    assert(cap >= len + PAWL_JSON_PADDING);
+    (void) cap;
+    text += skipped;
+    len -= skipped;
+    if (!prepare(reader, len))
+        return refuse_memory(out_problem);
+
+    auto *bytes = reinterpret_cast<const uint8_t *>(text);
+    simdjson::error_code error = reader->parser.parse(bytes, len, false).get(top);
+
+    if (error == simdjson::MEMALLOC)
+        return refuse_memory(out_problem);
+    if (error != simdjson::SUCCESS)
+        return refuse_malformed(text, len, skipped, error, wanted, out_problem);
+    if (top.get(*out_object) != simdjson::SUCCESS) {
+        pawl_problem_set(out_problem, 400, nullptr, "%s is a JSON object, not %s", wanted,
+                         type_name(top));
+        return PAWL_EINVAL;
+    }
+    return 0;
+}
+
+int
 pawl_json_reader_new(struct pawl_json_reader **out_reader)
 {
     pawl_json_reader *reader = new (std::nothrow) pawl_json_reader;
@@ -299,31 +329,12 @@ int
 pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
                     struct pawl_spec *out_spec, struct pawl_problem *out_problem)
 {
-    size_t skipped = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     task_read read = {reader, {}, out_problem, 0, 0, -1, {}};
-    dom::element top;
     dom::object object;
-    int code;
+    int code = parse_object(reader, text, len, cap, "a task document", &object, out_problem);
 
-    assert(cap >= len + PAWL_JSON_PADDING);
-    (void) cap;
-    text += skipped;
-    len -= skipped;
-    if (!prepare(reader, len))
-        return refuse_memory(out_problem);
-
-    auto *bytes = reinterpret_cast<const uint8_t *>(text);
-    simdjson::error_code error = reader->parser.parse(bytes, len, false).get(top);
-
-    if (error == simdjson::MEMALLOC)
-        return refuse_memory(out_problem);
-    if (error != simdjson::SUCCESS)
-        return refuse_malformed(text, len, skipped, error, out_problem);
-    if (top.get(object) != simdjson::SUCCESS) {
-        pawl_problem_set(out_problem, 400, nullptr,
-                         "a task document is a JSON object, not %s", type_name(top));
-        return PAWL_EINVAL;
-    }
+    if (code != 0)
+        return code;
     read.spec.keep_results = -1;
     code = read_members(read, object);
     if (code != 0) {

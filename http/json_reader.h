@@ -61,6 +61,15 @@ struct task_read {
     simdjson::dom::element triggers;
 };
 
+/* --- json_read.cc --- */
+
+/* Parses a document that is an object; the text is as pawl_json_read_task() takes it; wanted: "a task
+ * document", for errors. Errors: as there. */
+int
+parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
+             const char *wanted, simdjson::dom::object *out_object,
+             pawl_problem *out_problem);
+
 /* --- json_values.cc: all return PAWL_EINVAL and set the problem, or 0 --- */
 
 /* The name of a field where it stands: "cron", "triggers[2].cron"; of TRIGGERS within

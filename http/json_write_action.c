@@ -60,6 +60,7 @@ pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *act
         pawl_buffer_append_str(buffer, ",\"killGrace\":");
         pawl_json_write_int(buffer, action->kill_grace_ns);
     }
+    write_text(buffer, ",\"condition\":", action->condition);
     if (action->kill_mode != PAWL_KILL_GROUP)
         write_text(buffer, ",\"killMode\":", pawl_kill_mode_name(action->kill_mode));
 }

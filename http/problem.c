@@ -48,6 +48,7 @@ static const struct {
     {PAWL_ENOENT, 404, 0},
     {PAWL_EEXIST, 409, 0},
     {PAWL_ESTATE, 409, 0},
+    {PAWL_ESTALE, 409, 1},
     {PAWL_ELIMIT, 429, 5},
     {PAWL_EBUDGET, 503, 5},
     {PAWL_ECLOSED, 503, 5},

@@ -43,6 +43,7 @@ enum pawl_method {
     PAWL_POST = 2,
     PAWL_PUT = 4,
     PAWL_DELETE = 8,
+    PAWL_PATCH = 32,
     PAWL_OPTIONS = 16,          /* answered by routes.c */
     PAWL_OTHER_METHOD = 0
 };

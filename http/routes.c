@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "groups.h"
 #include "tasks.h"
 
-#define BULK_PARAMS " tag prefix type status all dryRun "
+#define BULK_PARAMS " tag group prefix type status all dryRun "
 
 static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks", pawl_tasks_list, "list tasks in the order of submission",
-        .params = " status type prefix tag limit after results "},
+        .params = " status type prefix tag group limit after results "},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit, "submit a task", .params = "",
         .takes_body = true},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit_many,
@@ -29,6 +30,8 @@ static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks/{id}", pawl_tasks_get, "show a task, or wait until it changes",
         .params = " watch version wait "},
     {PAWL_PUT, "/api/tasks/{id}", pawl_tasks_stop, "stop a task", .params = " kill "},
+    {PAWL_PATCH, "/api/tasks/{id}", pawl_tasks_patch,
+        "change a task in place (RFC 7396)", .params = " version ", .takes_body = true},
     {PAWL_DELETE, "/api/tasks/{id}", pawl_tasks_delete, "stop and remove a task",
         .params = " kill "},
     {PAWL_POST, "/api/tasks/{id}/run", pawl_tasks_ask, "run a task now, beside its schedule",
@@ -45,8 +48,14 @@ static const struct pawl_route routes[] = {
         "give what a run wrote, as text", .params = " stream attempt "},
     {PAWL_GET, "/api/tasks/{id}/explain", pawl_tasks_explain,
         "say why a task's next run is when it is", .params = ""},
+    {PAWL_GET, "/api/groups", pawl_groups_list, "list the groups of tasks", .params = ""},
+    {PAWL_GET, "/api/groups/{name}", pawl_groups_get, "show a group of tasks", .params = ""},
+    {PAWL_PUT, "/api/groups/{name}", pawl_groups_resize,
+        "set how many runs of a group may be in progress", .params = "", .takes_body = true},
+    {PAWL_DELETE, "/api/groups/{name}", pawl_groups_delete,
+        "take back the size that was set of a group", .params = ""},
     {PAWL_GET, "/api/forecast", pawl_tasks_forecast, "show what fires in a window of time",
-        .params = " from until limit timezone type prefix tag "},
+        .params = " from until limit timezone type prefix tag group "},
     {PAWL_GET, "/api/backup", pawl_tasks_backup, "give a consistent copy of the store",
         .params = ""},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",
@@ -63,7 +72,8 @@ static const struct {
     enum pawl_method method;
 } methods[] = {
     {"GET", PAWL_GET},       {"HEAD", PAWL_GET},       {"POST", PAWL_POST},
-    {"PUT", PAWL_PUT},       {"DELETE", PAWL_DELETE},  {"OPTIONS", PAWL_OPTIONS},
+    {"PUT", PAWL_PUT},       {"PATCH", PAWL_PATCH},    {"DELETE", PAWL_DELETE},
+    {"OPTIONS", PAWL_OPTIONS},
 };
 #define NMETHODS (sizeof methods / sizeof methods[0])
 
@@ -90,18 +100,19 @@ const struct pawl_route *
 pawl_route_find(enum pawl_method method, const struct pawl_uri *uri, bool is_ndjson,
                 unsigned *out_allowed)
 {
+    const struct pawl_route *found = NULL;
+
     for (size_t i = 0; i < NROUTES; i++) {
         if (!matches(routes[i].path, uri))
             continue;
         *out_allowed |= routes[i].method;
         /* Only where there is a route for streams does the type of the body choose. */
-        if (routes[i].method == method &&
-            (!routes[i].takes_body || routes[i].is_ndjson == is_ndjson))
-            return &routes[i];
+        if (routes[i].method == method && (found == NULL || routes[i].is_ndjson == is_ndjson))
+            found = &routes[i];
     }
     if (*out_allowed != 0)
         *out_allowed |= PAWL_OPTIONS;
-    return NULL;
+    return found;
 }
 
 /* The names between the spaces of params, with commas. */

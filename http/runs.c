@@ -39,23 +39,23 @@ fail_no_task(struct pawl_request *request)
 
 /* --- The list --- */
 
-/* How many results are of runs before this one, or of earlier attempts of it. They stand in the order
+/* How many results stand before that of this attempt of this run; where it is not there, up to the last
+ * one with a smaller number. They stand in the order of their ends, which with overlap allow is not that
  * of their numbers. */
 static size_t
 count_before(const struct pawl_view *view, uint64_t run, int64_t attempt)
 {
-    size_t low = 0, high = view->nresults;
+    size_t end = 0;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct pawl_result *result = view->results[middle];
+    for (size_t i = 0; i < view->nresults; i++) {
+        const struct pawl_result *result = view->results[i];
 
+        if (result->run == run && result->attempt == attempt)
+            return i;
         if (result->run < run || (result->run == run && result->attempt < attempt))
-            low = middle + 1;
-        else
-            high = middle;
+            end = i + 1;
     }
-    return low;
+    return end;
 }
 
 static void

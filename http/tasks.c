@@ -54,9 +54,8 @@ op_done(struct pawl_op *op)
     pawl_request_op_end(request);
 }
 
-/* What a call that changes a task returned. */
-static void
-answer_call(struct pawl_request *request, int code, const struct pawl_err *err)
+void
+pawl_tasks_answer_call(struct pawl_request *request, int code, const struct pawl_err *err)
 {
     if (code == PAWL_PENDING) {
         request->waits_for_store = true;
@@ -70,9 +69,8 @@ answer_call(struct pawl_request *request, int code, const struct pawl_err *err)
     }
 }
 
-/* done: what the log says when it is. */
-static void
-begin_op(struct pawl_request *request, const char *done)
+void
+pawl_tasks_begin_op(struct pawl_request *request, const char *done)
 {
     request->done = done;
     request->is_submit = false;
@@ -80,9 +78,9 @@ begin_op(struct pawl_request *request, const char *done)
     request->op.has_view = false;
 }
 
-static void
-refuse_spec(struct pawl_request *request, const struct pawl_spec *spec,
-            const struct pawl_err *err)
+void
+pawl_tasks_refuse_spec(struct pawl_request *request, const struct pawl_spec *spec,
+                       const struct pawl_err *err)
 {
     struct pawl_problem problem;
 
@@ -106,13 +104,13 @@ pawl_tasks_submit(struct pawl_request *request)
     }
     if (pawl_json_read_task(request->http->reader, body->data, body->len, body->cap,
             &spec, &problem) == PAWL_OK) {
-        begin_op(request, "submitted");
+        pawl_tasks_begin_op(request, "submitted");
         request->is_submit = true;
         code = pawl_submit(request->http->handle, &spec, &request->op, &err);
         if (code == PAWL_EINVAL)
-            refuse_spec(request, &spec, &err);
+            pawl_tasks_refuse_spec(request, &spec, &err);
         else
-            answer_call(request, code, &err);
+            pawl_tasks_answer_call(request, code, &err);
     } else {
         pawl_request_refuse(request, &problem);
     }
@@ -128,8 +126,8 @@ change(struct pawl_request *request, const char *done,
     const struct pawl_text *id = pawl_tasks_id(request);
     struct pawl_err err;
 
-    begin_op(request, done);
-    answer_call(request, call(request->http->handle, id->text, id->len, &request->op, &err), &err);
+    pawl_tasks_begin_op(request, done);
+    pawl_tasks_answer_call(request, call(request->http->handle, id->text, id->len, &request->op, &err), &err);
 }
 
 void
@@ -141,8 +139,8 @@ pawl_tasks_stop(struct pawl_request *request)
 
     if (!pawl_param_bool(request, "kill", &kill))
         return;
-    begin_op(request, "stopped");
-    answer_call(request,
+    pawl_tasks_begin_op(request, "stopped");
+    pawl_tasks_answer_call(request,
         pawl_stop(request->http->handle, id->text, id->len, kill, &request->op, &err), &err);
 }
 
@@ -173,8 +171,8 @@ pawl_tasks_delete(struct pawl_request *request)
 
     if (!pawl_param_bool(request, "kill", &kill))
         return;
-    begin_op(request, "deleted");
-    answer_call(request,
+    pawl_tasks_begin_op(request, "deleted");
+    pawl_tasks_answer_call(request,
         pawl_delete(request->http->handle, id->text, id->len, kill, &request->op, &err),
         &err);
 }

@@ -14,6 +14,8 @@ pawl_tasks_submit_many(struct pawl_request *request);   /* ndjson.c */
 void
 pawl_tasks_get(struct pawl_request *request);           /* watch.c */
 void
+pawl_tasks_patch(struct pawl_request *request);         /* patch.c */
+void
 pawl_tasks_stop(struct pawl_request *request);          /* tasks.c */
 void
 pawl_tasks_ask(struct pawl_request *request);           /* tasks.c */
@@ -51,6 +53,21 @@ void
 pawl_tasks_forecast(struct pawl_request *request);      /* forecast.c */
 void
 pawl_tasks_explain(struct pawl_request *request);       /* explain.c */
+
+/* --- For handlers that change one task, in tasks.c --- */
+
+/* Makes request->op ready; done: what the log says when it is done, a literal. */
+void
+pawl_tasks_begin_op(struct pawl_request *request, const char *done);
+
+/* Answers what a call that changes a task returned, now or when the store has it. */
+void
+pawl_tasks_answer_call(struct pawl_request *request, int code, const struct pawl_err *err);
+
+/* Answers that the engine refused the spec that was read last. */
+void
+pawl_tasks_refuse_spec(struct pawl_request *request, const struct pawl_spec *spec,
+                       const struct pawl_err *err);
 
 /* The id in the path. */
 static inline const struct pawl_text *

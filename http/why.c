@@ -269,6 +269,20 @@ say_none(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "there is no next run: no time is left");
 }
 
+/* What a run waits for whose time has come. */
+static void
+say_since(struct pawl_buffer *out, const struct pawl_view *view, const char *time)
+{
+    if (view->waiting == PAWL_WAITING_GROUP)
+        pawl_why_say(out, "the next run is due since %s: it waits for a place in the group %s", time,
+            policy_of(view).group);
+    else if (view->waiting == PAWL_WAITING_WORKER)
+        pawl_why_say(out, "the next run is due since %s: it waits for other runs to end, since as many "
+                          "are in progress as the daemon may have", time);
+    else
+        pawl_why_say(out, "the next run is due since %s: it waits for its turn", time);
+}
+
 static void
 say_next(struct pawl_buffer *out, const struct pawl_why *why)
 {
@@ -281,7 +295,7 @@ say_next(struct pawl_buffer *out, const struct pawl_why *why)
     if (left_ns > 0)
         pawl_why_say(out, "the next run is at %s, in %s", time, wait_text(left_ns, span));
     else
-        pawl_why_say(out, "the next run is due since %s: it waits for its turn", time);
+        say_since(out, why->view, time);
 }
 
 /* Whether the next run is one of this trigger's, as far as the clock on the wall tells. */
@@ -392,7 +406,7 @@ say_triggers(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "%s %s", i == 0 ? "it fires" : "and", why->triggers[i].description);
     if (why->when->runs_on_start)
         pawl_why_say(out, "and once at its submission (runOnStart)");
-    if (why->next_ns != PAWL_NO_TIME && !view->waits_for_retry && (why->when->ntriggers > 1 || why->when->runs_on_start))
+    if (why->next_ns != PAWL_NO_TIME && view->retry_ns == PAWL_NO_TIME && (why->when->ntriggers > 1 || why->when->runs_on_start))
         say_which(out, why);
     if ((view->status == PAWL_EXECUTING || view->waits_for_retry) && view->type == PAWL_CRON &&
         !why->when->from_completion)
@@ -459,13 +473,13 @@ pawl_why_write(struct pawl_buffer *out, const struct pawl_why *why)
         say_none(out, why);
     else
         say_next(out, why);
-    if (why->next_ns != PAWL_NO_TIME && why->view->waits_for_retry)
+    if (why->view->retry_ns != PAWL_NO_TIME)
         say_retry(out, why);
     say_triggers(out, why);
     say_waiting(out, why);
     if (is_pending(why->view))
         say_bounds(out, why);
-    if (is_pending(why->view) && !why->view->waits_for_retry) {
+    if (is_pending(why->view) && why->view->retry_ns == PAWL_NO_TIME) {
         say_jitter(out, why);
         pawl_why_write_changes(out, why);
     }

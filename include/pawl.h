@@ -170,8 +170,11 @@ struct pawl_action {
     int64_t timeout_ns;            /* then SIGTERM; 0: none */
     int64_t kill_grace_ns;         /* from SIGTERM to SIGKILL; negative: PAWL_KILL_GRACE_NS */
     enum pawl_kill_mode kill_mode;
+    const char *condition;         /* a script that each run begins with, run in the same way; if it fails
+                                    * the run is skipped. Up to PAWL_SCRIPT_MAX bytes; NULL: none */
     const struct pawl_http_call *http;  /* called instead of a script; NULL: there is one. Of all
-                                    * else only timeout_ns is for calls, which end at once */
+                                    * else only timeout_ns and condition are for calls, which end at
+                                    * once */
 };
 
 /* --- What becomes of a task when something is in the way --- */
@@ -327,7 +330,9 @@ struct pawl_view {
     int keep_results;
     enum pawl_status status;
     bool is_paused;                /* nothing of its schedule runs */
-    bool waits_for_retry;          /* the last attempt failed, and its next run is another one */
+    bool waits_for_retry;          /* the last attempt failed, and another one is to come */
+    int64_t retry_ns;              /* when (wall); PAWL_NO_TIME: none, it is paused, or a due time
+                                    * before it takes its place */
     enum pawl_waiting waiting;
     int attempt;                   /* of the run in progress, or the one that failed last while a retry
                                     * waits; 0: none */
@@ -432,6 +437,8 @@ struct pawl_filter {
         size_t len;
     } tags[PAWL_FILTER_TAGS_MAX];       /* the task has all of these */
     size_t ntags;
+    const char *group;                  /* the task is in this one; borrowed as prefix is; empty: any */
+    size_t group_len;
 };
 
 /* What can be done to each task of a listing. */

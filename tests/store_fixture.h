@@ -32,6 +32,7 @@
     "ALTER TABLE state DROP COLUMN missed_paused;"                                                \
     "ALTER TABLE state DROP COLUMN end_reason;"                                                   \
     "ALTER TABLE action DROP COLUMN kill_mode;"                                                   \
+    "ALTER TABLE action DROP COLUMN condition;"                                                   \
     "ALTER TABLE action DROP COLUMN url; ALTER TABLE action DROP COLUMN method;"                  \
     "ALTER TABLE action DROP COLUMN headers; ALTER TABLE action DROP COLUMN body;"                \
     "ALTER TABLE action DROP COLUMN success_codes;"                                               \

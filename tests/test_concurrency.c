@@ -619,6 +619,62 @@ test_full_daemon_is_told_from_a_full_group(void **state)
     fixture_close(&f);
 }
 
+/* Makes the task one of another group; empty: of none. */
+static void
+edit_group(struct fixture *f, const char *id, const char *group)
+{
+    struct pawl_policy policy = in_group(group);
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_err err = {0};
+    struct pawl_view view;
+    int code = pawl_edit_begin(f->handle, id, strlen(id), &view, &err);
+
+    assert_int_equal(code, PAWL_OK);
+
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = view.type, .time_ns = view.time_ns,
+        .script = view.script, .script_len = view.script_len, .keep_results = view.keep_results,
+        .policy = &policy,
+    };
+
+    code = end_of(f, &asked, pawl_edit(f->handle, &view, &spec, -1, &asked.op, &err));
+    pawl_view_release(&view);
+    if (code != PAWL_OK)
+        fail_msg("the edit of %s: %s", id, err.text);
+}
+
+static void
+test_who_is_edited_into_another_group_goes_on_there(void **state)
+{
+    static const char *const ids[] = {"a", "b", "c", "d"};
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    for (int i = 0; i < 4; i++) {
+        submit_held(&f, ids[i], 0, "g");
+        await(is_group(&f, "g", 1, i));
+    }
+    edit_group(&f, "b", "h");
+    await_running(&f, "b");
+    assert_true(is_group(&f, "g", 1, 2));
+    assert_true(is_group(&f, "h", 1, 0));
+    edit_group(&f, "c", "");
+    await_running(&f, "c");
+    assert_true(is_group(&f, "g", 1, 1));
+    edit_group(&f, "a", "");                        /* its run keeps its place */
+    assert_true(is_group(&f, "g", 1, 1));
+    edit_group(&f, "d", "h");
+    await(is_group(&f, "g", 1, 0) && is_group(&f, "h", 1, 1));
+    finish(&f, "b");
+    await_running(&f, "d");
+    release("a");
+    release("c");
+    release("d");
+    await(is_group(&f, "g", 0, 0) && is_group(&f, "h", 0, 0));
+    fixture_close(&f);
+}
+
 static void
 test_engine_closes_while_some_wait(void **state)
 {
@@ -787,6 +843,7 @@ main(void)
         cmocka_unit_test(test_replacing_run_takes_the_place_of_the_one_that_it_ends),
         cmocka_unit_test(test_clock_set_back_while_it_waits_does_not_hold_the_others_up),
         cmocka_unit_test(test_full_daemon_is_told_from_a_full_group),
+        cmocka_unit_test(test_who_is_edited_into_another_group_goes_on_there),
         cmocka_unit_test(test_engine_closes_while_some_wait),
         cmocka_unit_test(test_groups_are_listed_by_name),
         cmocka_unit_test(test_configured_size_that_is_none_is_refused),

@@ -340,7 +340,7 @@ test_version_that_is_edited_can_be_asked_for(void **state)
     edit_begin(&f, &edit, "a");
     edit_begin(&f, &other, "a");
     assert_int_equal(end_of(&f, &edit.asked, edit_ask(&f, &edit, 0, &err)), PAWL_OK);
-    edit_refused(&f, &other, PAWL_ESTALE, "edited by another");
+    edit_refused(&f, &other, PAWL_ESTALE, "others edit the task");
     assert_int_equal(version_of(&f, "a"), 1);
     fixture_close(&f);
 }

@@ -76,6 +76,7 @@ test_json_action_is_written_as_it_was_read(void **state)
         ",\"timeout\":1000000",
         ",\"killGrace\":0",
         ",\"killMode\":\"tree\"",
+        ",\"condition\":\"test -e /größe\\n\"",
         (",\"interpreter\":\"sh\",\"args\":[\"a\"],\"env\":{\"A\":\"1\"},\"cwd\":\"/\","
          "\"umask\":\"777\",\"timeout\":1500000000,\"killGrace\":7000000000"),
     };
@@ -145,6 +146,8 @@ test_json_action_that_is_wrong_is_refused_by_field(void **state)
     assert_refused(",\"timeout\":\"soon\"", "timeout", "timeout");
     assert_refused(",\"killGrace\":-1", "killGrace", "0 or more");
     assert_refused(",\"killMode\":\"main\"", "killMode", "\"group\" or \"tree\"");
+    assert_refused(",\"condition\":true", "condition", "must be a string");
+    assert_refused(",\"condition\":\"a\\u0000\"", "condition", "NUL at byte 1");
     assert_refused(",\"killMode\":1", "killMode", "\"group\" or \"tree\"");
     assert_refused(",\"timeOuts\":1", "timeOuts", "did you mean \"timeout\"");
 }

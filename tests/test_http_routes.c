@@ -36,6 +36,8 @@ test_http_routes_find_handlers(void **state)
     assert_ptr_equal(find(PAWL_DELETE, "/api/tasks/x", false)->run, pawl_tasks_delete);
     assert_ptr_equal(find(PAWL_PUT, "/api/tasks", false)->run, pawl_tasks_stop_all);
     assert_ptr_equal(find(PAWL_DELETE, "/api/tasks/", false)->run, pawl_tasks_delete_all);
+    assert_ptr_equal(find(PAWL_PATCH, "/api/tasks/x", false)->run, pawl_tasks_patch);
+    assert_ptr_equal(find(PAWL_PATCH, "/api/tasks/x", true)->run, pawl_tasks_patch);   /* no stream there */
     assert_ptr_equal(find(PAWL_POST, "/api/tasks:run", false)->run, pawl_tasks_ask_all);
     assert_ptr_equal(find(PAWL_POST, "/api/tasks:pause", false)->run, pawl_tasks_pause_all);
     assert_ptr_equal(find(PAWL_POST, "/api/tasks%3Aresume/", true)->run, pawl_tasks_resume_all);
@@ -60,7 +62,7 @@ test_http_routes_tell_wrong_methods_from_wrong_paths(void **state)
     assert_null(find(PAWL_POST, "/api/tasks:stop", false));
     assert_int_equal(allowed, 0);
     assert_null(find(PAWL_OTHER_METHOD, "/api/tasks/x", false));
-    assert_int_equal(allowed, PAWL_GET | PAWL_PUT | PAWL_DELETE | PAWL_OPTIONS);
+    assert_int_equal(allowed, PAWL_GET | PAWL_PUT | PAWL_PATCH | PAWL_DELETE | PAWL_OPTIONS);
     assert_null(find(PAWL_OPTIONS, "/api/health", false));
     assert_int_equal(allowed, PAWL_GET | PAWL_OPTIONS);
     assert_null(find(PAWL_GET, "/", false));
@@ -101,7 +103,7 @@ test_http_routes_know_their_parameters(void **state)
     assert_params("/api/tasks?tag=a&tag=b", NULL);
     assert_params("/api/tasks/x?watch=1&version=2&wait=3s", NULL);
     assert_params("/api/tasks?watch=1", "unknown query parameter 'watch'; known here: "
-                                        "status, type, prefix, tag, limit, after, results");
+                                        "status, type, prefix, tag, group, limit, after, results");
     assert_params("/api/health?x", "unknown query parameter 'x'; known here: none");
     assert_params("/api/tasks?limit=1&limit=2", "'limit' is given twice");
     assert_params("/api/tasks?=1", "unknown query parameter ''");

@@ -105,7 +105,6 @@ test_new_work_does_not_wait_for_what_was_missed(void **state)
     for (uint64_t i = 2; i <= 5; i++) {
         fixture_advance(f, PAWL_LANE_SLOW_NS);
         await(stats_of(f).started == i + 1);
-        assert_int_equal(stats_of(f).running, i);
     }
     check_new_work(f, "newer");
     assert_int_equal(stats_of(f).started, 7);
@@ -145,6 +144,7 @@ test_what_waits_may_be_stopped_deleted_and_asked_for(void **state)
     submit(&f, "deleted", PAWL_CRON, 62 * MINUTE, ":");
     submit(&f, "asked", PAWL_CRON, 63 * MINUTE, ":");
     submit(&f, "last", PAWL_CRON, 64 * MINUTE, ":");
+    check_new_work(&f, "new");                          /* all of them are in the wheel */
     fixture_advance(&f, 90 * MINUTE);                   /* as if the machine had slept */
     view = await_version(&f, "first", 1);
     pawl_view_release(&view);

@@ -26,6 +26,7 @@ full_action(void)
     static const struct pawl_action action = {
         .interpreter = "python3", .args = args, .env = env, .cwd = "/srv", .umask = 027,
         .timeout_ns = 90 * SECOND, .kill_grace_ns = 0, .kill_mode = PAWL_KILL_TREE,
+        .condition = "test -e /srv/ready\n",
     };
 
     return &action;
@@ -107,6 +108,9 @@ assert_same(const struct pawl_action *a, const struct pawl_action *b)
     assert_true(a->timeout_ns == b->timeout_ns && a->kill_grace_ns == b->kill_grace_ns);
     assert_same_call(a->http, b->http);
     assert_int_equal(a->kill_mode, b->kill_mode);
+    assert_true(!a->condition == !b->condition);
+    if (a->condition)
+        assert_string_equal(a->condition, b->condition);
 }
 
 static void
@@ -118,6 +122,7 @@ test_actions_come_back_as_they_were(void **state)
         {.args = LIST(""), .umask = -1, .kill_grace_ns = -1},
         {.umask = 0, .kill_grace_ns = -1},
         {.umask = -1, .kill_grace_ns = -1, .kill_mode = PAWL_KILL_TREE},
+        {.umask = -1, .kill_grace_ns = -1, .condition = "x"},
         {.umask = -1, .timeout_ns = 1000000, .kill_grace_ns = INT64_MAX},
     };
     size_t n = sizeof actions / sizeof actions[0];

@@ -5,14 +5,15 @@
 static struct pawl_write
 edit_of_all(uint64_t seq, int64_t version, const char *script)
 {
-    static const struct pawl_policy policy = {
-        .overlap = PAWL_OVERLAP_QUEUE, .queue_limit = 3, .max_running = 10, .misfire_limit = 7,
-        .retry_backoff = 1};
+    static struct pawl_policy policy;
     static const char *const tags[] = {"x", "y"}, *const args[] = {"-n", NULL};
     static const struct pawl_action action = {
         .interpreter = "sh", .args = args, .umask = 2, .timeout_ns = SECOND, .kill_grace_ns = 7};
     struct pawl_write write = new_state(seq, version);
 
+    pawl_policy_init(&policy);
+    policy.overlap = PAWL_OVERLAP_QUEUE;
+    policy.queue_limit = 3;
     write.kind = PAWL_WRITE_EDIT;
     write.record.id = "a";
     write.record.id_len = 1;

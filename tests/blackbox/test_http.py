@@ -72,10 +72,10 @@ class Methods(Shared):
         for method, path, allow in (("PATCH", "/api/tasks", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
                                     ("BREW", "/api/tasks/", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
                                     ("GET", "/api/tasks:run", "POST, OPTIONS"),
-                                    ("POST", "/api/tasks/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
-                                    ("TRACE", "/api/tasks/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
-                                    ("BREW", "/api/tasks/x/", "GET, HEAD, PUT, DELETE, OPTIONS"),
-                                    ("get", "/api/tasks/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
+                                    ("POST", "/api/tasks/x", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+                                    ("TRACE", "/api/tasks/x", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+                                    ("BREW", "/api/tasks/x/", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+                                    ("get", "/api/tasks/x", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
                                     ("POST", "/api/health", "GET, HEAD, OPTIONS")):
             answer = self.d.call(method, path)
             self.assertProblem(answer, 405, text=method)
@@ -84,7 +84,7 @@ class Methods(Shared):
     def test_OPTIONS_is_204_with_Allow(self):
         answer = self.d.call("OPTIONS", "/api/tasks/x")
         self.assertEqual((answer.status, answer.headers["allow"]),
-                         (204, "GET, HEAD, PUT, DELETE, OPTIONS"))
+                         (204, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"))
         self.assertEqual(self.d.call("OPTIONS", "/api/nothing").status, 404)
 
     def test_unknown_paths_are_404(self):
@@ -146,7 +146,7 @@ class Methods(Shared):
             answer = self.d.call(method, path.replace("{id}", "none"), "" if method == "POST" else
                                  None)
             self.assertNotEqual(answer.status, 405, line)
-            self.assertFalse(answer.status == 404 and "{id}" not in path, line)
+            self.assertFalse(answer.status == 404 and "{" not in path, line)
 
 
 class Guard(Shared):

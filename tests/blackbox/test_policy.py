@@ -70,6 +70,24 @@ class Overlap(Gates, Shared):
         self.assertLess(due[1], ns_of(task["results"][0]["timestamp"]))
         self.assertNotIn("queueLimit", task)
 
+    def test_allow_runs_beside_itself_and_its_pages_are_whole(self):
+        self.cron(time="50ms", overlap="allow", maxRunning=4, maxRuns=5, script=self.gate())
+        self.d.watch(self.name, lambda task: task["running"] == 4)
+        self.skipped(1)
+        for run in (3, 1, 4, 2):
+            self.let_end(run)
+            self.d.watch(self.name, lambda task: [result["run"] for result in task["results"]][-1:] == [run])
+        self.let_end(5)
+        task = self.d.watch(self.name, lambda task: task["status"] == 1)
+        self.assertEqual([result["run"] for result in task["results"]], [3, 1, 4, 2, 5])
+        for limit in (1, 2, 3, 5):
+            seen, page = [], f"/api/tasks/{self.name}/runs?limit={limit}"
+            while page:
+                answer = self.d.call("GET", page)
+                seen += [result["run"] for result in answer.json()]
+                page = answer.headers["link"].split(">")[0][1:] if "link" in answer.headers else None
+            self.assertEqual(seen, [5, 2, 4, 1, 3])
+
     def test_replace_ends_the_run(self):
         self.cron(overlap="replace", time="300ms", maxRuns=3, script="echo $PAWL_RUN; exec sleep 100")
         task = self.running(3)
@@ -304,6 +322,9 @@ class Documents(Shared):
         ("maxRunning", "1 to 10000", {"overlap": "allow", "maxRunning": 10001}),
         ("maxRunning", "overlap allow", {"maxRunning": 2}),
         ("retries", "overlap", {"overlap": "allow", "retries": 1}),
+        ("maxRunning", "overlap allow", {"maxRunning": 5}),
+        ("maxRunning", "1 to 10000", {"overlap": "allow", "maxRunning": 0}),
+        ("retries", "allow", {"overlap": "allow", "retries": 1}),
         ("misfire", "\"once\", \"skip\" or \"all\"", {"misfire": "none"}),
         ("misfireGrace", "8784h", {"misfireGrace": "-1s"}),
         ("misfireGrace", "8784h", {"misfireGrace": "8785h"}),
@@ -398,6 +419,18 @@ class Explanations(Gates, Shared):
         self.d.call("POST", f"/api/tasks/{self.name}/run")
         self.d.finished(self.name)
         self.assertEqual(self.assertSays("2 of 2 runs are left")["runsLeft"], 2)
+
+
+class Full(Gates, Case):
+    def test_explanation_says_that_others_must_end_first(self):
+        d = self.daemon("--max-running", "1")
+        d.submit("first", time=0, script=self.gate())
+        d.watch("first", lambda task: task["running"] == 1)
+        d.submit("second", time=0)
+        wait_for("it to wait for a worker", lambda: d.get("second")["waitingFor"] == "worker")
+        self.assertIn("it waits for other runs to end", d.call("GET", "/api/tasks/second/explain").json()["why"][0])
+        self.let_end(1)
+        self.assertEqual(d.finished("second")["waitingFor"], None)
 
 
 class Restarts(Case):

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""A task is changed in place, over REST, also by its own run."""
+
+import json
+import threading
+import unittest
+
+from daemon import Case, Shared
+
+
+class Edit(Shared):
+    OPTIONS = ("--ephemeral",)
+
+    def submit(self, **fields):
+        return self.d.submit(self.name, **{"taskType": "cron", "time": "1h", "script": "echo old", **fields})
+
+    def patch(self, fields, query="", headers=()):
+        return self.d.call("PATCH", f"/api/tasks/{self.name}{query}", fields, headers)
+
+    def edited(self, fields, query=""):
+        answer = self.patch(fields, query)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def run_now(self):
+        version = self.d.get(self.name)["version"]
+        self.assertEqual(self.d.call("POST", f"/api/tasks/{self.name}/run").status, 200)
+        return self.d.watch(self.name, lambda task: task["version"] >= version + 2)
+
+    def test_what_is_given_changes_and_all_else_stays(self):
+        before = self.submit(tags=["a", "b"], env={"A": "1", "B": "2"}, args=["x"], timeout="1m", keepResults=5)
+        task = self.edited({"script": "echo new", "tags": ["c"]})
+        self.assertEqual(task["version"], 1)
+        for name in before:
+            if name not in ("script", "tags", "version", "lastStatusUpdated"):
+                self.assertEqual(task[name], before[name], name)
+        self.assertEqual((task["script"], task["tags"]), ("echo new", ["c"]))
+        self.assertEqual(self.d.get(self.name), task)
+        self.assertEqual(self.run_now()["results"][0]["result"], "new\n")
+
+    def test_null_is_the_default_and_objects_are_merged(self):
+        self.submit(tags=["a"], env={"A": "1", "B": "2"}, args=["x"], timeout="1m", keepResults=5, overlap="queue",
+                    queueLimit=3)
+        task = self.edited({"tags": None, "args": None, "timeout": None, "keepResults": None, "overlap": None,
+                            "queueLimit": None, "env": {"A": None, "C": "3"}})
+        self.assertEqual(task["env"], {"B": "2", "C": "3"})
+        self.assertEqual(task["keepResults"], 10)
+        for name in ("tags", "args", "timeout", "overlap", "queueLimit"):
+            self.assertNotIn(name, task)
+        self.assertNotIn("env", self.edited({"env": None}))
+        self.assertEqual(self.edited({"env": {"A": "1", "B": None}})["env"], {"A": "1"})
+
+    def test_numbers_and_texts_come_through_the_merge_as_they_were(self):
+        text = 'quote " back \\ slash / tab \t nul-free \u0001 \u2028 \U0001f600'
+        before = self.submit(script=text, retries=3, retryBackoff=1.1, retryDelay=1234567890123456,
+                             retryMaxDelay=9007199254740993, retryOn=[1, 255], jitter=9007199254740993 // 1000,
+                             startAt="2027-01-01T00:00:00.123456789Z", maxRuns=9223372036854775807)
+        task = self.edited({"tags": ["x"]})
+        for name in before:
+            if name not in ("tags", "version", "lastStatusUpdated"):
+                self.assertEqual(task[name], before[name], name)
+
+    def test_a_whole_document_can_be_sent_back(self):
+        for fields in ({"time": "1h"}, {"time": None, "cron": "*/5 * * * *", "timezone": "Asia/Tokyo"},
+                       {"time": None, "calendar": "daily 2 at 10:30"},
+                       {"time": None, "triggers": [{"time": "7m"}, {"cron": "0 9 * * *", "timezone": "UTC"},
+                                                   {"at": "2199-01-01T00:00:00Z"}]}):
+            with self.subTest(fields):
+                before = self.submit(**fields, env={"A": "1"}, overlap="queue", queueLimit=3)
+                task = self.edited(before)
+                for name in before:
+                    if name not in ("version", "lastStatusUpdated"):
+                        self.assertEqual(task[name], before[name], name)
+                self.d.call("DELETE", f"/api/tasks/{self.name}")
+
+    def test_one_way_to_say_when_takes_the_place_of_another(self):
+        before = self.submit(timeMax="2h")
+        task = self.edited({"cron": "30 2 * * *", "timezone": "Europe/Berlin"})
+        self.assertEqual((task["cron"], task["time"]), ("30 2 * * *", 0))
+        self.assertNotIn("timeMax", task)
+        task = self.edited({"calendar": "weekly 1 on mon at 08:00"})
+        self.assertNotIn("cron", task)
+        self.assertEqual(task["timezone"], "Europe/Berlin")
+        task = self.edited({"triggers": [{"time": "10m"}, {"cron": "0 0 * * *"}]})
+        self.assertNotIn("calendar", task)
+        self.assertEqual(task["triggers"][1]["timezone"], "Europe/Berlin")
+        task = self.edited({"time": "1h"})
+        self.assertNotIn("triggers", task)
+        self.assertNotEqual(task["nextRun"], before["nextRun"])     # counted from now
+        self.assertEqual(self.edited({"time": 3600 * 10**9})["nextRun"], task["nextRun"])
+
+    def test_body_is_read_whatever_its_type(self):
+        self.submit()
+        for n, kind in enumerate(("application/merge-patch+json", "application/json", "text/plain",
+                                  "application/x-ndjson")):
+            answer = self.patch({"script": f"echo {n}"}, headers=[f"Content-Type: {kind}"])
+            self.assertEqual((answer.status, answer.json()["version"]), (200, n + 1), kind)
+
+    def test_what_a_submit_refuses_is_refused_in_the_same_way(self):
+        self.submit()
+        self.assertProblem(self.patch({"scrpt": "x"}), 400, field="scrpt", text='did you mean "script"')
+        self.assertProblem(self.patch({"scrpt": None}), 400, field="scrpt")
+        self.assertProblem(self.patch({"script": None}), 400, field="script", text="required")
+        self.assertProblem(self.patch({"script": ""}), 400, field="script", text="empty")
+        self.assertProblem(self.patch({"time": None}), 400, field="cron")
+        self.assertProblem(self.patch({"keepResults": -1}), 400, field="keepResults")
+        self.assertProblem(self.patch({"env": {"A": 1}}), 400, field="env")
+        self.assertProblem(self.patch({"interpreter": "cobol"}), 400, field="interpreter")
+        self.assertProblem(self.patch(b'{"script":"a","Script":"b"}'), 400, field="script", text="twice")
+        self.assertProblem(self.patch(b'{"script":'), 400, field="script", text="line 1, column 11")
+        self.assertProblem(self.patch(b"[]"), 400, text="not an array")
+        self.assertProblem(self.patch(b""), 400, text="empty")
+        problem = self.assertProblem(self.patch({"cron": "* * x * *"}), 400, field="cron")
+        self.assertEqual(problem["position"], 5)
+        self.assertProblem(self.patch({"endAt": "2020-01-01T00:00:00Z"}), 400, field="time", text="never fires")
+        self.assertEqual(self.d.get(self.name)["version"], 0)
+
+    def test_other_tasks_and_other_kinds_are_not_made_of_it(self):
+        self.submit()
+        self.assertProblem(self.patch({"id": "other"}), 400, field="id")
+        self.assertProblem(self.patch({"id": None}), 400, field="id")
+        self.assertProblem(self.patch({"taskType": "delay"}), 400, field="taskType")
+        self.assertEqual(self.edited({"id": self.name, "taskType": "cron", "status": 4, "runCount": 7})["runCount"], 0)
+        self.assertProblem(self.d.call("PATCH", "/api/tasks/none", {}), 404)
+
+    def test_version_guards_against_overwriting(self):
+        self.submit()
+        self.edited({"script": "echo 1"}, "?version=0")
+        self.assertProblem(self.patch({"script": "echo 2"}, "?version=0"), 409, text="version 1, not 0")
+        self.assertProblem(self.patch({}, "?version=x"), 400, field="version")
+        self.assertProblem(self.patch({}, "?vers=1"), 400, text="version")
+        self.assertEqual(self.d.get(self.name)["script"], "echo 1")
+
+    def test_stopped_and_over_tasks(self):
+        self.submit(taskType="delay", time=0)
+        self.d.finished(self.name)
+        self.assertProblem(self.patch({"time": "1h"}), 409, text="the task is over")
+        self.edited({"script": "echo again"})
+        self.assertEqual(self.run_now()["results"][-1]["result"], "again\n")
+        other = self.d.submit(self.name + "s", taskType="cron", time="1h")
+        self.d.call("PUT", f"/api/tasks/{other['id']}")
+        self.assertProblem(self.d.call("PATCH", f"/api/tasks/{other['id']}", {"script": ":"}), 409, text="stopped")
+
+    def test_run_in_progress_is_untouched(self):
+        gate = self.place() + "/gate"
+        self.submit(script=f"until test -e {gate}; do sleep 0.01; done; echo old")
+        self.d.call("POST", f"/api/tasks/{self.name}/run")
+        self.d.watch(self.name, lambda task: task["running"] == 1)
+        task = self.edited({"script": "echo new", "keepResults": 1})
+        self.assertEqual((task["state"], task["version"]), ("Executing", 2))
+        open(gate, "w").close()
+        task = self.d.finished(self.name)
+        self.assertEqual(task["results"][0]["result"], "old\n")
+        task = self.run_now()
+        self.assertEqual([result["result"] for result in task["results"]], ["new\n"])
+
+    def test_a_task_edits_itself(self):
+        patch = json.dumps({"script": "echo new", "time": "2h"})
+        self.submit(script=f"curl -s -X PATCH -d '{patch}' -o /dev/null "
+                    f"{self.d.address}/api/tasks/{self.name}; echo old")
+        task = self.run_now()
+        task = self.d.watch(self.name, lambda task: task["running"] == 0 and task["runCount"] == 1)
+        self.assertEqual((task["version"], task["script"], task["time"]), (3, "echo new", 7200 * 10**9))
+        self.assertEqual(task["results"][0]["result"], "old\n")
+        self.assertEqual(self.run_now()["results"][1]["result"], "new\n")
+
+    def test_watch_and_list_follow(self):
+        self.submit(tags=["old"])
+        found = []
+
+        def wait():
+            found.append(self.d.call("GET", f"/api/tasks/{self.name}?watch=true&version=0").json())
+
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        self.edited({"tags": ["new" + self.name]})
+        waiter.join()
+        self.assertEqual(found[0]["version"], 1)
+        tasks = self.d.call("GET", f"/api/tasks?tag=new{self.name}").json()
+        self.assertEqual([task["id"] for task in tasks], [self.name])
+
+    def test_of_changes_at_the_same_time_all_are_made(self):
+        names = [f"V{n}" for n in range(8)]
+        self.submit()
+
+        def change(name):
+            with self.d.connect() as client:
+                for n in range(20):
+                    answer = client.call("PATCH", f"/api/tasks/{self.name}", {"env": {name: str(n)}})
+                    self.statuses.append(answer.status)
+
+        self.statuses = []
+        threads = [threading.Thread(target=change, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        task = self.d.get(self.name)
+        self.assertEqual(self.statuses, [200] * 160)
+        self.assertEqual(task["env"], {name: "19" for name in names})
+        self.assertEqual(task["version"], 160)
+
+    def test_warnings_are_said(self):
+        self.submit()
+        self.assertTrue(self.edited({"cron": "0 0 13 * fri"})["warnings"])
+
+
+class Restart(Case):
+
+    def test_edit_is_there_after_kill(self):
+        data = self.place()
+        daemon = self.daemon(data=data)
+        daemon.submit("a", taskType="cron", time="1h", script="echo old")
+        for fields in ({"cron": "0 3 * * *", "tags": ["x"]}, {"retries": 2, "interpreter": "sh"},
+                       {"script": "echo new"}):
+            answer = daemon.call("PATCH", "/api/tasks/a", fields)
+            self.assertEqual(answer.status, 200, answer)
+        task = answer.json()
+        daemon.kill()
+        daemon = self.daemon(data=data)
+        self.assertEqual(daemon.get("a"), task)
+
+
+if __name__ == "__main__":
+    unittest.main()
