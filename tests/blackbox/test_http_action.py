@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import socketserver
+import ssl
 import subprocess
 import threading
 import time
@@ -71,12 +72,14 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self):
+    def __init__(self, tls=None):
         super().__init__(("127.0.0.1", 0), Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.ending = threading.Event()
         self.lock = threading.Lock()
         self.seen = {}
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server_address[1]}"
         self.thread = threading.Thread(target=self.serve_forever)
         self.thread.start()
 
@@ -158,6 +161,17 @@ class HttpAction(Shared):
         self.assertEqual(result["outcome"], "error")
         self.assertNotIn("httpStatus", result)
 
+    def test_certificate_that_nobody_vouches_for_is_refused(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(HERE, "../data/self-signed.pem"))
+        server = Server(context)
+        self.addCleanup(server.end)
+        self.d.submit(self.name, time=0, **call(server.url.replace("127.0.0.1", "localhost") + "/status/200"))
+        result = self.d.finished(self.name)["results"][0]
+        self.assertEqual(result["outcome"], "error")
+        self.assertIn("certificate", result["error"])
+        self.assertEqual(server.seen, {})
+
     def test_time_limit_and_kill(self):
         result = self.one("/never", timeout="200ms")
         self.assertEqual(result["outcome"], "timeout")
@@ -174,6 +188,26 @@ class HttpAction(Shared):
         self.d.submit(self.name, time=0, retries=2, retryDelay="1ms", **call(self.server.url + "/status/503"))
         task = self.d.watch(self.name, lambda task: len(task["results"]) == 3)
         self.assertEqual([(r["attempt"], r["httpStatus"]) for r in task["results"]], [(1, 503), (2, 503), (3, 503)])
+
+    def test_script_becomes_a_call_and_back_in_place(self):
+        path = f"/api/tasks/{self.name}"
+        url = self.server.url + "/status/200"
+        self.d.submit(self.name, taskType="cron", time="1h", script="echo script")
+
+        def patch(document):
+            answer = self.d.call("PATCH", path, document)
+            self.assertEqual(answer.status, 200, answer)
+            return answer.json()
+
+        patch(call(url, headers={"A": "b"}) | {"script": None})
+        task = patch({"action": {"http": {"headers": {"A": None, "C": "d"}}}})
+        self.assertEqual((task["script"], task["action"]), ("", {"http": {"url": url, "headers": {"C": "d"}}}))
+        self.assertProblem(self.d.call("PATCH", path, {"script": "true"}), 400, "script", "not both")
+        self.assertEqual(self.d.call("POST", path + "/run").status, 200)
+        self.assertEqual(self.d.finished(self.name)["results"][0]["httpStatus"], 200)
+        self.assertNotIn("action", patch({"action": None, "script": "echo back"}))
+        self.assertEqual(self.d.call("POST", path + "/run").status, 200)
+        self.assertEqual(self.d.finished(self.name, 2)["results"][1]["result"], "back\n")
 
     def refused(self, field, text, **fields):
         document = {"id": self.name, "taskType": "delay", "time": 0, **fields}
