@@ -144,15 +144,15 @@ begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
     event->must_kill = event->is_passed = true;
 }
 
-/* Whether the event names no place of the group that the task is in now. */
+/* Whether the event names no place of the group that the task is in now. What it says of another group
+ * that the task was in before is no matter then. */
 static bool
 needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
 {
-    if (!pawl_def_group(old->def) ||
-        (event->group_of && pawl_def_same_group(old->def, event->group_of)))
+    if (event->group_of && pawl_def_same_group(old->def, event->group_of))
         return false;
-    event->is_group_full = false;       /* that was another one */
-    return true;
+    event->is_group_full = false;
+    return pawl_def_group(old->def) != NULL;
 }
 
 /* A run that was counted was none: the due time passes. If it had been the last one that the task may
