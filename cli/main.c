@@ -35,12 +35,13 @@ static const struct pawl_command commands[] = {
         .run = pawl_cmd_submit,
         .summary = "hand a task to the daemon",
         .usage = "ID [-type=delay|cron] (-time=DURATION | -at=TIME | -cron=EXPR | -calendar=EXPR) "
-                 "(-script=TEXT | -script-file=FILE)",
+                 "(-script=TEXT | -script-file=FILE | -url=URL)",
         .examples = "  pawl submit hello -type=delay -time=10s -script=\"echo hi\"\n"
                     "  pawl submit beat -type=cron -time=1m30s -script-file=beat.sh\n"
                     "  pawl submit report -cron='30 2 * * mon-fri' -tz=Europe/Berlin "
                     "-script=./report\n"
                     "  pawl submit call -at='tomorrow 18:00' -script='echo call'\n"
+                    "  pawl submit ping -type=cron -time=1m -url=https://example.org/hook -body='{}'\n"
                     "  echo 'date; uptime' | pawl submit now -type=delay -time=0 "
                     "-script-file=-\n",
         .flags = pawl_cmd_submit_flags,

@@ -84,7 +84,8 @@ pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedul
     def->type = spec->type;
     def->keep_results = (uint16_t) (spec->keep_results >= 0 ? spec->keep_results : keep_results);
     def->script_len = (uint32_t) spec->script_len;
-    memcpy(def->script, spec->script, spec->script_len);
+    if (spec->script_len > 0)           /* else there may be none */
+        memcpy(def->script, spec->script, spec->script_len);
     def->script[spec->script_len] = '\0';
     return def;
 }

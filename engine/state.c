@@ -8,130 +8,9 @@
 
 #include <assert.h>
 
-#define AT_ONCE 1               /* elapsed ns: has come whenever it is looked at */
-
 static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         struct pawl_snapshot *next, enum pawl_end_reason delay_end);
-
-bool
-pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
-{
-    return (snapshot->status == PAWL_EXECUTED && !snapshot->is_asked) ||
-           (snapshot->status == PAWL_STOPPED && snapshot->def->type == PAWL_DELAY);
-}
-
-uint64_t
-pawl_snapshot_scheduled_runs(const struct pawl_snapshot *snapshot)
-{
-    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
-
-    return snapshot->run_count - snapshot->asked_count - (wait ? wait->tally.skipped_condition : 0);
-}
-
-bool
-pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot)
-{
-    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
-
-    return schedule && schedule->when.max_runs > 0 &&
-           pawl_snapshot_scheduled_runs(snapshot) >= schedule->when.max_runs;
-}
-
-enum pawl_end_reason
-pawl_snapshot_end_reason(const struct pawl_snapshot *snapshot, const struct pawl_now *now,
-                         enum pawl_end_reason delay_end)
-{
-    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
-    struct pawl_due none = {PAWL_NO_TIME, false};
-    struct pawl_schedule endless;
-
-    if (snapshot->def->type == PAWL_DELAY)
-        return delay_end;
-    if (pawl_snapshot_is_used_up(snapshot))
-        return PAWL_END_MAX_RUNS;
-    if (!schedule || schedule->when.end_ns == PAWL_NO_TIME)
-        return PAWL_END_NO_TIMES;
-    endless = *schedule;
-    endless.when.end_ns = PAWL_NO_TIME;
-    return pawl_schedule_next(&endless, none, now, true).ns == PAWL_NO_TIME ? PAWL_END_NO_TIMES
-                                                                           : PAWL_END_AT;
-}
-
-bool
-pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
-{
-    return (snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED) ||
-           snapshot->is_asked;
-}
-
-bool
-pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
-{
-    return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
-}
-
-bool
-pawl_snapshot_is_full(const struct pawl_snapshot *snapshot)
-{
-    bool overlaps = pawl_def_overlaps(snapshot->def) && pawl_wait_of(snapshot)->nmissed == 0 &&
-                    (snapshot->running == 0 || pawl_wait_of(snapshot)->is_shared);
-
-    return snapshot->running >= (overlaps ? pawl_def_policy(snapshot->def)->max_running : 1);
-}
-
-bool
-pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot)
-{
-    return pawl_snapshot_is_full(snapshot) || pawl_snapshot_is_retried(snapshot);
-}
-
-bool
-pawl_snapshot_is_replacing(const struct pawl_snapshot *snapshot)
-{
-    return pawl_policy_of(snapshot->def)->overlap == PAWL_OVERLAP_REPLACE &&
-           pawl_snapshot_is_busy(snapshot) && !snapshot->is_paused &&
-           !pawl_wait_of(snapshot)->must_replace && pawl_wait_of(snapshot)->nmissed == 0;
-}
-
-uint64_t
-pawl_snapshot_pass(const struct pawl_snapshot *snapshot, struct pawl_due *due,
-                   const struct pawl_now *now)
-{
-    const struct pawl_policy *policy = pawl_policy_of(snapshot->def);
-    uint32_t keep = policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit
-                    : policy->overlap == PAWL_OVERLAP_REPLACE ? 1 : 0;
-
-    if (pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->nmissed > 0)
-        return 0;                               /* not before those that were missed are run */
-    return pawl_policy_pass(snapshot->def, due, now, keep);
-}
-
-int64_t
-pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
-{
-    bool is_replacing = pawl_snapshot_is_replacing(snapshot);
-    struct pawl_due due = pawl_snapshot_due(snapshot);
-    int64_t fires_ns;
-
-    if (snapshot->is_asked && !pawl_snapshot_is_full(snapshot))
-        return AT_ONCE;
-    if (pawl_snapshot_is_over(snapshot))
-        return snapshot->due_ns;
-    if (snapshot->is_paused || (pawl_snapshot_is_full(snapshot) && !is_replacing))
-        return PAWL_NO_TIME;
-    fires_ns = pawl_def_fires_ns(snapshot->def, due, offset_ns);
-    if (pawl_snapshot_is_retried(snapshot) && !(is_replacing && pawl_due_is_set(due) &&
-                                  fires_ns < pawl_wait_of(snapshot)->not_before_ns))
-        return pawl_wait_of(snapshot)->not_before_ns;
-    return fires_ns;
-}
-
-int64_t
-pawl_task_expiry(int64_t over_ns, int64_t keep_ns)
-{
-    return keep_ns == INT64_MAX ? PAWL_NO_TIME : pawl_schedule_after(over_ns, keep_ns);
-}
 
 static int
 refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
@@ -142,20 +21,6 @@ refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task has run already: nothing to stop");
     return pawl_err_set(err, PAWL_ESTATE, NULL,
                         "the task is running: a delay task that has started ends by itself");
-}
-
-struct pawl_now
-pawl_event_now(const struct pawl_event *event)
-{
-    return (struct pawl_now) {event->now_ns, event->wall_ns, event->high_ns, event->oldest_ns};
-}
-
-bool
-pawl_snapshot_has_come(const struct pawl_snapshot *old, const struct pawl_event *event)
-{
-    int64_t fires_ns = pawl_snapshot_fires_ns(old, event->wall_ns - event->now_ns);
-
-    return fires_ns != PAWL_NO_TIME && fires_ns <= event->now_ns;
 }
 
 static const struct pawl_due none = {PAWL_NO_TIME, false};
@@ -234,6 +99,7 @@ end_task(const struct pawl_event *event, struct pawl_snapshot *next,
 
     next->status = PAWL_EXECUTED;
     next->is_paused = false;
+    set_missed(next, 0);
     next->end_reason = pawl_snapshot_end_reason(next, &now, delay_end) & 7;
     pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
         pawl_task_expiry(event->now_ns, event->keep_ns), false});
@@ -255,14 +121,16 @@ begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     }
     event->due = due;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && old->running == 0)
-        end_task(event, next, PAWL_END_MISSED);
     if (!pawl_def_has_come(old->def, due, &now))
         return false;
     if (pawl_def_policy(old->def))
         pawl_wait_of(next)->nmissed -= pawl_wait_of(next)->nmissed > 0;
-    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next) ? none
-                                    : pawl_def_next(old->def, event->due, &now, false));
+    if (pawl_snapshot_is_used_up(next)) {
+        pawl_snapshot_set_due(next, none);
+        set_missed(next, 0);
+    } else {
+        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, false));
+    }
     return true;
 }
 
@@ -287,18 +155,27 @@ needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
     return true;
 }
 
-/* A run that was counted was none: the due time passes. */
+/* A run that was counted was none: the due time passes. If it had been the last one that the task may
+ * have, there are others: those behind what was run meanwhile, if runs overlap. */
 static void
 uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
-            struct pawl_snapshot *next, uint64_t *tally)
+            struct pawl_snapshot *next, bool was_used_up)
 {
-    struct pawl_now now = pawl_event_now(event);
+    struct pawl_now now = pawl_event_now(event), then = now;
+    struct pawl_due due;
 
-    (*tally)++;
-    if (event->is_asked)
+    if (event->is_asked) {
         next->asked_count -= next->asked_count > 0;
-    else if (next->due_ns == PAWL_NO_TIME && !pawl_snapshot_is_used_up(next))
-        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, true));
+        return;
+    }
+    if (!was_used_up || pawl_snapshot_is_used_up(next) || next->status == PAWL_STOPPED)
+        return;
+    due = pawl_def_next(old->def, event->due, &now, true);
+    then.wall_ns = old->previous_ns;
+    then.elapsed_ns -= now.wall_ns - old->previous_ns;
+    if (pawl_def_overlaps(old->def))
+        pawl_def_pass(old->def, &due, &then);
+    pawl_snapshot_set_due(next, due);
 }
 
 /* The group of the task is full. A due time that has had an attempt has its results, and no count
@@ -308,6 +185,8 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
                struct pawl_snapshot *next, bool is_retry)
 {
     enum pawl_end_reason was = (enum pawl_end_reason) old->end_reason;
+    struct pawl_now now = pawl_event_now(event);
+    bool was_used_up;
 
     event->is_passed = true;
     if (is_retry) {
@@ -315,8 +194,12 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
         end_run(old, event, next, PAWL_END_DONE);
         return;
     }
+    was_used_up = pawl_snapshot_is_used_up(next);
     next->run_count--;
-    uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_group);
+    pawl_snapshot_make_wait(next)->tally.skipped_group++;
+    uncount_run(old, event, next, was_used_up);
+    if (!pawl_snapshot_is_used_up(next))
+        pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
 }
@@ -345,6 +228,8 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     } else if (!begin_due(old, event, next)) {
         next->run_count--;
         event->is_passed = true;
+        if (next->due_ns == PAWL_NO_TIME && next->running == 0)
+            end_task(event, next, PAWL_END_MISSED);
         return;
     }
     if (event->is_group_full) {
@@ -407,11 +292,14 @@ count_end(const struct pawl_snapshot *old, const struct pawl_event *event,
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
     bool is_skipped = event->is_condition_skip && !(wait && wait->attempt > 1);
+    bool was_used_up = pawl_snapshot_is_used_up(next);
 
-    if (is_skipped)
-        uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_condition);
-    else
+    if (is_skipped) {
+        pawl_snapshot_make_wait(next)->tally.skipped_condition++;
+        uncount_run(old, event, next, was_used_up);
+    } else {
         next->failure_count += event->failed || event->is_condition_skip;
+    }
     return is_skipped;
 }
 

@@ -34,6 +34,11 @@ pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot);
 bool
 pawl_snapshot_is_replacing(const struct pawl_snapshot *snapshot);
 
+/* When the next attempt is to begin; PAWL_NO_TIME: none waits, or the next due time, which is to be fired at
+ * fires_ns, comes before it and replaces it. */
+int64_t
+pawl_snapshot_retry_ns(const struct pawl_snapshot *snapshot, struct pawl_due due, int64_t fires_ns);
+
 /* Moves *due on over the due times that came during the run and will not be run after it; gives how
  * many. */
 uint64_t

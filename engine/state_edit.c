@@ -28,6 +28,10 @@ check(const struct pawl_snapshot *old, const struct pawl_event *event, struct pa
         return refuse(err, "the task is stopped: delete it and submit it again");
     if (old->def != event->basis)
         return pawl_err_set(err, PAWL_ESTALE, NULL, "others edit the task at the same time: try again");
+    if (old->running > 1 && pawl_def_policy(event->edited) &&
+        pawl_def_policy(event->edited)->retries > 0)
+        return refuse(err, "several runs of the task are in progress: it can have retries once they have "
+                           "ended");
     if (!event->is_rescheduled)
         return PAWL_OK;
     if (old->status == PAWL_EXECUTED)

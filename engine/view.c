@@ -29,7 +29,7 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     const struct pawl_tags *tags = pawl_def_tags(def);
     bool is_over = pawl_snapshot_is_over(snapshot);
     struct pawl_due due = {is_over ? PAWL_NO_TIME : snapshot->due_ns, snapshot->is_due_wall};
-    int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns, retry_ns = PAWL_NO_TIME;
+    int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns, retry_ns;
     uint64_t skipped = snapshot->skipped_overlap;
     const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
     uint32_t old = 0;
@@ -37,9 +37,9 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     if (!is_over && pawl_snapshot_is_busy(snapshot) && !snapshot->is_paused)
         skipped += pawl_snapshot_pass(snapshot, &due, now);     /* as FINISH would now */
     fires_ns = pawl_def_fires_ns(def, due, offset_ns);
-    if (wait && wait->is_retry && !(pawl_snapshot_is_replacing(snapshot) && pawl_due_is_set(due) &&
-                                    fires_ns < wait->not_before_ns))
-        retry_ns = fires_ns = wait->not_before_ns;
+    retry_ns = pawl_snapshot_retry_ns(snapshot, due, fires_ns);
+    if (retry_ns != PAWL_NO_TIME)
+        fires_ns = retry_ns;
     if (pawl_def_schedule(def) && !pawl_due_is_set((struct pawl_due) {fires_ns, false}))    /* at the start of a daemon, which has no time */
         fires_ns = PAWL_NO_TIME;
     if (snapshot->is_paused)

@@ -45,6 +45,7 @@ constexpr struct {
     {"killGrace", "killgrace"},
     {"killMode", "killmode"},
     {"condition", "condition"},
+    {"action", "action"},
     {"overlap", "overlap"},
     {"queueLimit", "queuelimit"},
     {"maxRunning", "maxrunning"},

@@ -17,6 +17,7 @@ enum field {
     MAX_RUNS, RUN_ON_START, JITTER, JITTER_MODE, INTERVAL_FROM,
     TAGS,
     INTERPRETER, ARGS, ENV, CWD, UMASK, TIMEOUT, KILL_GRACE, KILL_MODE, CONDITION,
+    ACTION,
     OVERLAP, QUEUE_LIMIT, MAX_RUNNING, MISFIRE, MISFIRE_GRACE, MISFIRE_LIMIT,
     RETRIES, RETRY_DELAY, RETRY_BACKOFF, RETRY_MAX_DELAY, RETRY_JITTER, RETRY_ON,
     GROUP, GROUP_OVERFLOW,
@@ -38,7 +39,7 @@ constexpr uint64_t OF_AN_EXPRESSION = bit(CRON) | bit(CALENDAR) | bit(TIMEZONE);
 
 constexpr uint64_t OF_AN_ACTION = bit(INTERPRETER) | bit(ARGS) | bit(ENV) | bit(CWD) |
                                   bit(UMASK) | bit(TIMEOUT) | bit(KILL_GRACE) |
-                                  bit(KILL_MODE) | bit(CONDITION);
+                                  bit(KILL_MODE) | bit(CONDITION) | bit(ACTION);
 
 constexpr uint64_t OF_A_POLICY = bit(OVERLAP) | bit(QUEUE_LIMIT) | bit(MAX_RUNNING) |
                                  bit(MISFIRE) |

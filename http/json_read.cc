@@ -177,6 +177,8 @@ read_value(task_read &read, int field, dom::element value)
     case TIME:
         return read_time(read, value);
     case SCRIPT:
+        if (value.is_null())
+            return 0;
         return read_string(read, SCRIPT, value, &read.spec.script, &read.spec.script_len);
     case KEEP_RESULTS:
         return read_keep_results(read, value);
@@ -191,6 +193,16 @@ read_value(task_read &read, int field, dom::element value)
             return read_policy(read, field, value);
         return read_when(read, field, value);
     }
+}
+
+/* A task may call a URL instead. */
+int
+do_without_script(task_read &read)
+{
+    if (read.spec.action == nullptr || read.spec.action->http == nullptr)
+        return refuse(read, SCRIPT, "script is required, or an action to call a URL");
+    read.spec.script = "";
+    return 0;
 }
 
 int
@@ -220,7 +232,7 @@ read_members(task_read &read, dom::object object)
             return refuse_missing(read, field);
     if (read.given != bit(TIME) && (code = finish_when(read)) != 0)
         return code;
-    return read.seen & bit(SCRIPT) ? 0 : refuse_missing(read, SCRIPT);
+    return read.spec.script != nullptr ? 0 : do_without_script(read);
 }
 
 /* Remembers the id of a refused document, which may stand behind what was wrong. */

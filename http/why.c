@@ -431,6 +431,8 @@ say_bounds(struct pawl_buffer *out, const struct pawl_why *why)
     if (when->max_runs > nruns)
         pawl_why_say(out, "%llu of %llu runs are left (maxRuns)",
             (unsigned long long) (when->max_runs - nruns), (unsigned long long) when->max_runs);
+    if (why->view->action != NULL && why->view->action->condition != NULL)
+        pawl_why_say(out, "each run begins with its condition, and is skipped if that fails (condition)");
 }
 
 static void

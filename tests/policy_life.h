@@ -18,7 +18,6 @@ struct life {
     struct pawl_epoch_thread *thread;
     struct pawl_index *index;
     struct pawl_task *task;
-    struct pawl_due run_due;            /* of the run in progress, as START gave it */
     int64_t armed_ns;                   /* when the task is looked at; PAWL_NO_TIME: never */
     struct pawl_view view;
 };
@@ -116,8 +115,12 @@ check_life(struct life *l)
     CHECK(l->view.failure_count == m->failures);
     CHECK(l->view.skipped_overlap == model_skipped(m));
     CHECK(l->view.missed == m->missed);
+    CHECK(l->view.missed_paused == m->missed_paused);
+    CHECK(l->view.skipped_condition == m->skipped_condition);
+    CHECK(l->view.end_reason == model_end_reason(m));
     CHECK(l->view.next_ns == wall_of(m, model_next(m)));
-    CHECK(m->came == m->started + m->skipped + m->missed + m->dropped + m->nwait);
+    CHECK(m->came == m->started + m->skipped + (m->skipped_condition - m->nothing) + m->missed + m->dropped +
+                      m->nwait);
     check_results(l);
     pawl_view_release(&l->view);
 }
@@ -189,31 +192,41 @@ try_start(struct life *l)
     CHECK(event.run == m->runs);
     CHECK((int) event.attempt == m->attempt);
     CHECK(pawl_due_elapsed(event.due, m->offset_ns) == m->run_due_ns);
-    l->run_due = event.due;
+    m->now[m->running - 1].started = event.due;
     pawl_def_unref(event.def);
     check_life(l);
 }
 
-/* exit_code: negative: it was killed. */
+/* The end of one of the runs in progress. exit_code: negative: it was killed; is_skip: its condition
+ * failed. */
+static inline void
+finish_one(struct life *l, int i, int exit_code, bool is_skip)
+{
+    struct model *m = &l->model;
+    struct model_run run = m->now[i];
+    struct pawl_result result = {
+        .run = run.run, .attempt = run.attempt, .exit_code = exit_code,
+        .outcome = exit_code == 0 ? PAWL_SUCCESS : exit_code > 0 ? PAWL_FAILURE : PAWL_KILLED,
+        .scheduled_ns = pawl_due_wall(run.started, m->offset_ns), .out = "", .err = "",
+    };
+    struct pawl_event event = {
+        .box = is_skip ? NULL : pawl_result_box_new(&result), .due = run.started,
+        .failed = exit_code != 0, .exit_code = exit_code, .is_condition_skip = is_skip,
+        .is_asked = run.is_asked,
+    };
+
+    note(m, is_skip ? "skip#%d " : "end#%d=%d ", (int) run.run, exit_code);
+    CHECK(apply(l, PAWL_EVENT_FINISH, &event) == PAWL_OK);
+    if (event.box)
+        pawl_result_unref(&event.box->result);
+    model_finish(m, i, exit_code != 0, exit_code, is_skip);
+    check_life(l);
+}
+
 static inline void
 finish(struct life *l, int exit_code)
 {
-    struct model *m = &l->model;
-    struct pawl_result result = {
-        .run = m->runs, .attempt = m->attempt, .exit_code = exit_code,
-        .outcome = exit_code == 0 ? PAWL_SUCCESS : exit_code > 0 ? PAWL_FAILURE : PAWL_KILLED,
-        .scheduled_ns = pawl_due_wall(l->run_due, m->offset_ns), .out = "", .err = "",
-    };
-    struct pawl_event event = {
-        .box = pawl_result_box_new(&result), .due = l->run_due, .failed = exit_code != 0,
-        .exit_code = exit_code,
-    };
-
-    note(m, "end%d ", exit_code);
-    CHECK(apply(l, PAWL_EVENT_FINISH, &event) == PAWL_OK);
-    pawl_result_unref(&event.box->result);
-    model_finish(m, exit_code != 0, exit_code);
-    check_life(l);
+    finish_one(l, 0, exit_code, false);
 }
 
 /* Gives whether it was accepted. */

@@ -18,6 +18,17 @@ struct model_result {
     bool failed;
 };
 
+/* A run in progress. */
+struct model_run {
+    uint64_t run;
+    int attempt;
+    int64_t due_ns;                 /* elapsed */
+    bool is_asked;
+    struct pawl_due started;        /* as the engine gave it */
+};
+
+#define RUNS_MAX 8
+
 struct model {
     uint64_t seed;
     /* What the task is. */
@@ -29,7 +40,7 @@ struct model {
     int64_t start_ns, end_ns;       /* elapsed, PAWL_NO_TIME: none */
     int64_t jitter_ns;
     uint64_t max_runs;
-    bool runs_on_start, from_completion;
+    bool runs_on_start, from_completion, has_condition;
     int keep_results;
     /* What time it is. */
     int64_t now_ns, offset_ns, created_ns;
@@ -41,14 +52,17 @@ struct model {
     int64_t looked_ns;              /* all due times up to here are in the list */
     int64_t span_due_ns;            /* from_completion: the next one; PAWL_NO_TIME: none */
     bool is_used_up;                /* it has had its last due time */
+    enum pawl_end_reason delay_end; /* what became of the one run of a delay task */
     /* What it is now. */
     enum pawl_status status;
     int running;
+    struct model_run now[RUNS_MAX];
     bool is_paused, is_asked, is_retry, is_replaced;
     int attempt;
-    int64_t not_before_ns, run_due_ns;
+    int64_t not_before_ns, run_due_ns;      /* of the newest run */
     int64_t version, updated_ns;
-    uint64_t runs, asked, failures, skipped, missed;
+    uint64_t runs, asked, failures, skipped, skipped_condition, skipped_group, missed, missed_paused;
+    uint64_t nothing;               /* of those that were skipped: runs that were asked for, no due times */
     uint64_t came;                  /* due times, all of them */
     uint64_t dropped;               /* of them, those behind the last run, or in a task that is deleted */
     uint64_t started;               /* of them, those that were run */
@@ -85,11 +99,19 @@ is_over(const struct model *m)
     return m->status == PAWL_EXECUTED || m->status == PAWL_STOPPED;
 }
 
-/* A run is in progress until its last attempt has ended. */
+/* So many runs are in progress as may be at a time: what is made up for comes one by one. */
+static inline bool
+is_full(const struct model *m)
+{
+    return m->running >= (m->policy.overlap == PAWL_OVERLAP_ALLOW && m->nmissed_first == 0
+                              ? (int) m->policy.max_running : 1);
+}
+
+/* A due time finds runs in its way. A run is in progress until its last attempt has ended. */
 static inline bool
 is_busy(const struct model *m)
 {
-    return m->running > 0 || m->is_retry;
+    return is_full(m) || m->is_retry;
 }
 
 /* The first time of the grid from base in steps after a moment. */
@@ -246,6 +268,7 @@ give_up_missed(struct model *m, bool is_down)
         n++;
     take(m, n);
     m->missed += n;
+    m->delay_end = PAWL_END_MISSED;
     if (n > 0)
         count_span_anew(m);
     m->nmissed_first = m->policy.misfire == PAWL_MISFIRE_ALL ? m->nwait : 0;
@@ -287,7 +310,7 @@ can_start(const struct model *m)
 {
     if (must_make_room(m))
         return true;
-    if (m->running > 0 || m->status == PAWL_STOPPED)
+    if (is_full(m) || m->status == PAWL_STOPPED)
         return false;
     if (m->is_asked)
         return true;
@@ -297,10 +320,11 @@ can_start(const struct model *m)
 }
 
 static inline void
-begin(struct model *m, int attempt)
+begin(struct model *m, int attempt, bool is_asked)
 {
     m->status = PAWL_EXECUTING;
-    m->running = 1;
+    assert_true(m->running < RUNS_MAX);
+    m->now[m->running++] = (struct model_run) {m->runs, attempt, m->run_due_ns, is_asked, {0}};
     m->attempt = attempt;
     grow(m);
 }
@@ -311,7 +335,7 @@ model_start(struct model *m)
     let_come(m);
     if (!can_start(m))
         return REFUSED;
-    if (must_make_room(m) && m->running > 0) {
+    if (must_make_room(m) && m->running > 0) {          /* replace: there is one */
         m->is_replaced = true;
         return MAKES_ROOM;
     }
@@ -323,7 +347,7 @@ model_start(struct model *m)
     }
     if (m->is_retry) {
         m->is_retry = m->is_asked = false;
-        begin(m, m->attempt + 1);
+        begin(m, m->attempt + 1, false);
         return RUNS;
     }
     m->runs++;
@@ -343,14 +367,14 @@ model_start(struct model *m)
             m->skipped += m->nwait;
             take(m, m->nwait);
         }
-        begin(m, 1);
+        begin(m, 1, true);
         return RUNS;
     }
     if (!m->is_queued)
         give_up_missed(m, false);
     if (m->nwait == 0) {
         m->runs--;
-        if (ends(m))
+        if (m->running == 0 && ends(m))
             grow(m);
         return PASSES;
     }
@@ -359,12 +383,12 @@ model_start(struct model *m)
     take(m, 1);
     if (m->from_completion && m->looked_ns < INT64_MAX)
         m->span_due_ns = PAWL_NO_TIME;
-    if (m->max_runs > 0 && m->runs - m->asked == m->max_runs) {
+    if (m->max_runs > 0 && m->runs - m->asked - m->skipped_condition == m->max_runs) {
         m->is_used_up = true;
         m->dropped += m->nwait;
         take(m, m->nwait);
     }
-    begin(m, 1);
+    begin(m, 1, false);
     return RUNS;
 }
 
@@ -393,43 +417,76 @@ retry_delay(const struct model *m)
 }
 
 static inline void
-model_end(struct model *m)
+model_end(struct model *m, bool was_busy)
 {
-    if (!m->is_paused)
+    if (!m->is_paused && was_busy)
         give_up_overlapping(m);
-    m->is_queued = m->nwait > 0 && !m->is_paused;
+    m->is_queued = m->nwait > 0 && !m->is_paused && was_busy;
     m->is_replaced = m->is_retry = false;
-    m->attempt = 0;
+    m->attempt = m->running > 0;
     count_span_anew(m);
-    if (!ends(m))
+    if (m->running > 0)
+        m->status = PAWL_EXECUTING;
+    else if (!ends(m))
         m->status = PAWL_WAIT_FOR_NEXT;
 }
 
+/* The condition of a run failed: it does not count for maxRuns, nor as one that was asked for. If it had
+ * been the last one there are further due times, those that came meanwhile included. */
 static inline void
-model_finish(struct model *m, bool failed, int exit_code)
+model_skip(struct model *m, const struct model_run *run)
 {
-    bool makes_room;
+    m->skipped_condition++;
+    m->nothing += run->is_asked && m->type == PAWL_CRON;
+    m->asked -= run->is_asked;
+    m->started -= !run->is_asked || m->type == PAWL_DELAY;
+    if (!m->is_used_up || run->is_asked || m->status == PAWL_STOPPED)
+        return;
+    m->is_used_up = false;
+    m->came -= m->dropped;
+    m->dropped = 0;
+    m->looked_ns = m->run_due_ns;
+    let_come(m);
+}
+
+/* run: which of those in progress. is_skip: its condition failed. */
+static inline void
+model_finish(struct model *m, int i, bool failed, int exit_code, bool is_skip)
+{
+    struct model_run run = m->now[i];
+    bool makes_room, was_busy;
 
     let_come(m);
+    was_busy = is_busy(m);
     makes_room = m->is_replaced || must_make_room(m) ||
                  (m->is_asked && m->policy.overlap == PAWL_OVERLAP_REPLACE);
     assert_true(m->nresults < RESULTS_MAX);
-    m->results[m->nresults++] = (struct model_result) {m->runs, m->attempt, m->run_due_ns, failed};
-    m->running = 0;
+    if (!is_skip)
+        m->results[m->nresults++] = (struct model_result) {run.run, run.attempt, run.due_ns, failed};
+    m->delay_end = is_skip && run.attempt == 1 ? PAWL_END_SKIPPED : PAWL_END_DONE;
+    memmove(&m->now[i], &m->now[i + 1], (size_t) (--m->running - i) * sizeof m->now[0]);
     grow(m);
-    if (m->status == PAWL_STOPPED) {
-        m->failures += failed;
-        m->attempt = 0;
+    if (is_skip && run.attempt == 1) {
+        model_skip(m, &run);
+        if (m->status != PAWL_STOPPED)
+            model_end(m, was_busy);
+        else
+            m->attempt = m->running > 0;
         return;
     }
-    if (failed && !makes_room && is_retried(m, exit_code)) {
+    if (m->status == PAWL_STOPPED) {
+        m->failures += failed;
+        m->attempt = m->running > 0;
+        return;
+    }
+    if (failed && !is_skip && !makes_room && is_retried(m, exit_code)) {
         m->is_retry = true;
         m->not_before_ns = m->now_ns + retry_delay(m);
         m->status = m->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
         return;
     }
     m->failures += failed;
-    model_end(m);
+    model_end(m, was_busy);
 }
 
 /* What came and will not be run is counted by what was in its way. */
@@ -444,6 +501,7 @@ model_stop(struct model *m)
         m->skipped += m->nwait - m->nmissed_first;
     } else {
         m->missed += m->nwait;
+        m->missed_paused += m->is_paused ? m->nwait : 0;
     }
     take(m, m->nwait);
     m->failures += m->is_retry;
@@ -461,7 +519,8 @@ model_run(struct model *m, bool *out_kills)
     let_come(m);
     *out_kills = false;
     if (m->status == PAWL_STOPPED || m->is_asked ||
-        (m->running > 0 && m->policy.overlap == PAWL_OVERLAP_SKIP))
+        (m->running > 0 && m->policy.overlap == PAWL_OVERLAP_SKIP) ||
+        (m->running > 0 && m->policy.overlap == PAWL_OVERLAP_ALLOW && is_full(m)))
         return false;
     if (m->is_retry && !m->is_paused) {
         m->not_before_ns = m->now_ns;
@@ -493,8 +552,10 @@ model_resume(struct model *m)
     if (!m->is_paused)
         return false;
     m->is_paused = false;
+    m->missed_paused -= m->missed;
     give_up_missed(m, true);
-    if (!is_busy(m))
+    m->missed_paused += m->missed;
+    if (m->running == 0 && !m->is_retry)
         ends(m);
     grow(m);
     return true;
@@ -515,6 +576,17 @@ model_next(const struct model *m)
                         m->nmissed_first > 0 || m->not_before_ns < due_ns))
         return m->not_before_ns;
     return due_ns;
+}
+
+/* Why the task is over, as readers see it. */
+static inline enum pawl_end_reason
+model_end_reason(const struct model *m)
+{
+    if (m->status != PAWL_EXECUTED || m->is_asked)
+        return PAWL_END_NONE;
+    if (m->type == PAWL_DELAY)
+        return m->delay_end;
+    return m->is_used_up ? PAWL_END_MAX_RUNS : m->end_ns != PAWL_NO_TIME ? PAWL_END_AT : PAWL_END_NO_TIMES;
 }
 
 static inline uint64_t

@@ -358,6 +358,72 @@ test_span_from_completion_does_not_hide_a_due_time_that_waits(void **state)
     end_life(&life);
 }
 
+static void
+test_failed_condition_of_a_stopped_task_gives_it_no_due_time(void **state)
+{
+    (void) state;
+    prepare(PAWL_CRON, 10);
+    begin_task();
+    start_at(10, 10);
+    ask_at(11, PAWL_EVENT_STOP);
+    go_to(12);
+    finish_one(&life, 0, 1, true);
+    assert_true(seen().next_ns == PAWL_NO_TIME);
+    assert_true(fires_ns(&life) == PAWL_NO_TIME);
+    end_life(&life);
+}
+
+static void
+test_failed_condition_brings_nothing_back_that_ran_beside_it(void **state)
+{
+    struct model *m = prepare(PAWL_CRON, 10);
+
+    (void) state;
+    m->policy.overlap = PAWL_OVERLAP_ALLOW;
+    m->policy.max_running = 2;
+    m->max_runs = 2;
+    begin_task();
+    start_at(10, 10);
+    go_to(20);
+    try_start(&life);
+    assert_int_equal(m->running, 2);
+    go_to(21);
+    finish_one(&life, 0, 1, true);
+    assert_int_equal(seen().next_ns, wall_of(m, m->created_ns + 30 * MINUTE));
+    end_life(&life);
+    m = prepare(PAWL_CRON, 10);
+    m->policy.overlap = PAWL_OVERLAP_ALLOW;
+    m->policy.max_running = 2;
+    m->end_ns = m->created_ns + 20 * MINUTE;
+    begin_task();
+    start_at(10, 10);
+    go_to(20);
+    try_start(&life);
+    go_to(21);
+    finish_one(&life, 0, 1, true);
+    assert_true(seen().next_ns == PAWL_NO_TIME);
+    finish(&life, 0);
+    assert_int_equal(seen().status, PAWL_EXECUTED);
+    end_life(&life);
+}
+
+static void
+test_task_that_never_ran_has_not_had_its_max_runs(void **state)
+{
+    struct model *m = prepare(PAWL_CRON, 10);
+
+    (void) state;
+    m->policy.misfire = PAWL_MISFIRE_SKIP;
+    m->end_ns = m->created_ns + 25 * MINUTE;
+    m->max_runs = 1;
+    begin_task();
+    go_to(60);
+    try_start(&life);
+    assert_int_equal(seen().status, PAWL_EXECUTED);
+    assert_int_equal(seen().end_reason, PAWL_END_AT);
+    end_life(&life);
+}
+
 static int
 open_cb(void **state)
 {
@@ -393,6 +459,9 @@ main(void)
         cmocka_unit_test(test_runs_that_are_made_up_for_come_to_an_end),
         cmocka_unit_test(test_what_was_missed_in_a_pause_is_made_up_for_after_the_run),
         cmocka_unit_test(test_span_from_completion_does_not_hide_a_due_time_that_waits),
+        cmocka_unit_test(test_failed_condition_of_a_stopped_task_gives_it_no_due_time),
+        cmocka_unit_test(test_failed_condition_brings_nothing_back_that_ran_beside_it),
+        cmocka_unit_test(test_task_that_never_ran_has_not_had_its_max_runs),
     };
 
     return cmocka_run_group_tests(tests, open_cb, close_cb);

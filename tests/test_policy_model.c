@@ -24,19 +24,22 @@ make_policy(struct model *m)
     m->has_policy = pick(m, 0, 9) > 0;
     if (!m->has_policy)
         return;
-    policy->overlap = (enum pawl_overlap) pick(m, 0, PAWL_OVERLAP_REPLACE);
+    policy->overlap = (enum pawl_overlap) pick(m, 0, PAWL_NOVERLAP - 1);
     policy->queue_limit = (uint32_t) pick(m, 1, 4);
+    policy->max_running = (uint32_t) pick(m, 1, 4);
     policy->misfire = (enum pawl_misfire) pick(m, 0, PAWL_MISFIRE_ALL);
     policy->misfire_grace_ns = pick(m, 0, 2) == 0 ? pick(m, 0, 60) * MINUTE : 0;
     policy->misfire_limit = (uint32_t) (pick(m, 0, 4) == 0 ? 100 : pick(m, 1, 5));
     policy->retries = (uint32_t) (pick(m, 0, 1) == 0 ? pick(m, 1, 3) : 0);
+    if (policy->overlap == PAWL_OVERLAP_ALLOW)      /* both are refused together */
+        policy->retries = 0;
     policy->retry_delay_ns = pick(m, 0, 2) == 0 ? 0 : pick(m, 0, 60) * MINUTE / 2;
     policy->retry_backoff = (double) pick(m, 1, 3);
     policy->retry_max_delay_ns = pick(m, 0, 1) * pick(m, 1, 90) * MINUTE;
     if (pick(m, 0, 3) == 0)
         policy->retry_on[0] |= 1 << 3, policy->retry_on[75 / 8] |= 1 << 75 % 8;
-    note(m, "overlap %d/%d misfire %d/%d grace %d retries %d*%d*%d<%d%s ", policy->overlap,
-         (int) policy->queue_limit, policy->misfire, (int) policy->misfire_limit,
+    note(m, "overlap %d/%d/%d misfire %d/%d grace %d retries %d*%d*%d<%d%s ", policy->overlap,
+         (int) policy->queue_limit, (int) policy->max_running, policy->misfire, (int) policy->misfire_limit,
          (int) (policy->misfire_grace_ns / SECOND), (int) policy->retries,
          (int) (policy->retry_delay_ns / SECOND), (int) policy->retry_backoff,
          (int) (policy->retry_max_delay_ns / SECOND), policy->retry_on[0] ? " on 3, 75" : "");
@@ -88,11 +91,15 @@ begin_life(struct life *l, uint64_t seed)
     m->created_ns = m->updated_ns = m->now_ns;
     m->type = pick(m, 0, 3) == 0 ? PAWL_DELAY : PAWL_CRON;
     m->keep_results = (int) pick(m, 0, 5);
+    m->has_condition = pick(m, 0, 3) == 0;
     make_policy(m);
     if (m->type == PAWL_DELAY)
         make_delay(m);
     else
         make_cron(m);
+    /* Not told: which of those that are made up for a run was, when runs beside it were the last ones. */
+    if (m->policy.overlap == PAWL_OVERLAP_ALLOW && m->policy.misfire == PAWL_MISFIRE_ALL && m->max_runs > 0)
+        m->has_condition = false;
     if (pick(m, 0, 5) == 0)
         m->jitter_ns = pick(m, 1, 30) * MINUTE;
     note(m, "%s span %d cron %d at %d start %d end %d max %d%s%s jitter<%d: ",
@@ -129,9 +136,18 @@ ask_something(struct life *l)
 }
 
 static void
-live(struct life *l)
+end_something(struct life *l)
 {
     static const int codes[] = {0, 0, 1, 3, 75, -1};
+    struct model *m = &l->model;
+    bool is_skip = m->has_condition && pick(m, 0, 2) == 0;
+
+    finish_one(l, (int) pick(m, 0, m->running - 1), is_skip ? 1 : codes[pick(m, 0, 5)], is_skip);
+}
+
+static void
+live(struct life *l)
+{
     struct model *m = &l->model;
 
     for (int step = 0; step < STEPS; step++) {
@@ -142,7 +158,7 @@ live(struct life *l)
             if (what < 6)
                 try_start(l);
             else if (what < 9 && m->running > 0)
-                finish(l, codes[pick(m, 0, 5)]);
+                end_something(l);
             else
                 ask_something(l);
         }
