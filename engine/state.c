@@ -303,7 +303,8 @@ count_end(const struct pawl_snapshot *old, const struct pawl_event *event,
     return is_skipped;
 }
 
-/* The end of the run in progress, which was not stopped. */
+/* The end of a run in progress, which was not stopped. One that began beside others may have any number,
+ * so that it is not tried again, though the task have retries by now. */
 static void
 finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
 {
@@ -315,7 +316,7 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
         (pawl_snapshot_is_replacing(old) &&
          pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)));
 
-    if (event->failed && policy && !event->is_condition_skip && !makes_room &&
+    if (event->failed && policy && !event->is_condition_skip && !makes_room && !wait->is_shared &&
         pawl_policy_retries(policy, wait->attempt, event->exit_code))
         wait_for_retry(old, event, next);
     else
