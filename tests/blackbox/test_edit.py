@@ -8,7 +8,7 @@ import subprocess
 import threading
 import unittest
 
-from daemon import HERE, Case, Shared
+from daemon import HERE, PAWLD, Case, Shared
 
 PAWL = os.environ.get("PAWL") or os.path.join(HERE, "../../build/release/pawl")
 
@@ -366,6 +366,59 @@ class Restart(Case):
         daemon.kill()
         daemon = self.daemon(data=data)
         self.assertEqual(daemon.get("a"), task)
+
+    def test_kill_amid_edits_leaves_each_task_whole_and_as_new_as_was_answered(self):
+        """Each edit says its number in every part of the task: after a kill they must agree."""
+        data, names = self.place(), [f"t{n}" for n in range(6)]
+        answered = dict.fromkeys(names, 0)
+
+        def edit(daemon, name):
+            try:
+                with daemon.connect() as client:
+                    while True:
+                        n = asked[name] = asked[name] + 1
+                        answer = client.call("PATCH", f"/api/tasks/{name}", {
+                            "script": f"echo {n}", "tags": [str(n)] if n % 3 else None, "timeout": f"{n}s",
+                            "retries": n % 5, **({"time": f"{n}h"} if n % 2 else {"cron": f"{n % 60} 3 * * *"})})
+                        if answer.status != 200:
+                            refused.append(answer)
+                        answered[name] = n
+                        progress.set()
+            except (OSError, EOFError, AssertionError, ValueError, IndexError) as error:
+                ends.append(error)
+
+        daemon = self.daemon(data=data)
+        for name in names:
+            daemon.submit(name, taskType="cron", time="1h", script="echo 0")
+        for _ in range(6):
+            asked, progress, ends, refused = dict(answered), threading.Event(), [], []
+            threads = [threading.Thread(target=edit, args=(daemon, name)) for name in names]
+            for thread in threads:
+                thread.start()
+            goal = sum(answered.values()) + 60
+            while sum(answered.values()) < goal and not ends:
+                progress.wait(10)
+                progress.clear()
+            daemon.kill()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(refused, [])
+            daemon = self.daemon(data=data)
+            for name in names:
+                task = daemon.get(name)
+                n = int(task["script"].split()[1])
+                self.assertGreaterEqual(n, answered[name])
+                self.assertLessEqual(n, asked[name])
+                answered[name] = n
+                if n == 0:
+                    continue
+                self.assertEqual(task.get("tags"), [str(n)] if n % 3 else None)
+                self.assertEqual((task["timeout"], task.get("retries", 0)), (n * 10**9, n % 5))
+                self.assertEqual((task["time"], task.get("cron")),
+                                 (n * 3600 * 10**9, None) if n % 2 else (0, f"{n % 60} 3 * * *"))
+        daemon.stop()
+        check = subprocess.run([PAWLD, "--check", data], capture_output=True, text=True, timeout=60)
+        self.assertEqual(check.returncode, 0, check)
 
 
 if __name__ == "__main__":

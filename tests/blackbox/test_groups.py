@@ -114,6 +114,23 @@ class Groups(Held, Shared):
         self.assertEqual(task["endReason"], "skipped")
         self.let_end("1")
 
+    def test_a_task_that_is_edited_into_another_group_goes_on_there(self):
+        self.hold(self.d, "1")
+        self.running(self.d, "1")
+        self.hold(self.d, "2")
+        self.waiting(self.d, "2")
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}2", {"group": self.group + "2"})
+        self.assertEqual((answer.status, answer.json()["group"]), (200, self.group + "2"))
+        self.running(self.d, "2")
+        self.settled(self.d, 1, 0)
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}1", {"group": None})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertNotIn("group", answer.json())
+        self.assertEqual(self.group_of(self.d)["running"], 1)      # the place is the run's
+        self.let_end("1")
+        self.settled(self.d, 0, 0)
+        self.let_end("2")
+
     def test_what_is_no_group_is_refused_by_name(self):
         for fields, field, text in (({"group": "a b"}, "group", "has a blank"),
                                     ({"group": ""}, "group", "0 bytes"),
