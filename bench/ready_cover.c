@@ -44,11 +44,13 @@ pawl_ready_cover_capacity(void)
 bool
 pawl_ready_cover_put(struct pawl_ready_cover *cover, void *item)
 {
-    return pawl_ready_put(&cover->ready, item);
+    return pawl_ready_put(&cover->ready, item, false);
 }
 
 void *
 pawl_ready_cover_take(struct pawl_ready_cover *cover)
 {
-    return pawl_ready_take(&cover->ready);
+    bool is_late;
+
+    return pawl_ready_take(&cover->ready, &is_late);
 }

@@ -16,7 +16,7 @@
 const struct pawl_flag pawl_bulk_flags[] = {PAWL_BULK_FLAGS, {0}};
 
 /* Flags that say which tasks, named as the parameters that they become. */
-static const char *const filters[] = {"tag", "prefix", "type", "status"};
+static const char *const filters[] = {"tag", "group", "prefix", "type", "status"};
 
 #define NFILTERS (sizeof filters / sizeof *filters)
 

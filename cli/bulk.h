@@ -9,6 +9,7 @@
 #define PAWL_BULK_FLAGS                                                                  \
     {"tag", NULL, PAWL_FLAG_STRING, "TAG",                                               \
         "instead of IDs: all tasks with this tag; repeated: that have all of them"},     \
+    {"group", NULL, PAWL_FLAG_STRING, "NAME", "all in this group"},                      \
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "all whose ID begins with it"},           \
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "all of this type"},                  \
     {"status", NULL, PAWL_FLAG_STRING, "STATE", "all in this state; may be repeated"},   \

@@ -19,6 +19,7 @@ const struct pawl_flag pawl_cmd_list_flags[] = {
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron", "only tasks of this type"},
     {"tag", NULL, PAWL_FLAG_STRING, "TAG",
         "only tasks with this tag; repeated: that have all of them"},
+    {"group", NULL, PAWL_FLAG_STRING, "NAME", "only tasks in this group"},
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
     {"limit", NULL, PAWL_FLAG_COUNT, "N", "at most so many tasks"},
     {"results", NULL, PAWL_FLAG_COUNT, "N",
@@ -51,6 +52,7 @@ build_path(const struct pawl_cli *cli, int64_t limit, struct pawl_text *path)
     pawl_bulk_add_all(cli, path, "tag");
     add_parameter(path, "type", pawl_flags_value(&cli->args, "type"));
     add_parameter(path, "prefix", pawl_flags_value(&cli->args, "prefix"));
+    add_parameter(path, "group", pawl_flags_value(&cli->args, "group"));
 }
 
 /* Prints the tasks of one page, at most *left of them. */

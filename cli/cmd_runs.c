@@ -75,6 +75,8 @@ add_exit(struct pawl_text *cell, const json_t *result)
 
     if (name)
         pawl_text_puts(cell, name);
+    else if (json_is_integer(json_object_get(result, "httpStatus")))
+        pawl_text_printf(cell, "HTTP %" PRId64, pawl_fields_number(result, "httpStatus", 0));
     else
         pawl_fields_add_number(cell, result, "exitCode");
 }

@@ -4,18 +4,15 @@
 #define _GNU_SOURCE 1
 #include "command.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "answer.h"
+#include "submit.h"
+#include "call.h"
+#include "file.h"
 #include "how.h"
 #include "when.h"
-
-/* Far above what the daemon takes: it only keeps us from reading /dev/zero for ever. */
-#define MOST_SCRIPT_BYTES (64u << 20)
 
 const struct pawl_flag pawl_cmd_submit_flags[] = {
     {"type", NULL, PAWL_FLAG_CHOICE, "delay|cron",
@@ -50,6 +47,13 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
     {"script", NULL, PAWL_FLAG_STRING, "TEXT", "what bash, or -interpreter, runs"},
     {"script-file", NULL, PAWL_FLAG_STRING, "FILE",
         "the script from a file, - for stdin"},
+    {"url", NULL, PAWL_FLAG_STRING, "URL", "instead of a script: http or https, is called"},
+    {"method", NULL, PAWL_FLAG_STRING, "METHOD", "of -url (GET; POST with -body)"},
+    {"header", NULL, PAWL_FLAG_STRING, "'NAME: VALUE'", "of -url; repeat it for more"},
+    {"body", NULL, PAWL_FLAG_STRING, "TEXT|@FILE", "what is sent to -url; @- is stdin"},
+    {"success-codes", NULL, PAWL_FLAG_STRING, "CODES",
+        "answers of -url that are a success, such as 204 or 200,4xx (2xx)"},
+    {"max-redirects", NULL, PAWL_FLAG_COUNT, "N", "of -url, so many are followed (5)"},
     {"tag", NULL, PAWL_FLAG_STRING, "TAG", "a word to find it by; may be repeated"},
     {"interpreter", NULL, PAWL_FLAG_STRING, "NAME",
         "what runs it: bash, sh, python3, node, perl, ... as far as the daemon has them"},
@@ -84,40 +88,16 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
     {"retry-jitter", NULL, PAWL_FLAG_DURATION, "DURATION", "each delay is up to so much longer"},
     {"retry-on", NULL, PAWL_FLAG_STRING, "CODES",
         "only these exit codes are tried again, such as 75 or 1,75 (any failure)"},
+    {"group", NULL, PAWL_FLAG_STRING, "NAME",
+        "of the tasks of this group only so many run at once: see pawl group"},
+    {"group-overflow", NULL, PAWL_FLAG_CHOICE, "wait|skip",
+        "where there is no place in the group: wait for one, or let the due time pass (wait)"},
     {"keep-results", NULL, PAWL_FLAG_COUNT, "N", "how many results are kept"},
     {0},
 };
 
-static int
-read_script(const char *file, struct pawl_text *out, struct pawl_fail *fail)
-{
-    bool is_stdin = strcmp(file, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd;
-    char buffer[16384];
-
-    while (n >= 0 && out->len <= MOST_SCRIPT_BYTES) {
-        n = read(fd, buffer, sizeof buffer);
-        if (n == 0 || (n < 0 && errno != EINTR))
-            break;
-        if (n > 0)
-            pawl_text_append(out, buffer, (size_t)n);
-        n = 0;
-    }
-    int error = errno;
-    if (fd >= 0 && !is_stdin)
-        close(fd);
-    if (n < 0)
-        return pawl_client_fail(fail, PAWL_EXIT_ERROR, "cannot read %s: %s",
-            is_stdin ? "stdin" : file, strerror(error));
-    if (out->len > MOST_SCRIPT_BYTES)
-        return pawl_client_fail(
-            fail, PAWL_EXIT_ERROR, "%s is too long for a script", file);
-    return PAWL_EXIT_OK;
-}
-
-static int
-take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
+int
+pawl_submit_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
 {
     const char *text = pawl_flags_value(&cli->args, "script");
     const char *file = pawl_flags_value(&cli->args, "script-file");
@@ -125,15 +105,15 @@ take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
     if (!text == !file)
         return pawl_client_fail(fail, PAWL_EXIT_USAGE,
             "give the script with -script=TEXT or -script-file=FILE%s",
-            text ? ", not with both" : "");
+            text ? ", not with both" : ", or -url=URL to call");
     if (file)
-        return read_script(file, out, fail);
+        return pawl_file_read(file, "a script", out, fail);
     pawl_text_puts(out, text);
     return PAWL_EXIT_OK;
 }
 
-static int
-add_tags(const struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
+int
+pawl_submit_tags(const struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
     json_t *tags = json_array();
     const char *tag;
@@ -153,19 +133,22 @@ build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
     int64_t keep = pawl_flags_number(&cli->args, "keep-results", -1);
     struct pawl_text script = {0};
+    bool has_script = !pawl_call_is_given(cli);
     int status = pawl_when_add(task, "id", json_string(cli->words[0]), fail);
 
     if (!status)
         status = pawl_when_build(cli, task, fail);
     if (!status)
-        status = take_script(cli, &script, fail);
+        status = pawl_call_build(cli, task, fail);
+    if (!status && has_script)
+        status = pawl_submit_script(cli, &script, fail);
     if (!status)
         status = pawl_how_build(cli, task, fail);
-    if (!status)
+    if (!status && has_script)
         status = pawl_when_add(
             task, "script", json_stringn(pawl_text_string(&script), script.len), fail);
     if (!status)
-        status = add_tags(cli, task, fail);
+        status = pawl_submit_tags(cli, task, fail);
     if (!status && keep >= 0)
         status = pawl_when_add(task, "keepResults", json_integer(keep), fail);
     pawl_text_fini(&script);

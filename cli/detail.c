@@ -59,6 +59,9 @@ add_result(struct pawl_text *out, const json_t *result, const struct timespec *n
     if (is_signal) {
         pawl_text_puts(out, ", ");
         add_string(out, result, "signal");
+    } else if (json_is_integer(json_object_get(result, "httpStatus"))) {
+        pawl_text_printf(
+            out, ", HTTP %" PRId64, pawl_fields_number(result, "httpStatus", 0));
     } else if (json_is_integer(json_object_get(result, "exitCode"))) {
         pawl_text_printf(
             out, ", exit %" PRId64, pawl_fields_number(result, "exitCode", 0));
@@ -108,7 +111,12 @@ add_state(
         pawl_text_puts(out, "\033[0m");
     if (json_is_true(json_object_get(task, "paused")))
         pawl_text_puts(out, " (paused)");
+    const char *waits = pawl_fields_string(task, "waitingFor", NULL);
     add_retry(out, task, now);
+    if (waits && strcmp(waits, "group") == 0)
+        pawl_text_puts(out, " (waits for a place in its group)");
+    else if (waits && strcmp(waits, "worker") == 0)
+        pawl_text_puts(out, " (waits: as many runs as may be are in progress)");
 }
 
 /* "NAME       " before a field's text. */
@@ -210,6 +218,56 @@ add_when(struct pawl_text *out, const json_t *task, const struct timespec *now)
 }
 
 static void
+add_string_line(
+    struct pawl_text *out, const char *title, const json_t *task, const char *name)
+{
+    if (!json_is_string(json_object_get(task, name)))
+        return;
+    add_name(out, title);
+    add_string(out, task, name);
+    pawl_text_puts(out, "\n");
+}
+
+/* The call that is made instead of running a script. */
+static void
+add_call(struct pawl_text *out, const json_t *task, json_t *http)
+{
+    json_t *headers = json_object_get(http, "headers"), *value;
+    const json_t *codes = json_object_get(http, "successCodes");
+    const char *name, *title = "HEADERS";
+    struct pawl_text what = {0};
+
+    add_name(out, "CALL");
+    pawl_fields_add_what(&what, task);
+    pawl_glyph_escape(out, what.data, what.len, false);
+    pawl_text_fini(&what);
+    pawl_text_puts(out, "\n");
+    json_object_foreach(headers, name, value)
+    {
+        add_name(out, title);
+        pawl_glyph_escape(out, name, strlen(name), false);
+        pawl_text_puts(out, ": ");
+        pawl_glyph_escape(out, json_string_value(value), json_string_length(value), false);
+        pawl_text_puts(out, "\n");
+        title = "";
+    }
+    add_string_line(out, "BODY", http, "body");
+    for (size_t i = 0; i < json_array_size(codes); i++) {
+        const json_t *code = json_array_get(codes, i);
+
+        pawl_text_printf(out, i == 0 ? "%-10s" : "%s", i == 0 ? "SUCCESS" : ", ");
+        if (json_is_string(code))
+            pawl_glyph_escape(out, json_string_value(code), json_string_length(code), false);
+        else
+            pawl_text_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(code));
+    }
+    pawl_text_puts(out, json_array_size(codes) > 0 ? "\n" : "");
+    if (json_is_integer(json_object_get(http, "maxRedirects")))
+        pawl_text_printf(out, "%-10sat most %" PRId64 "\n", "REDIRECTS",
+            pawl_fields_number(http, "maxRedirects", 0));
+}
+
+static void
 add_script(struct pawl_text *out, const json_t *task)
 {
     size_t len;
@@ -242,17 +300,6 @@ add_tags(struct pawl_text *out, const json_t *task)
             pawl_glyph_escape(out, tag, strlen(tag), false);
     }
     pawl_text_puts(out, json_array_size(tags) > 0 ? "\n" : "");
-}
-
-static void
-add_string_line(
-    struct pawl_text *out, const char *title, const json_t *task, const char *name)
-{
-    if (!json_is_string(json_object_get(task, name)))
-        return;
-    add_name(out, title);
-    add_string(out, task, name);
-    pawl_text_puts(out, "\n");
 }
 
 static void
@@ -363,6 +410,13 @@ add_policies(struct pawl_text *out, const json_t *task)
     }
     if (json_object_get(task, "retries"))
         add_retries(out, task);
+    if (json_object_get(task, "group")) {
+        add_name(out, "GROUP");
+        add_string(out, task, "group");
+        if (json_object_get(task, "groupOverflow"))
+            pawl_text_puts(out, ", skipped when it is full");
+        pawl_text_puts(out, "\n");
+    }
 }
 
 /* " (1 failed, 3 missed, 2 skipped)": runs that failed, and due times without a run. */
@@ -392,6 +446,7 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     bool has_colour)
 {
     const json_t *results = json_object_get(task, "results");
+    json_t *http = json_object_get(json_object_get(task, "action"), "http");
     const char *reason = json_string_value(json_object_get(task, "endReason"));
     int64_t nrunning = pawl_fields_number(task, "running", 0);
 
@@ -402,7 +457,10 @@ pawl_detail_task(struct pawl_text *out, const json_t *task, const struct timespe
     add_string(out, task, "taskType");
     pawl_text_puts(out, "\n");
     add_when(out, task, now);
-    add_script(out, task);
+    if (http)
+        add_call(out, task, http);
+    else
+        add_script(out, task);
     add_tags(out, task);
     add_how(out, task);
     add_policies(out, task);

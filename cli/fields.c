@@ -153,3 +153,20 @@ pawl_fields_add_when(struct pawl_text *out, const json_t *task, const struct tim
     if (ntriggers > 1)
         pawl_text_printf(out, " and %zu more", ntriggers - 1);
 }
+
+void
+pawl_fields_add_what(struct pawl_text *out, const json_t *task)
+{
+    const json_t *http = json_object_get(json_object_get(task, "action"), "http");
+    const char *method = pawl_fields_string(http, "method", NULL), *text;
+    size_t len;
+
+    if (http) {
+        if (!method)
+            method = json_object_get(http, "body") ? "POST" : "GET";
+        pawl_text_puts(out, method);
+        pawl_text_puts(out, " ");
+    }
+    text = pawl_fields_string(http ? http : task, http ? "url" : "script", &len);
+    pawl_text_append(out, text ? text : "-", text ? len : 1);
+}

@@ -32,6 +32,9 @@ const char *pawl_fields_colour(const char *state);
 /* Whether nothing will happen to the task any more. */
 bool pawl_fields_is_final(const json_t *task);
 
+/* Appends what a task does: its script, or "GET https://..." when it calls a URL. */
+void pawl_fields_add_what(struct pawl_text *out, const json_t *task);
+
 /* Append a field's text: a number, a duration, a point in time. */
 void pawl_fields_add_number(struct pawl_text *out, const json_t *task, const char *name);
 void pawl_fields_add_duration(

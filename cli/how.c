@@ -34,6 +34,8 @@ static const struct {
     {"retry-max-delay", "retryMaxDelay", TEXT},
     {"retry-jitter", "retryJitter", TEXT},
     {"retry-on", "retryOn", CODES},
+    {"group", "group", TEXT},
+    {"group-overflow", "groupOverflow", TEXT},
 };
 
 static int

@@ -35,12 +35,13 @@ static const struct pawl_command commands[] = {
         .run = pawl_cmd_submit,
         .summary = "hand a task to the daemon",
         .usage = "ID [-type=delay|cron] (-time=DURATION | -at=TIME | -cron=EXPR | -calendar=EXPR) "
-                 "(-script=TEXT | -script-file=FILE)",
+                 "(-script=TEXT | -script-file=FILE | -url=URL)",
         .examples = "  pawl submit hello -type=delay -time=10s -script=\"echo hi\"\n"
                     "  pawl submit beat -type=cron -time=1m30s -script-file=beat.sh\n"
                     "  pawl submit report -cron='30 2 * * mon-fri' -tz=Europe/Berlin "
                     "-script=./report\n"
                     "  pawl submit call -at='tomorrow 18:00' -script='echo call'\n"
+                    "  pawl submit ping -type=cron -time=1m -url=https://example.org/hook -body='{}'\n"
                     "  echo 'date; uptime' | pawl submit now -type=delay -time=0 "
                     "-script-file=-\n",
         .flags = pawl_cmd_submit_flags,
@@ -148,6 +149,19 @@ static const struct pawl_command commands[] = {
         .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
+    {.name = "edit",
+        .run = pawl_cmd_edit,
+        .summary = "change a task in place; without flags, in an editor",
+        .usage = "ID [flags of submit] [-unset=FIELD]",
+        .examples = "  pawl edit backup\n"
+                    "  pawl edit backup -cron='0 4 * * *' -tz=Europe/Berlin\n"
+                    "  pawl edit backup -script-file=backup.sh -retries=3 -unset=timeout\n",
+        .flags = pawl_cmd_edit_flags,
+        .more_flags = pawl_cmd_submit_flags,
+        .least = 1,
+        .most = 1,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
     {.name = "delete",
         .alias = "del",
         .run = pawl_cmd_delete,
@@ -162,6 +176,18 @@ static const struct pawl_command commands[] = {
         .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_DETAIL},
+    {.name = "group",
+        .run = pawl_cmd_group,
+        .summary = "list groups of tasks, and set how many of one run at once",
+        .usage = "list | set NAME SIZE | delete NAME",
+        .examples = "  pawl group list\n"
+                    "  pawl group set db 4\n"
+                    "  pawl group set db 0                 nothing of it begins\n"
+                    "  pawl group delete db                back to the size of the configuration, or 1\n",
+        .least = 1,
+        .most = 3,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
     {.name = "next",
         .run = pawl_cmd_next,
         .summary = "show when an expression fires",
@@ -292,6 +318,7 @@ read_arguments(struct pawl_cli *cli, int argc, char **argv)
         if (!cli->command)
             return fail_command(cli, cli->args.words[0]);
         cli->args.tables[1] = cli->command->flags;
+        cli->args.tables[2] = cli->command->more_flags;
         used = pawl_flags_parse(&cli->args, argc - used, argv + used, false);
     }
     if (used < 0)

@@ -20,7 +20,7 @@
 /* Written before more is gathered. */
 #define FLUSH_BYTES (256 * 1024)
 
-enum kind { STRING, STATE, NUMBER, SKIPPED, WHEN, POINT, POINT_RELATIVE };
+enum kind { STRING, WHAT, STATE, NUMBER, SKIPPED, WHEN, POINT, POINT_RELATIVE };
 
 /* The columns in order (the narrow table has the first ones), and which field of the
  * document fills each. */
@@ -52,7 +52,7 @@ static const struct {
     {"id", STRING},
     {"taskType", STRING},
     {"time", WHEN},
-    {"script", STRING},
+    {"script", WHAT},
     {"state", STATE},
     {"lastStatusUpdated", POINT},
     {"nextRun", POINT_RELATIVE},
@@ -154,6 +154,9 @@ add_row(struct pawl_print *print, const json_t *task)
         switch (sources[i].kind) {
         case STRING:
             pawl_text_append(&cell, s ? s : "-", s ? len : 1);
+            break;
+        case WHAT:
+            pawl_fields_add_what(&cell, task);
             break;
         case STATE:
             s = pawl_fields_state(task);

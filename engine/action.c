@@ -183,7 +183,7 @@ check_condition(const char *condition, struct pawl_err *err)
     return PAWL_OK;
 }
 
-/* A call has no process: what is said of one would be for nothing. */
+/* A call has no process but its condition's: what is said of one would be for nothing. */
 static int
 check_call(const struct pawl_action *action, struct pawl_err *err)
 {
@@ -195,7 +195,7 @@ check_call(const struct pawl_action *action, struct pawl_err *err)
                       : action->kill_grace_ns >= 0   ? "killGrace"
                       : action->kill_mode != PAWL_KILL_GROUP ? "killMode" : NULL;
 
-    if (action->http && field)
+    if (action->http && field && !action->condition)
         return pawl_err_set(err, PAWL_EINVAL, field,
                             "%s is of scripts: leave it out, because action.http runs none", field);
     return action->http ? pawl_call_check(action->http, err) : PAWL_OK;

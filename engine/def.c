@@ -84,7 +84,8 @@ pawl_def_new(const struct pawl_spec *spec, int keep_results, struct pawl_schedul
     def->type = spec->type;
     def->keep_results = (uint16_t) (spec->keep_results >= 0 ? spec->keep_results : keep_results);
     def->script_len = (uint32_t) spec->script_len;
-    memcpy(def->script, spec->script, spec->script_len);
+    if (spec->script_len > 0)           /* else there may be none */
+        memcpy(def->script, spec->script, spec->script_len);
     def->script[spec->script_len] = '\0';
     return def;
 }
@@ -117,6 +118,18 @@ pawl_def_next(const struct pawl_def *def, struct pawl_due due, const struct pawl
     return (struct pawl_due) {pawl_schedule_after(due.ns, def->time_ns), false};
 }
 
+struct pawl_due
+pawl_def_after_run(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now)
+{
+    const struct pawl_schedule *schedule = pawl_def_schedule(def);
+
+    if (!schedule || !schedule->when.from_completion)
+        return due;
+    if (pawl_due_is_set(due) && pawl_due_elapsed(due, now->wall_ns - now->elapsed_ns) <= now->elapsed_ns)
+        return due;                             /* it waits: to be run, or for its jitter */
+    return pawl_schedule_next(schedule, none, now, true);
+}
+
 int64_t
 pawl_def_fires_ns(const struct pawl_def *def, struct pawl_due due, int64_t offset_ns)
 {
@@ -124,6 +137,19 @@ pawl_def_fires_ns(const struct pawl_def *def, struct pawl_due due, int64_t offse
         return due.ns;
     return pawl_schedule_after(pawl_due_elapsed(due, offset_ns),
                                pawl_schedule_jitter(pawl_def_schedule(def), due));
+}
+
+bool
+pawl_def_has_come(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now)
+{
+    return pawl_due_is_set(due) &&
+           pawl_def_fires_ns(def, due, now->wall_ns - now->elapsed_ns) <= now->elapsed_ns;
+}
+
+uint64_t
+pawl_def_count(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now)
+{
+    return pawl_def_has_come(def, due, now) ? pawl_def_newest(def, &due, now) + 1 : 0;
 }
 
 uint64_t
@@ -151,8 +177,7 @@ pawl_def_pass(const struct pawl_def *def, struct pawl_due *due, const struct paw
     if (!pawl_def_schedule(def))
         return def->type == PAWL_DELAY || !pawl_due_is_set(*due)
             ? 0 : pawl_schedule_skip(&due->ns, def->time_ns, now->elapsed_ns);
-    while (pawl_due_is_set(*due) &&
-           pawl_def_fires_ns(def, *due, now->wall_ns - now->elapsed_ns) <= now->elapsed_ns) {
+    while (pawl_def_has_come(def, *due, now)) {
         passed += pawl_def_newest(def, due, now) + 1;
         *due = pawl_def_next(def, *due, now, false);
     }

@@ -105,10 +105,23 @@ struct pawl_due
 pawl_def_next(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now,
               bool is_end);
 
+/* The due time after the end of a run, before which it was due: the same, but where spans are counted
+ * from the end of a run. */
+struct pawl_due
+pawl_def_after_run(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now);
+
 /* When a due time is to be fired, on elapsed time: later than it by the jitter. None and never
  * stay as they are. */
 int64_t
 pawl_def_fires_ns(const struct pawl_def *def, struct pawl_due due, int64_t offset_ns);
+
+/* Whether a due time is to be fired by now. */
+bool
+pawl_def_has_come(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now);
+
+/* How many due times from due on are to be fired by now. */
+uint64_t
+pawl_def_count(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now);
 
 /* Moves *due on to the newest due time that is to be fired by now; gives how many it passed over. */
 uint64_t

@@ -271,9 +271,10 @@ free_tasks(struct pawl *engine)
 {
     struct pawl_task *task;
     uint64_t seq = 0;
+    bool is_late;
 
     engine->ready.producer_fd = -1;     /* the ticker's, closed */
-    while ((task = pawl_ready_take(&engine->ready)))
+    while ((task = pawl_ready_take(&engine->ready, &is_late)))
         pawl_task_unref(task);
     /* Also those of a store that was loaded in part: the newest number is not known then. */
     while (engine->order && (task = pawl_order_next(engine->order, seq, PAWL_SEQ_MAX, &seq)))

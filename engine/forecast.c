@@ -84,10 +84,9 @@ pass_retry(struct pawl_forecast *forecast)
     const struct pawl_policy *policy = pawl_policy_of(def);
     struct pawl_now then = moment_at(forecast, forecast->retry_ns);
     struct pawl_due due = due_of(forecast);
-    bool has_more;
 
     pawl_policy_pass(def, &due, &then,
-                     policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit : 0, &has_more);
+                     policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit : 0);
     set_due(forecast, due);
 }
 
@@ -141,7 +140,7 @@ pawl_forecast_begin(struct pawl *engine, const struct pawl_view *view, int64_t f
         .nleft = max_runs == 0 ? UINT64_MAX
                : max_runs > nruns ? max_runs - nruns : 0,
         .due_ns = view->private_due_ns, .is_due_wall = view->private_is_due_wall,
-        .retry_ns = view->waits_for_retry ? view->next_ns : PAWL_NO_TIME,
+        .retry_ns = view->retry_ns,
     };
     if (out_forecast->retry_ns != PAWL_NO_TIME && view->type == PAWL_CRON)
         pass_retry(out_forecast);

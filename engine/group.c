@@ -54,7 +54,7 @@ fill_wait(const struct pawl *engine, const struct pawl_snapshot *snapshot,
     record->missed_paused = wait->tally.missed_paused;
     record->attempt = wait->attempt;
     record->has_backlog = wait->has_backlog;
-    record->is_catching_up = wait->is_catching_up;
+    record->is_catching_up = wait->nmissed > 0;
     record->must_replace = wait->must_replace;
     record->is_retry = wait->is_retry;
     if (!wait->is_retry)

@@ -33,7 +33,8 @@ count(const char *const *list)
 static size_t
 token_len(const char *text)
 {
-    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                        "!#$%&'*+-.^_`|~");
 }
 
 /* --- The bounds --- */
@@ -169,6 +170,18 @@ check_header(const char *header, struct pawl_err *err)
 }
 
 static int
+check_names(const char *a, const char *b, struct pawl_err *err)
+{
+    size_t len = token_len(a);
+
+    if (token_len(b) != len || strncasecmp(a, b, len) != 0)
+        return PAWL_OK;
+    return pawl_err_set(err, PAWL_EINVAL, "action.http.headers",
+                        "action.http.headers.%.*s is given twice: join the values with a comma",
+                        (int) (len < SHOWN_MAX ? len : SHOWN_MAX), a);
+}
+
+static int
 check_headers(const char *const *headers, struct pawl_err *err)
 {
     size_t n = count(headers), bytes = 0;
@@ -181,6 +194,8 @@ check_headers(const char *const *headers, struct pawl_err *err)
     for (size_t i = 0; i < n && code == PAWL_OK; i++) {
         bytes += strlen(headers[i]) + 1;
         code = check_header(headers[i], err);
+        for (size_t j = 0; j < i && code == PAWL_OK; j++)
+            code = check_names(headers[j], headers[i], err);
     }
     if (code == PAWL_OK && bytes > PAWL_HEADERS_BYTES)
         return pawl_err_set(err, PAWL_EINVAL, "action.http.headers",

@@ -140,7 +140,7 @@ pawl_lost_begin(const struct pawl_restorer *restorer, struct pawl_snapshot *firs
     struct pawl_due scheduled = pawl_restorer_due(restorer, run->scheduled);
     struct pawl_now now = pawl_restorer_now(restorer);
 
-    if (first->def->type == PAWL_CRON && !first->is_paused)
+    if (first->def->type == PAWL_CRON && !first->is_paused && !run->is_asked)   /* else they still wait */
         first->skipped_overlap += count_skipped(restorer, first, scheduled,
                                                 run->run - first->run_count);
     first->run_count = run->run;
@@ -249,17 +249,17 @@ retry_lost(const struct pawl_restorer *restorer, const struct pawl_lost_run *run
 void
 pawl_lost_end(const struct pawl_restorer *restorer, struct pawl_snapshot *first)
 {
-    const struct pawl_schedule *schedule = pawl_def_schedule(first->def);
     struct pawl_now now = pawl_restorer_now(restorer);
 
     if (first->has_wait)
         pawl_wait_reset(pawl_wait_of(first));
-    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(first))
-        pawl_snapshot_set_due(first, pawl_def_next(
-            first->def, (struct pawl_due) {PAWL_NO_TIME, false}, &now, true));
+    if (!pawl_snapshot_is_used_up(first))
+        pawl_snapshot_set_due(first, pawl_def_after_run(first->def, pawl_snapshot_due(first), &now));
     first->status = first->due_ns != PAWL_NO_TIME ? PAWL_WAIT_FOR_NEXT : PAWL_EXECUTED;
-    if (first->status == PAWL_EXECUTED)
-        first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_LOST) & 7;
+    if (first->status != PAWL_EXECUTED)
+        return;
+    first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_LOST) & 7;
+    first->is_paused = false;
 }
 
 /* Of runs that came one after the other it is the newest ones that have no end in the record. */

@@ -36,12 +36,6 @@ lateness(const struct pawl_def *def, struct pawl_due due, const struct pawl_now 
     return now->elapsed_ns - pawl_def_fires_ns(def, due, now->wall_ns - now->elapsed_ns);
 }
 
-static bool
-has_come(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now)
-{
-    return pawl_due_is_set(due) && lateness(def, due, now) >= 0;
-}
-
 /* Whether a due time that has come is too late to be run. */
 static bool
 is_too_late(const struct pawl_def *def, struct pawl_due due, const struct pawl_now *now,
@@ -59,37 +53,30 @@ is_too_late(const struct pawl_def *def, struct pawl_due due, const struct pawl_n
 
 uint64_t
 pawl_policy_make_up(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
-                    bool is_down, bool *out_more)
+                    bool is_down, uint32_t *out_left)
 {
     const struct pawl_policy *policy = pawl_policy_of(def);
     uint64_t missed;
 
-    *out_more = false;
-    if (!has_come(def, *due, now))
+    *out_left = 0;
+    if (!pawl_def_has_come(def, *due, now))
         return 0;
     missed = pawl_def_keep(def, due, now,
                            policy->misfire == PAWL_MISFIRE_ALL ? policy->misfire_limit : 1);
-    while (has_come(def, *due, now) && is_too_late(def, *due, now, is_down)) {
+    while (pawl_def_has_come(def, *due, now) && is_too_late(def, *due, now, is_down)) {
         *due = pawl_def_next(def, *due, now, true);
         missed++;
     }
-    if (policy->misfire == PAWL_MISFIRE_ALL && has_come(def, *due, now))
-        *out_more = has_come(def, pawl_def_next(def, *due, now, false), now);
+    if (policy->misfire == PAWL_MISFIRE_ALL)
+        *out_left = (uint32_t) pawl_def_count(def, *due, now);
     return missed;
 }
 
 uint64_t
 pawl_policy_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
-                 uint32_t keep, bool *out_more)
+                 uint32_t keep)
 {
-    uint64_t skipped;
-
-    *out_more = false;
-    if (keep == 0)
-        return pawl_def_pass(def, due, now);
-    skipped = pawl_def_keep(def, due, now, keep);
-    *out_more = has_come(def, *due, now);
-    return skipped;
+    return keep == 0 ? pawl_def_pass(def, due, now) : pawl_def_keep(def, due, now, keep);
 }
 
 bool

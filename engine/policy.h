@@ -11,17 +11,17 @@ pawl_policy_of(const struct pawl_def *def);
 
 /* Due times from *due on have come. Moves *due on to the one that is to be run next, which may be to
  * come, or none; gives how many were missed. is_down: they passed while nothing could start, as is
- * known; else how late they are must tell. *out_more: others that have come are to be run after
- * it. */
+ * known; else how late they are must tell. *out_left: so many from *due on are to be run one by one;
+ * 0: at most *due. */
 uint64_t
 pawl_policy_make_up(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
-                    bool is_down, bool *out_more);
+                    bool is_down, uint32_t *out_left);
 
-/* Due times from *due on have come during a run; keep: how many of them are to be run after it. As
- * above; gives how many were skipped. */
+/* Due times from *due on have come during a run; keep: how many of them are to be run after it.
+ * Moves *due on to the first of those, or to one that is to come; gives how many were skipped. */
 uint64_t
 pawl_policy_pass(const struct pawl_def *def, struct pawl_due *due, const struct pawl_now *now,
-                 uint32_t keep, bool *out_more);
+                 uint32_t keep);
 
 /* Whether only some exit statuses are tried again. */
 bool

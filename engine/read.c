@@ -33,6 +33,15 @@ pawl_get(struct pawl_handle *handle, const char *id, size_t id_len, struct pawl_
 }
 
 static bool
+is_in_group(const struct pawl_def *def, const struct pawl_filter *filter)
+{
+    const char *group = pawl_def_group(def);
+
+    return group && strlen(group) == filter->group_len &&
+           memcmp(group, filter->group, filter->group_len) == 0;
+}
+
+static bool
 passes(const struct pawl_filter *filter, const struct pawl_task *task,
        const struct pawl_snapshot *snapshot)
 {
@@ -43,6 +52,8 @@ passes(const struct pawl_filter *filter, const struct pawl_task *task,
     if (filter->prefix_len > 0 &&
         (filter->prefix_len > task->key.len ||
          memcmp(task->key.bytes, filter->prefix, filter->prefix_len) != 0))
+        return false;
+    if (filter->group_len > 0 && !is_in_group(snapshot->def, filter))
         return false;
     return filter->ntags == 0 || pawl_tags_pass(pawl_def_tags(snapshot->def), filter);
 }

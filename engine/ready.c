@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#define LATE 1u                         /* added to the pointer, which is even */
+
 int
 pawl_ready_init(struct pawl_ready *ready, unsigned nworkers)
 {
@@ -41,9 +43,9 @@ pawl_ready_fini(struct pawl_ready *ready)
 }
 
 bool
-pawl_ready_put(struct pawl_ready *ready, struct pawl_task *task)
+pawl_ready_put(struct pawl_ready *ready, struct pawl_task *task, bool is_late)
 {
-    return ck_ring_enqueue_spmc(&ready->ring, ready->buffer, task);
+    return ck_ring_enqueue_spmc(&ready->ring, ready->buffer, (char *) task + (is_late ? LATE : 0));
 }
 
 void
@@ -78,7 +80,7 @@ pawl_ready_wait_for_room(struct pawl_ready *ready)
 }
 
 struct pawl_task *
-pawl_ready_take(struct pawl_ready *ready)
+pawl_ready_take(struct pawl_ready *ready, bool *out_is_late)
 {
     void *task;
 
@@ -89,7 +91,8 @@ pawl_ready_take(struct pawl_ready *ready)
         ck_ring_size(&ready->ring) < PAWL_READY_SLOTS / 2 &&
         atomic_exchange_explicit(&ready->is_backed_up, false, memory_order_seq_cst))
         eventfd_write(ready->producer_fd, 1);
-    return task;
+    *out_is_late = (uintptr_t) task & LATE;
+    return (struct pawl_task *) ((char *) task - (*out_is_late ? LATE : 0));
 }
 
 bool

@@ -36,9 +36,10 @@ pawl_ready_init(struct pawl_ready *ready, unsigned nworkers);
 void
 pawl_ready_fini(struct pawl_ready *ready);
 
-/* Puts a task; false: full. Threads: ticker. Owns: takes the caller's reference if true. */
+/* Puts a task, which makes up for a due time or not; false: full. Threads: ticker. Owns: takes the
+ * caller's reference if true. */
 bool
-pawl_ready_put(struct pawl_ready *ready, struct pawl_task *task);
+pawl_ready_put(struct pawl_ready *ready, struct pawl_task *task, bool is_late);
 
 /* Wakes up to n sleeping workers. Threads: any. Blocks: no. */
 void
@@ -55,7 +56,7 @@ pawl_ready_wait_for_room(struct pawl_ready *ready);
 
 /* Takes the oldest task, or NULL. Threads: workers. Owns: gives the reference. */
 struct pawl_task *
-pawl_ready_take(struct pawl_ready *ready);
+pawl_ready_take(struct pawl_ready *ready, bool *out_is_late);
 
 /* Worker i is about to sleep for want of tasks. False: there is one by now. Threads: worker i. */
 bool

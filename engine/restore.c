@@ -143,8 +143,7 @@ restore_wait(const struct pawl_restorer *restorer, const struct pawl_record *rec
     *pawl_wait_of(first) = (struct pawl_wait) {
         .tally = pawl_wait_of(first)->tally,
         .attempt = record->attempt & 0xFFFF, .is_retry = record->is_retry,
-        .is_retried_wall = record->is_retried_wall, .has_backlog = record->has_backlog,
-        .is_catching_up = record->is_catching_up, .must_replace = record->must_replace,
+        .is_retried_wall = record->is_retried_wall,
     };
     if (!record->is_retry)
         return;
@@ -224,7 +223,7 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     struct pawl_due due = pawl_snapshot_due(first), before = due;
     struct pawl_now now;
     uint64_t missed;
-    bool has_more;
+    uint32_t nmissed;
 
     raise_high_mark(restorer, first);
     now = pawl_restorer_now(restorer);
@@ -233,21 +232,25 @@ catch_up(struct pawl_restorer *restorer, struct pawl_snapshot *first)
     if (schedule && due.ns == INT64_MAX && !schedule->has_reboot)      /* it was not known */
         due = pawl_schedule_next(schedule, (struct pawl_due) {PAWL_NO_TIME, false}, &now, false);
     due = follow_back(restorer, schedule, due, &now);
-    missed = pawl_policy_make_up(first->def, &due, &now, true, &has_more);
+    missed = pawl_policy_make_up(first->def, &due, &now, true, &nmissed);
     if (schedule && is_reboot_due(schedule, &now)) {
-        missed += pawl_due_is_set(due) &&
-                  pawl_def_fires_ns(first->def, due, now.wall_ns - now.elapsed_ns) <= now.elapsed_ns;
+        missed += pawl_def_count(first->def, due, &now);
+        nmissed = 0;
         due = (struct pawl_due) {now.elapsed_ns, false};
     }
     first->missed += missed;
     restorer->nmissed += missed;
     pawl_snapshot_set_due(first, due);
-    if (pawl_def_policy(first->def))
-        pawl_wait_of(first)->has_backlog = pawl_wait_of(first)->is_catching_up = has_more;
-    if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME) {     /* missed, and the last one */
+    if (pawl_def_policy(first->def)) {
+        pawl_wait_of(first)->has_backlog = nmissed > 0;
+        pawl_wait_of(first)->nmissed = nmissed;
+    }
+    if (due.ns == PAWL_NO_TIME && before.ns != PAWL_NO_TIME &&     /* missed, and the last one */
+        !pawl_snapshot_is_busy(first)) {
         first->status = PAWL_EXECUTED;
         first->end_reason = pawl_snapshot_end_reason(first, &now, PAWL_END_MISSED) & 7;
-        first->due_ns = pawl_task_expiry(now.elapsed_ns, restorer->engine->options.keep_finished_ns);
+        if (!first->is_asked)
+            first->due_ns = pawl_task_expiry(now.elapsed_ns, restorer->engine->options.keep_finished_ns);
         first->version++;
         first->updated_ns = now.wall_ns;
     }

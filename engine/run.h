@@ -36,6 +36,7 @@ struct pawl_run {
     int http_status;                    /* of the call's answer, once it has ended; 0: none */
     uint64_t number;
     unsigned attempt;                   /* from 1 */
+    bool is_late;                       /* it makes up for a due time that was missed */
     uint32_t slot;                      /* in the table of runs, or PAWL_SLOT_NONE */
     struct pawl_due due;                /* the due time that is run */
     int64_t started_ns, ended_ns;       /* elapsed */

@@ -8,101 +8,9 @@
 
 #include <assert.h>
 
-#define AT_ONCE 1               /* elapsed ns: has come whenever it is looked at */
-
 static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         struct pawl_snapshot *next, enum pawl_end_reason delay_end);
-
-bool
-pawl_snapshot_is_over(const struct pawl_snapshot *snapshot)
-{
-    return (snapshot->status == PAWL_EXECUTED && !snapshot->is_asked) ||
-           (snapshot->status == PAWL_STOPPED && snapshot->def->type == PAWL_DELAY);
-}
-
-uint64_t
-pawl_snapshot_scheduled_runs(const struct pawl_snapshot *snapshot)
-{
-    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
-
-    return snapshot->run_count - snapshot->asked_count - (wait ? wait->tally.skipped_condition : 0);
-}
-
-bool
-pawl_snapshot_is_used_up(const struct pawl_snapshot *snapshot)
-{
-    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
-
-    return schedule && schedule->when.max_runs > 0 &&
-           pawl_snapshot_scheduled_runs(snapshot) >= schedule->when.max_runs;
-}
-
-enum pawl_end_reason
-pawl_snapshot_end_reason(const struct pawl_snapshot *snapshot, const struct pawl_now *now,
-                         enum pawl_end_reason delay_end)
-{
-    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
-    struct pawl_due none = {PAWL_NO_TIME, false};
-    struct pawl_schedule endless;
-
-    if (snapshot->def->type == PAWL_DELAY)
-        return delay_end;
-    if (pawl_snapshot_is_used_up(snapshot))
-        return PAWL_END_MAX_RUNS;
-    if (!schedule || schedule->when.end_ns == PAWL_NO_TIME)
-        return PAWL_END_NO_TIMES;
-    endless = *schedule;
-    endless.when.end_ns = PAWL_NO_TIME;
-    return pawl_schedule_next(&endless, none, now, true).ns == PAWL_NO_TIME ? PAWL_END_NO_TIMES
-                                                                           : PAWL_END_AT;
-}
-
-bool
-pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot)
-{
-    return (snapshot->status != PAWL_EXECUTED && snapshot->status != PAWL_STOPPED) ||
-           snapshot->is_asked;
-}
-
-bool
-pawl_snapshot_is_full(const struct pawl_snapshot *snapshot)
-{
-    bool overlaps = pawl_def_overlaps(snapshot->def) && !pawl_wait_of(snapshot)->is_catching_up &&
-                    (snapshot->running == 0 || pawl_wait_of(snapshot)->is_shared);
-
-    return snapshot->running >= (overlaps ? pawl_def_policy(snapshot->def)->max_running : 1);
-}
-
-/* Whether a due time that comes during a run is looked at when it comes. */
-static bool
-is_replacing(const struct pawl_snapshot *snapshot)
-{
-    return pawl_policy_of(snapshot->def)->overlap == PAWL_OVERLAP_REPLACE &&
-           !pawl_wait_of(snapshot)->must_replace;
-}
-
-int64_t
-pawl_snapshot_fires_ns(const struct pawl_snapshot *snapshot, int64_t offset_ns)
-{
-    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
-
-    if (snapshot->is_asked && !pawl_snapshot_is_full(snapshot))
-        return AT_ONCE;
-    if (pawl_snapshot_is_over(snapshot))
-        return snapshot->due_ns;
-    if (snapshot->is_paused || (pawl_snapshot_is_full(snapshot) && !is_replacing(snapshot)))
-        return PAWL_NO_TIME;
-    if (wait && wait->is_retry)
-        return wait->not_before_ns;
-    return pawl_def_fires_ns(snapshot->def, pawl_snapshot_due(snapshot), offset_ns);
-}
-
-int64_t
-pawl_task_expiry(int64_t over_ns, int64_t keep_ns)
-{
-    return keep_ns == INT64_MAX ? PAWL_NO_TIME : pawl_schedule_after(over_ns, keep_ns);
-}
 
 static int
 refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
@@ -115,34 +23,61 @@ refuse_stop(const struct pawl_snapshot *old, struct pawl_err *err)
                         "the task is running: a delay task that has started ends by itself");
 }
 
-struct pawl_now
-pawl_event_now(const struct pawl_event *event)
-{
-    return (struct pawl_now) {event->now_ns, event->wall_ns, event->high_ns, event->oldest_ns};
-}
-
-bool
-pawl_snapshot_has_come(const struct pawl_snapshot *old, const struct pawl_event *event)
-{
-    int64_t fires_ns = pawl_snapshot_fires_ns(old, event->wall_ns - event->now_ns);
-
-    return fires_ns != PAWL_NO_TIME && fires_ns <= event->now_ns;
-}
-
 static const struct pawl_due none = {PAWL_NO_TIME, false};
 
-/* A run that was asked for leaves the schedule as it is; for a delay task it is its run. */
+/* So many due times that were missed are to be run one by one. */
+static void
+set_missed(struct pawl_snapshot *next, uint32_t n)
+{
+    if (!pawl_def_policy(next->def))
+        return;
+    pawl_wait_of(next)->has_backlog = n > 0;
+    pawl_wait_of(next)->nmissed = n;
+}
+
+/* Passes over the due times that came during the run, as overlap says. */
+static void
+pass_overlapping(const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    struct pawl_now now = pawl_event_now(event);
+    struct pawl_due due = pawl_snapshot_due(next);
+
+    next->skipped_overlap += pawl_snapshot_pass(next, &due, &now);
+    pawl_snapshot_set_due(next, due);
+}
+
+/* A run that was asked for leaves the schedule as it is, but that one which replaces others is in
+ * the place of what came before it, too; for a delay task it is its run. */
 static void
 begin_asked(const struct pawl_snapshot *old, struct pawl_event *event,
             struct pawl_snapshot *next)
 {
+    struct pawl_now now = pawl_event_now(event);
+    struct pawl_due due = pawl_snapshot_due(next);
+
     event->due = (struct pawl_due) {event->now_ns, false};
     event->is_asked = true;
     next->is_asked = false;
     if (next->asked_count < (1u << 24) - 1)
         next->asked_count++;
-    if (old->def->type == PAWL_DELAY)
-        pawl_snapshot_set_due(next, none);
+    if (old->def->type == PAWL_DELAY) {
+        due = none;
+        set_missed(next, 0);
+    } else if (pawl_policy_of(old->def)->overlap == PAWL_OVERLAP_REPLACE && !old->is_paused &&
+             pawl_wait_of(old)->nmissed == 0) {
+        next->skipped_overlap += pawl_def_pass(old->def, &due, &now);
+    }
+    pawl_snapshot_set_due(next, due);
+}
+
+/* A due time has come that is run instead of another attempt. */
+static void
+give_up_retry(const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    pass_overlapping(event, next);
+    next->failure_count++;
+    pawl_wait_of(next)->is_retry = false;
+    pawl_wait_of(next)->has_backlog = true;
 }
 
 static void
@@ -163,17 +98,11 @@ end_task(const struct pawl_event *event, struct pawl_snapshot *next,
     struct pawl_now now = pawl_event_now(event);
 
     next->status = PAWL_EXECUTED;
+    next->is_paused = false;
+    set_missed(next, 0);
     next->end_reason = pawl_snapshot_end_reason(next, &now, delay_end) & 7;
     pawl_snapshot_set_due(next, next->is_asked ? none : (struct pawl_due) {
         pawl_task_expiry(event->now_ns, event->keep_ns), false});
-}
-
-/* Due times that were missed are to be run one by one. */
-static void
-set_catching_up(struct pawl_snapshot *next, bool has_more)
-{
-    if (pawl_def_policy(next->def))
-        pawl_wait_of(next)->has_backlog = pawl_wait_of(next)->is_catching_up = has_more;
 }
 
 /* Finds the due time to be run; those that were missed are counted. False: there is none to be run
@@ -182,23 +111,26 @@ static bool
 begin_due(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
     struct pawl_now now = pawl_event_now(event);
-    struct pawl_due due = pawl_snapshot_due(old);
-    const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool has_more;
+    struct pawl_due due = pawl_snapshot_due(next);
+    const struct pawl_wait *wait = pawl_snapshot_wait(next);
+    uint32_t nmissed;
 
     if (!wait || !wait->has_backlog) {
-        next->missed += pawl_policy_make_up(old->def, &due, &now, false, &has_more);
-        set_catching_up(next, has_more);
+        next->missed += pawl_policy_make_up(old->def, &due, &now, false, &nmissed);
+        set_missed(next, nmissed);
     }
     event->due = due;
     pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && old->running == 0)
-        end_task(event, next, PAWL_END_MISSED);
-    if (!pawl_due_is_set(due) ||
-        pawl_def_fires_ns(old->def, due, now.wall_ns - now.elapsed_ns) > now.elapsed_ns)
+    if (!pawl_def_has_come(old->def, due, &now))
         return false;
-    pawl_snapshot_set_due(next, pawl_snapshot_is_used_up(next) ? none
-                                    : pawl_def_next(old->def, event->due, &now, false));
+    if (pawl_def_policy(old->def))
+        pawl_wait_of(next)->nmissed -= pawl_wait_of(next)->nmissed > 0;
+    if (pawl_snapshot_is_used_up(next)) {
+        pawl_snapshot_set_due(next, none);
+        set_missed(next, 0);
+    } else {
+        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, false));
+    }
     return true;
 }
 
@@ -223,36 +155,51 @@ needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
     return true;
 }
 
-/* A run that was counted was none: the due time passes. */
+/* A run that was counted was none: the due time passes. If it had been the last one that the task may
+ * have, there are others: those behind what was run meanwhile, if runs overlap. */
 static void
 uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
-            struct pawl_snapshot *next, uint64_t *tally)
+            struct pawl_snapshot *next, bool was_used_up)
 {
-    struct pawl_now now = pawl_event_now(event);
+    struct pawl_now now = pawl_event_now(event), then = now;
+    struct pawl_due due;
 
-    (*tally)++;
-    if (event->is_asked)
+    if (event->is_asked) {
         next->asked_count -= next->asked_count > 0;
-    else if (next->due_ns == PAWL_NO_TIME && !pawl_snapshot_is_used_up(next))
-        pawl_snapshot_set_due(next, pawl_def_next(old->def, event->due, &now, true));
+        return;
+    }
+    if (!was_used_up || pawl_snapshot_is_used_up(next) || next->status == PAWL_STOPPED)
+        return;
+    due = pawl_def_next(old->def, event->due, &now, true);
+    then.wall_ns = old->previous_ns;
+    then.elapsed_ns -= now.wall_ns - old->previous_ns;
+    if (pawl_def_overlaps(old->def))
+        pawl_def_pass(old->def, &due, &then);
+    pawl_snapshot_set_due(next, due);
 }
 
 /* The group of the task is full. A due time that has had an attempt has its results, and no count
  * beside them. */
 static void
 skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
-               struct pawl_snapshot *next)
+               struct pawl_snapshot *next, bool is_retry)
 {
     enum pawl_end_reason was = (enum pawl_end_reason) old->end_reason;
+    struct pawl_now now = pawl_event_now(event);
+    bool was_used_up;
 
     event->is_passed = true;
-    if (pawl_snapshot_wait(old) && pawl_wait_of(old)->is_retry) {
+    if (is_retry) {
         next->failure_count++;
         end_run(old, event, next, PAWL_END_DONE);
         return;
     }
+    was_used_up = pawl_snapshot_is_used_up(next);
     next->run_count--;
-    uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_group);
+    pawl_snapshot_make_wait(next)->tally.skipped_group++;
+    uncount_run(old, event, next, was_used_up);
+    if (!pawl_snapshot_is_used_up(next))
+        pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
 }
@@ -260,13 +207,18 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
 static void
 begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next)
 {
-    const struct pawl_wait *wait = pawl_snapshot_wait(old);
-    bool is_retry = wait && wait->is_retry;
+    bool is_retry = pawl_snapshot_is_retried(old);
+    struct pawl_now now = pawl_event_now(event);
 
     event->is_asked = event->is_passed = event->must_kill = false;
     if (pawl_snapshot_is_full(old)) {
         begin_replacing(old, event, next);
         return;
+    }
+    if (is_retry && pawl_snapshot_is_replacing(old) &&
+        pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)) {
+        give_up_retry(event, next);
+        is_retry = false;
     }
     next->run_count++;
     if (is_retry) {
@@ -276,13 +228,15 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     } else if (!begin_due(old, event, next)) {
         next->run_count--;
         event->is_passed = true;
+        if (next->due_ns == PAWL_NO_TIME && next->running == 0)
+            end_task(event, next, PAWL_END_MISSED);
         return;
     }
     if (event->is_group_full) {
-        skip_for_group(old, event, next);
+        skip_for_group(old, event, next, is_retry);
         return;
     }
-    event->attempt = is_retry ? wait->attempt + 1u : 1;
+    event->attempt = is_retry ? pawl_wait_of(old)->attempt + 1u : 1;
     if (pawl_def_policy(old->def)) {
         pawl_wait_of(next)->attempt = event->attempt & 0xFFFF;
         pawl_wait_of(next)->is_shared = pawl_def_overlaps(old->def);
@@ -290,21 +244,6 @@ begin_run(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl
     next->status = PAWL_EXECUTING;
     next->running++;
     next->previous_ns = event->wall_ns;
-}
-
-uint32_t
-pawl_snapshot_kept_after(const struct pawl_snapshot *old)
-{
-    const struct pawl_policy *policy = pawl_policy_of(old->def);
-    uint32_t keep = policy->overlap == PAWL_OVERLAP_QUEUE ? policy->queue_limit : 0;
-
-    if (!pawl_def_policy(old->def))
-        return 0;
-    if (pawl_wait_of(old)->must_replace)
-        keep = 1;
-    if (pawl_wait_of(old)->is_catching_up && policy->misfire_limit > keep)
-        keep = policy->misfire_limit;
-    return keep;
 }
 
 /* A run that failed is to be tried again. */
@@ -327,24 +266,22 @@ static void
 end_run(const struct pawl_snapshot *old, const struct pawl_event *event,
         struct pawl_snapshot *next, enum pawl_end_reason delay_end)
 {
-    const struct pawl_schedule *schedule = pawl_def_schedule(old->def);
-    struct pawl_due due = pawl_snapshot_due(next);
     struct pawl_now now = pawl_event_now(event);
-    bool has_more = false;
+    bool has_more;
 
-    if (!old->is_paused && pawl_snapshot_is_full(old))      /* what comes in a pause is missed */
-        next->skipped_overlap += pawl_policy_pass(old->def, &due, &now, pawl_snapshot_kept_after(old), &has_more);
-    if (schedule && schedule->when.from_completion && !pawl_snapshot_is_used_up(next))
-        due = pawl_def_next(old->def, none, &now, true);
+    if (!old->is_paused && pawl_snapshot_is_busy(old))      /* what comes in a pause is missed */
+        pass_overlapping(event, next);
+    has_more = pawl_def_has_come(old->def, pawl_snapshot_due(next), &now);
+    if (!pawl_snapshot_is_used_up(next))
+        pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
     if (pawl_def_policy(old->def)) {
-        pawl_wait_of(next)->has_backlog = has_more;
-        pawl_wait_of(next)->is_catching_up &= has_more;
+        pawl_wait_of(next)->has_backlog = has_more && !old->is_paused && pawl_snapshot_is_busy(old);
         pawl_wait_of(next)->must_replace = pawl_wait_of(next)->is_given_up = false;
+        pawl_wait_of(next)->is_retry = false;
         pawl_wait_of(next)->attempt = next->running > 0;
     }
     next->status = next->running > 0 ? PAWL_EXECUTING : PAWL_WAIT_FOR_NEXT;
-    pawl_snapshot_set_due(next, due);
-    if (due.ns == PAWL_NO_TIME && next->running == 0)
+    if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, delay_end);
 }
 
@@ -355,11 +292,14 @@ count_end(const struct pawl_snapshot *old, const struct pawl_event *event,
 {
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
     bool is_skipped = event->is_condition_skip && !(wait && wait->attempt > 1);
+    bool was_used_up = pawl_snapshot_is_used_up(next);
 
-    if (is_skipped)
-        uncount_run(old, event, next, &pawl_snapshot_make_wait(next)->tally.skipped_condition);
-    else
+    if (is_skipped) {
+        pawl_snapshot_make_wait(next)->tally.skipped_condition++;
+        uncount_run(old, event, next, was_used_up);
+    } else {
         next->failure_count += event->failed || event->is_condition_skip;
+    }
     return is_skipped;
 }
 
@@ -369,8 +309,11 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
 {
     const struct pawl_policy *policy = pawl_def_policy(old->def);
     const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    struct pawl_now now = pawl_event_now(event);
     bool makes_room = policy && (wait->must_replace || wait->is_given_up ||
-        (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE));
+        (old->is_asked && policy->overlap == PAWL_OVERLAP_REPLACE) ||
+        (pawl_snapshot_is_replacing(old) &&
+         pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)));
 
     if (event->failed && policy && !event->is_condition_skip && !makes_room &&
         pawl_policy_retries(policy, wait->attempt, event->exit_code))
@@ -378,6 +321,15 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
     else
         end_run(old, event, next,
                 count_end(old, event, next) ? PAWL_END_SKIPPED : PAWL_END_DONE);
+}
+
+static void
+finish_stopped(const struct pawl_snapshot *old, const struct pawl_event *event,
+               struct pawl_snapshot *next)
+{
+    count_end(old, event, next);
+    if (pawl_def_policy(old->def))
+        pawl_wait_of(next)->attempt = next->running > 0;
 }
 
 /* Whether the clock was set beyond the end of the schedule, so that the due time lies behind it. */
@@ -388,12 +340,6 @@ is_past_end(const struct pawl_snapshot *old, const struct pawl_now *now)
 
     return end_ns != PAWL_NO_TIME &&
            pawl_due_wall(pawl_snapshot_due(old), now->wall_ns - now->elapsed_ns) > end_ns;
-}
-
-bool
-pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot)
-{
-    return pawl_def_policy(snapshot->def) && pawl_wait_of(snapshot)->is_retry;
 }
 
 /* Moves the due time of a task that follows the wall clock. One that was jumped over may have been run
@@ -489,7 +435,8 @@ ask(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snaps
 }
 
 static int
-pause_it(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct pawl_err *err)
+pause_it(const struct pawl_snapshot *old, const struct pawl_event *event,
+         struct pawl_snapshot *next, struct pawl_err *err)
 {
     if (old->is_paused)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is paused already");
@@ -497,9 +444,12 @@ pause_it(const struct pawl_snapshot *old, struct pawl_snapshot *next, struct paw
         return pawl_err_set(err, PAWL_ESTATE, NULL, old->status == PAWL_STOPPED
                             ? "the task is stopped: nothing to pause"
                             : "the task has run already: nothing to pause");
-    if (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY)
+    if (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY &&
+        pawl_policy_of(old->def)->retries == 0)
         return pawl_err_set(err, PAWL_ESTATE, NULL,
                             "the task is in its only run: nothing to pause");
+    if (pawl_snapshot_is_busy(old))
+        pass_overlapping(event, next);          /* what comes from now on is missed */
     next->is_paused = true;
     return PAWL_OK;
 }
@@ -512,20 +462,52 @@ resume(const struct pawl_snapshot *old, const struct pawl_event *event,
     struct pawl_due due = pawl_snapshot_due(old);
     struct pawl_now now = pawl_event_now(event);
     uint64_t missed;
-    bool has_more;
+    uint32_t nmissed;
 
     if (!old->is_paused)
         return pawl_err_set(err, PAWL_ESTATE, NULL, "the task is not paused");
     next->is_paused = false;
-    missed = pawl_policy_make_up(old->def, &due, &now, true, &has_more);
+    missed = pawl_policy_make_up(old->def, &due, &now, true, &nmissed);
     next->missed += missed;
     if (missed > 0)
         pawl_snapshot_make_wait(next)->tally.missed_paused += missed;
     pawl_snapshot_set_due(next, due);
-    set_catching_up(next, has_more);
-    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->status != PAWL_EXECUTING)
+    set_missed(next, nmissed);
+    if (due.ns == PAWL_NO_TIME && old->due_ns != PAWL_NO_TIME && old->running == 0 &&
+        !pawl_snapshot_is_retried(old))
         end_task(event, next, PAWL_END_MISSED);
     return PAWL_OK;
+}
+
+void
+pawl_snapshot_count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
+                            struct pawl_snapshot *next)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(old);
+    struct pawl_now now = pawl_event_now(event);
+    uint64_t n = pawl_def_count(old->def, pawl_snapshot_due(old), &now), missed = n;
+
+    if (!old->is_paused && (pawl_snapshot_is_busy(old) || (wait && wait->has_backlog)))
+        missed = wait && wait->nmissed < n ? wait->nmissed : wait ? n : 0;
+    next->missed += missed;
+    next->skipped_overlap += n - missed;
+    if (old->is_paused && missed > 0)
+        pawl_snapshot_make_wait(next)->tally.missed_paused += missed;
+}
+
+static void
+stop(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
+{
+    pawl_snapshot_count_dropped(old, event, next);
+    next->failure_count += pawl_snapshot_is_retried(old);
+    next->status = PAWL_STOPPED;
+    next->due_ns = old->def->type == PAWL_CRON ? PAWL_NO_TIME
+                                               : pawl_task_expiry(event->now_ns, event->keep_ns);
+    next->is_due_wall = next->is_asked = next->is_paused = false;
+    if (next->has_wait)
+        pawl_wait_reset(pawl_wait_of(next));
+    if (pawl_def_policy(old->def) && old->running > 0)
+        pawl_wait_of(next)->attempt = pawl_wait_of(old)->attempt;
 }
 
 /* The state table: what an event makes of a state. *next is a copy of *old, to be edited, and
@@ -547,7 +529,7 @@ int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err)
 {
-    bool is_cron = old->def->type == PAWL_CRON, failed = false;
+    bool failed = false;
     int code = PAWL_OK;
 
     switch (event->kind) {
@@ -568,7 +550,7 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
         if (old->status == PAWL_EXECUTING)
             finish(old, event, next);
         else
-            count_end(old, event, next);
+            finish_stopped(old, event, next);
         if (event->box)
             next->results = pawl_results_append(old->results, event->box, old->def->keep_results,
                                            &failed);
@@ -581,20 +563,14 @@ pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pa
             return PAWL_OK;                             /* the version grows when it has ended */
         }
         if (old->status == PAWL_STOPPED || old->status == PAWL_EXECUTED ||
-            (old->status == PAWL_EXECUTING && !is_cron))
+            (old->status == PAWL_EXECUTING && old->def->type == PAWL_DELAY))
             return refuse_stop(old, err);
-        next->status = PAWL_STOPPED;
-        next->due_ns = is_cron ? PAWL_NO_TIME : pawl_task_expiry(event->now_ns, event->keep_ns);
-        next->is_due_wall = next->is_asked = next->is_paused = false;
-        if (old->has_wait)
-            pawl_wait_reset(pawl_wait_of(next));
-        if (pawl_def_policy(old->def) && old->running > 0)
-            pawl_wait_of(next)->attempt = pawl_wait_of(old)->attempt;
+        stop(old, event, next);
         break;
     case PAWL_EVENT_RUN:
         return ask(old, event, next, err);              /* the version grows when it begins */
     case PAWL_EVENT_PAUSE:
-        code = pause_it(old, next, err);
+        code = pause_it(old, event, next, err);
         break;
     case PAWL_EVENT_RESUME:
         code = resume(old, event, next, err);

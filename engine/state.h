@@ -25,13 +25,35 @@ pawl_snapshot_is_pending(const struct pawl_snapshot *snapshot);
 bool
 pawl_snapshot_has_come(const struct pawl_snapshot *snapshot, const struct pawl_event *event);
 
-/* How many of the due times that come during its run are to be run after it. */
-uint32_t
-pawl_snapshot_kept_after(const struct pawl_snapshot *snapshot);
+/* Whether a due time that comes now finds runs in its way: as many as may be in progress, or one that is
+ * to be tried again. */
+bool
+pawl_snapshot_is_busy(const struct pawl_snapshot *snapshot);
+
+/* Whether a due time that comes now ends the run in progress, or the wait for another attempt. */
+bool
+pawl_snapshot_is_replacing(const struct pawl_snapshot *snapshot);
+
+/* When the next attempt is to begin; PAWL_NO_TIME: none waits, or the next due time, which is to be fired at
+ * fires_ns, comes before it and replaces it. */
+int64_t
+pawl_snapshot_retry_ns(const struct pawl_snapshot *snapshot, struct pawl_due due, int64_t fires_ns);
+
+/* Moves *due on over the due times that came during the run and will not be run after it; gives how
+ * many. */
+uint64_t
+pawl_snapshot_pass(const struct pawl_snapshot *snapshot, struct pawl_due *due,
+                   const struct pawl_now *now);
 
 /* Whether its next run is another attempt. */
 bool
 pawl_snapshot_is_retried(const struct pawl_snapshot *snapshot);
+
+/* Counts for next the due times that came in the state old and are not to be run any more, by what was in
+ * their way. */
+void
+pawl_snapshot_count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
+                            struct pawl_snapshot *next);
 
 /* The moment of an event. */
 struct pawl_now

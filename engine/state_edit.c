@@ -28,6 +28,10 @@ check(const struct pawl_snapshot *old, const struct pawl_event *event, struct pa
         return refuse(err, "the task is stopped: delete it and submit it again");
     if (old->def != event->basis)
         return pawl_err_set(err, PAWL_ESTALE, NULL, "others edit the task at the same time: try again");
+    if (old->running > 1 && pawl_def_policy(event->edited) &&
+        pawl_def_policy(event->edited)->retries > 0)
+        return refuse(err, "several runs of the task are in progress: it can have retries once they have "
+                           "ended");
     if (!event->is_rescheduled)
         return PAWL_OK;
     if (old->status == PAWL_EXECUTED)
@@ -39,32 +43,14 @@ check(const struct pawl_snapshot *old, const struct pawl_event *event, struct pa
     return PAWL_OK;
 }
 
-/* Counts the due times that came and are not to be run any more. */
-static void
-count_dropped(const struct pawl_snapshot *old, const struct pawl_event *event,
-              struct pawl_snapshot *next)
-{
-    struct pawl_due due = pawl_snapshot_due(old);
-    struct pawl_now now = pawl_event_now(event);
-    uint64_t dropped;
-
-    if (old->def->type != PAWL_CRON)
-        return;                         /* its only one is moved */
-    dropped = pawl_def_pass(old->def, &due, &now);
-    if (!old->is_paused && (old->status == PAWL_EXECUTING || pawl_snapshot_is_retried(old)))
-        next->skipped_overlap += dropped;
-    else
-        next->missed += dropped;
-    if (old->is_paused && dropped > 0)
-        pawl_snapshot_make_wait(next)->tally.missed_paused += dropped;
-}
-
 /* What the policies remember of due times that wait one by one. */
 static void
 forget_backlog(struct pawl_snapshot *next)
 {
-    if (next->has_wait)
-        pawl_wait_of(next)->has_backlog = pawl_wait_of(next)->is_catching_up = false;
+    if (!next->has_wait)
+        return;
+    pawl_wait_of(next)->has_backlog = false;
+    pawl_wait_of(next)->nmissed = 0;
 }
 
 /* Whether due times that wait are to be treated in another way. */
@@ -88,7 +74,8 @@ reschedule(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (schedule && schedule->when.from_completion &&
         (old->status == PAWL_EXECUTING || pawl_snapshot_is_retried(old)))
         due = pawl_schedule_next(schedule, none, &now, false);      /* the end of the run says more */
-    count_dropped(old, event, next);
+    if (old->def->type == PAWL_CRON)                /* else its only one is moved */
+        pawl_snapshot_count_dropped(old, event, next);
     pawl_snapshot_set_due(next, due);
     forget_backlog(next);
 }

@@ -43,11 +43,11 @@ struct pawl_wait {
     uint32_t attempt : 16;              /* of the run in progress, or of the one that failed; 0: none */
     uint32_t is_retry : 1;              /* the next run is another attempt */
     uint32_t is_retried_wall : 1;
-    uint32_t has_backlog : 1;           /* due times that have come are to be run one by one: */
-    uint32_t is_catching_up : 1;        /* those that were missed, not those of a queue */
+    uint32_t has_backlog : 1;           /* the due time has come, and is to be run however late it is */
     uint32_t must_replace : 1;          /* the run in progress is to make room for the newest due time */
     uint32_t is_shared : 1;             /* the runs in progress began as such that overlap */
     uint32_t is_given_up : 1;           /* the run in progress is not tried again: somebody ended it */
+    uint32_t nmissed;                   /* so many from the due time on were missed, and are run one by one */
 };
 
 /* E: immutable once published, but for its count. */
@@ -96,6 +96,7 @@ struct pawl_task {
     _Atomic uint32_t last_slot;         /* A: G1 in change.c: of a task that was deleted */
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     _Atomic bool is_dirty;              /* A: Q1 in committer.c */
+    bool is_in_lane;                    /* T */
     _Atomic bool is_waiting;            /* A: relaxed, for those who look: in the queue of its group */
     bool is_unsaved : 1;             /* by the committer: what it wrote last of it failed */
     bool is_retried : 1;             /* by the committer: it waits to be written again */

@@ -19,6 +19,7 @@
  * it set knows that its snapshot will be seen. */
 #include "ticker.h"
 
+#include "lane.h"
 #include "shared.h"
 #include "wheel.h"
 
@@ -41,6 +42,8 @@ struct pawl_ticker {
     struct pawl_wheel *wheel;           /* T */
     ck_stack_entry_t *arming;           /* T: taken from the inbox, not yet looked at */
     bool short_of_memory;               /* T */
+    bool was_full;                      /* T: the ring, since all that was due was in it */
+    struct pawl_lane lane;
     int wake_fd, timer_fd;              /* I */
     _Alignas(64) struct pawl_inbox inbox;
     _Atomic int64_t ninbox;             /* A: relaxed: how many since the last take, about */
@@ -97,6 +100,12 @@ pawl_ticker_arm_sooner(struct pawl_ticker *ticker, struct pawl_task *task)
     wake_by(ticker, INT64_MIN + 1);
 }
 
+void
+pawl_ticker_end_late(struct pawl_ticker *ticker)
+{
+    pawl_lane_end(&ticker->lane);
+}
+
 /* --- Arming --- */
 
 static struct pawl_task *
@@ -105,30 +114,61 @@ task_of_entry(ck_stack_entry_t *entry)
     return (struct pawl_task *) ((char *) entry - offsetof(struct pawl_task, arm_entry));
 }
 
+/* Whether a due time was missed, and is made up for. What waited for another run of the task, or in its
+ * group, was not. */
+static bool
+was_missed(const struct pawl_snapshot *snapshot, int64_t due_ns, int64_t now_ns)
+{
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+
+    return due_ns < now_ns - PAWL_LANE_LATE_NS && due_ns != PAWL_NO_TIME && !snapshot->is_asked &&
+           !pawl_snapshot_is_over(snapshot) && !pawl_def_group(snapshot->def) &&
+           !(wait && wait->has_backlog && wait->nmissed == 0);
+}
+
 /* When the task wants to be woken, by its snapshot of this moment. */
 static int64_t
-wanted(struct pawl_ticker *ticker, struct pawl_task *task)
+wanted(struct pawl_ticker *ticker, struct pawl_task *task, int64_t now_ns, bool *out_is_late)
 {
     struct pawl_clock *clock = ticker->engine->clock;
     const struct pawl_snapshot *snapshot;
     int64_t due_ns = PAWL_NO_TIME;
 
+    *out_is_late = false;
     pawl_epoch_begin(ticker->handle.epoch);
     snapshot = pawl_task_read_decided(task, NULL);
-    if (snapshot)
+    if (snapshot) {
         due_ns = pawl_snapshot_fires_ns(snapshot,
                                         snapshot->is_due_wall ? clock->offset_ns(clock) : 0);
+        *out_is_late = was_missed(snapshot, due_ns, now_ns);
+    }
     pawl_epoch_end(ticker->handle.epoch);
     return due_ns;
 }
 
+/* Lets a task wait in the lane, once. False: out of memory. */
+static bool
+put_aside(struct pawl_ticker *ticker, struct pawl_task *task)
+{
+    if (!task->is_in_lane) {
+        if (!pawl_lane_put(&ticker->lane, task))
+            return false;
+        pawl_task_ref(task);
+        task->is_in_lane = true;
+    }
+    return true;
+}
+
 /* Makes the wheel agree with the task. False: out of memory, nothing was done. */
 static bool
-sync_task(struct pawl_ticker *ticker, struct pawl_task *task)
+sync_task(struct pawl_ticker *ticker, struct pawl_task *task, int64_t now_ns)
 {
-    int64_t due_ns = wanted(ticker, task);
     uint32_t timer = PAWL_TIMER_NONE;
+    bool is_late;
+    int64_t due_ns = wanted(ticker, task, now_ns, &is_late);
 
+    if (is_late && put_aside(ticker, task))
+        due_ns = PAWL_NO_TIME;
     if (due_ns != PAWL_NO_TIME && pawl_wheel_insert(ticker->wheel, due_ns, task, &timer) != PAWL_OK)
         return false;
     if (timer != PAWL_TIMER_NONE)
@@ -143,7 +183,7 @@ sync_task(struct pawl_ticker *ticker, struct pawl_task *task)
 
 /* Looks at up to BATCH tasks whose due time changed. True: there are more. */
 static bool
-arm_batch(struct pawl_ticker *ticker)
+arm_batch(struct pawl_ticker *ticker, int64_t now_ns)
 {
     if (!ticker->arming) {
         atomic_store_explicit(&ticker->ninbox, 0, memory_order_relaxed);
@@ -155,7 +195,7 @@ arm_batch(struct pawl_ticker *ticker)
         ck_stack_entry_t *next = ticker->arming->next;
 
         atomic_exchange_explicit(&task->is_queued, false, memory_order_acq_rel);    /* Q1 */
-        if (!sync_task(ticker, task)) {
+        if (!sync_task(ticker, task, now_ns)) {
             /* Nothing that was accepted is lost: it stays first, until there is memory. */
             ticker->short_of_memory = true;
             if (!atomic_exchange_explicit(&task->is_queued, true, memory_order_acq_rel))
@@ -180,8 +220,12 @@ fire_batch(struct pawl_ticker *ticker, int64_t now_ns, bool *out_full)
     size_t room = PAWL_READY_SLOTS - 1 - pawl_ready_count(ready);
     size_t max = room < BATCH ? room : BATCH, n;
     void *tasks[BATCH];
+    /* The machine slept, else the ticker were not so late. */
+    bool has_slept = pawl_wheel_next(ticker->wheel) < now_ns - PAWL_LANE_LATE_NS && !ticker->was_full;
+    bool is_due, is_late;
 
     *out_full = max == 0 && pawl_wheel_next(ticker->wheel) <= now_ns;
+    ticker->was_full |= *out_full;
     if (max == 0)
         return false;
     n = pawl_wheel_expire(ticker->wheel, now_ns, tasks, max);
@@ -189,11 +233,43 @@ fire_batch(struct pawl_ticker *ticker, int64_t now_ns, bool *out_full)
         struct pawl_task *task = tasks[i];
 
         task->timer = PAWL_TIMER_NONE;
-        pawl_ready_put(ready, task);
+        if (has_slept && wanted(ticker, task, now_ns, &is_late) != PAWL_NO_TIME && is_late &&
+            put_aside(ticker, task))
+            pawl_task_unref(task);
+        else
+            pawl_ready_put(ready, task, false);
     }
     if (n > 0)
         pawl_ready_wake(ready, n);
-    return pawl_wheel_next(ticker->wheel) <= now_ns;
+    is_due = pawl_wheel_next(ticker->wheel) <= now_ns;
+    ticker->was_full &= is_due;
+    return is_due;
+}
+
+/* Lets those go on whose turn it is. Gives when to look at the lane again; INT64_MAX: not before it is
+ * told. */
+static int64_t
+feed_from_lane(struct pawl_ticker *ticker, int64_t now_ns)
+{
+    struct pawl_ready *ready = &ticker->engine->ready;
+    int64_t next_ns = pawl_lane_next(&ticker->lane, now_ns);
+    bool is_late;
+
+    for (int i = 0; i < BATCH && next_ns <= now_ns && pawl_ready_count(ready) < PAWL_READY_SLOTS - 1; i++) {
+        struct pawl_task *task = pawl_lane_take(&ticker->lane);
+        int64_t due_ns = wanted(ticker, task, now_ns, &is_late);
+
+        task->is_in_lane = false;
+        if (due_ns != PAWL_NO_TIME && due_ns <= now_ns) {
+            pawl_lane_begin(&ticker->lane, now_ns);
+            pawl_ready_put(ready, task, true);
+            pawl_ready_wake(ready, 1);
+        } else {                        /* it was changed, and is armed by that */
+            pawl_task_unref(task);
+        }
+        next_ns = pawl_lane_next(&ticker->lane, now_ns);
+    }
+    return next_ns;
 }
 
 /* --- The thread --- */
@@ -215,7 +291,7 @@ wait_awake(struct pawl_clock *clock, int64_t next_ns)
 
 /* Sleeps until there is something to do. is_full: due tasks wait for room in the ring. */
 static int
-rest(struct pawl_ticker *ticker, bool is_full)
+rest(struct pawl_ticker *ticker, bool is_full, int64_t lane_ns)
 {
     struct pollfd fds[2] = {
         {.fd = ticker->wake_fd, .events = POLLIN},
@@ -230,6 +306,8 @@ rest(struct pawl_ticker *ticker, bool is_full)
         return 0;
     if (!ticker->short_of_memory && wait_awake(clock, next_ns))
         return 0;
+    if (lane_ns < next_ns)
+        next_ns = lane_ns;
     atomic_store_explicit(&ticker->wakes_at, next_ns, memory_order_seq_cst);        /* W1 */
     ck_pr_fence_memory();
     if (ticker->short_of_memory || pawl_inbox_is_empty(&ticker->inbox)) {
@@ -255,10 +333,14 @@ turn(void *arg)
     /* acquire: pairs with the release in pawl_ticker_stop(). */
     while (!atomic_load_explicit(&ticker->is_ending, memory_order_acquire)) {
         bool is_full, is_busy;
+        int64_t now_ns = clock->elapsed_ns(clock), lane_ns;
 
-        is_busy = arm_batch(ticker);
-        is_busy |= fire_batch(ticker, clock->elapsed_ns(clock), &is_full);
-        if ((!is_busy || ticker->short_of_memory) && rest(ticker, is_full) != 0) {
+        is_busy = arm_batch(ticker, now_ns);
+        now_ns = clock->elapsed_ns(clock);
+        is_busy |= fire_batch(ticker, now_ns, &is_full);
+        lane_ns = feed_from_lane(ticker, now_ns);
+        is_busy |= lane_ns <= now_ns && !is_full;
+        if ((!is_busy || ticker->short_of_memory) && rest(ticker, is_full, lane_ns) != 0) {
             pawl_engine_failed(ticker->engine, "the ticker cannot sleep: poll failed");
             break;
         }
@@ -273,6 +355,7 @@ static void
 let_go(struct pawl_ticker *ticker)
 {
     ck_stack_entry_t *entries[2] = {ticker->arming, pawl_inbox_take(&ticker->inbox)};
+    struct pawl_task *late;
     void *tasks[BATCH];
 
     while (pawl_wheel_count(ticker->wheel) > 0) {
@@ -281,6 +364,8 @@ let_go(struct pawl_ticker *ticker)
         for (size_t i = 0; i < n; i++)
             pawl_task_unref(tasks[i]);
     }
+    while ((late = pawl_lane_take(&ticker->lane)))
+        pawl_task_unref(late);
     for (int i = 0; i < 2; i++) {
         while (entries[i]) {
             struct pawl_task *task = task_of_entry(entries[i]);
@@ -298,6 +383,7 @@ pawl_ticker_free(struct pawl_ticker *ticker)
         return;
     if (ticker->wheel)
         let_go(ticker);
+    pawl_lane_fini(&ticker->lane);
     pawl_wheel_free(ticker->wheel);
     pawl_handle_fini(&ticker->handle);
     if (ticker->wake_fd >= 0)
@@ -324,6 +410,8 @@ pawl_ticker_open(struct pawl *engine, struct pawl_ticker **out_ticker)
     atomic_init(&ticker->is_ending, false);
     ticker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ticker->timer_fd = engine->clock->timer_open(engine->clock);
+    pawl_lane_init(&ticker->lane, engine->options.nworkers, engine->options.max_running,
+                   ticker->wake_fd);
     if (ticker->wake_fd >= 0 && ticker->timer_fd >= 0)
         code = pawl_wheel_new(engine->clock->elapsed_ns(engine->clock), &ticker->wheel);
     if (code == PAWL_OK)

@@ -28,4 +28,8 @@ pawl_ticker_arm(struct pawl_ticker *ticker, struct pawl_task *task, int64_t due_
 void
 pawl_ticker_arm_sooner(struct pawl_ticker *ticker, struct pawl_task *task);
 
+/* A run that makes up for a due time has ended, or was not begun: the next one may begin. Threads: any. */
+void
+pawl_ticker_end_late(struct pawl_ticker *ticker);
+
 #endif

@@ -29,22 +29,21 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
     const struct pawl_tags *tags = pawl_def_tags(def);
     bool is_over = pawl_snapshot_is_over(snapshot);
     struct pawl_due due = {is_over ? PAWL_NO_TIME : snapshot->due_ns, snapshot->is_due_wall};
-    int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns;
+    int64_t offset_ns = now->wall_ns - now->elapsed_ns, fires_ns, retry_ns;
     uint64_t skipped = snapshot->skipped_overlap;
     const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
     uint32_t old = 0;
-    bool has_more;
 
-    if (snapshot->status == PAWL_EXECUTING && def->type == PAWL_CRON && !snapshot->is_paused &&
-        pawl_snapshot_is_full(snapshot))
-        skipped += pawl_policy_pass(def, &due, now, pawl_snapshot_kept_after(snapshot),
-                                    &has_more);         /* as FINISH would now */
-    fires_ns = wait && wait->is_retry ? wait->not_before_ns
-                                                             : pawl_def_fires_ns(def, due, offset_ns);
+    if (!is_over && pawl_snapshot_is_busy(snapshot) && !snapshot->is_paused)
+        skipped += pawl_snapshot_pass(snapshot, &due, now);     /* as FINISH would now */
+    fires_ns = pawl_def_fires_ns(def, due, offset_ns);
+    retry_ns = pawl_snapshot_retry_ns(snapshot, due, fires_ns);
+    if (retry_ns != PAWL_NO_TIME)
+        fires_ns = retry_ns;
     if (pawl_def_schedule(def) && !pawl_due_is_set((struct pawl_due) {fires_ns, false}))    /* at the start of a daemon, which has no time */
         fires_ns = PAWL_NO_TIME;
     if (snapshot->is_paused)
-        fires_ns = PAWL_NO_TIME;
+        fires_ns = retry_ns = PAWL_NO_TIME;
     while (snapshot->results && old < snapshot->results->n &&
            snapshot->results->items[old]->ended_ns < now->oldest_ns)
         old++;
@@ -59,7 +58,10 @@ pawl_task_view(struct pawl_task *task, const struct pawl_snapshot *snapshot,
         .action = pawl_def_action(def), .script = def->script, .script_len = def->script_len,
         .keep_results = def->keep_results, .status = snapshot->status,
         .policy = pawl_def_policy(def),
-        .waits_for_retry = wait && wait->is_retry, .waiting = waits_for(task, snapshot, now, is_full), .attempt = wait ? (int) wait->attempt : 0,
+        .waits_for_retry = wait && wait->is_retry,
+        .retry_ns = pawl_due_wall((struct pawl_due) {retry_ns, false}, offset_ns),
+        .waiting = waits_for(task, snapshot, now, is_full),
+        .attempt = wait ? (int) wait->attempt : 0,
         .is_paused = snapshot->is_paused, .asked_count = snapshot->asked_count,
         .version = snapshot->version, .serial = snapshot->serial,
         .running = (int) snapshot->running,

@@ -83,6 +83,15 @@ unlink_run(struct pawl_run *run)
 
 /* --- The end of a run --- */
 
+/* The ticker counts runs that make up for a due time. */
+static void
+end_late(struct pawl *engine, struct pawl_run *run)
+{
+    if (run->is_late)
+        pawl_ticker_end_late(engine->ticker);
+    run->is_late = false;
+}
+
 /* Whether the run comes to nothing because its condition failed. */
 static bool
 is_skip(const struct pawl_run *run)
@@ -114,6 +123,7 @@ finish(struct pawl_worker *worker, struct pawl_run *run)
     code = pawl_change(&worker->handle, run->task, &event, NULL);
     if (engine->committer && (code != PAWL_OK /* it was deleted */ || pawl_def_overlaps(run->def)))
         pawl_slot_half_clear(&engine->table, run->slot, PAWL_SLOT_ENDED);
+    end_late(engine, run);
     run->spares[1] = event.spare;
     if (box)
         pawl_result_unref(&box->result);
@@ -414,6 +424,7 @@ give_up(struct pawl_worker *worker, struct pawl_run *run, const struct pawl_even
 {
     if (event->must_kill)
         pawl_kill_run(worker->engine, run->task, event->run);
+    end_late(worker->engine, run);
     pawl_task_unref(run->task);
     run->task = NULL;
     run->spares[0] = NULL;                      /* taken by the task */
@@ -442,7 +453,7 @@ take(struct pawl_worker *worker)
     if (!pawl_engine_begin_run(engine))
         return NO_ROOM;
     run = worker->spare;
-    run->task = pawl_ready_take(&engine->ready);
+    run->task = pawl_ready_take(&engine->ready, &run->is_late);
     if (!run->task) {
         pawl_engine_end_run(engine);
         return NOTHING_DUE;
@@ -466,6 +477,7 @@ take(struct pawl_worker *worker)
             pawl_expire(&worker->handle, run->task);
         else if (!event.needs_place)        /* else it waits in its group */
             pawl_ticker_arm(engine->ticker, run->task, event.now_ns);
+        end_late(engine, run);
         run->spares[0] = event.spare;
         pawl_task_unref(run->task);
         run->task = NULL;

@@ -218,7 +218,7 @@ is_meant(struct pawl_request *request, const struct pawl_filter *filter)
     if (is_all || !pawl_filter_is_empty(filter))
         return true;
     pawl_request_fail(request, 400, "all",
-        "this is about all tasks: say which with tag, prefix, type or status, or give all=true");
+        "this is about all tasks: say which with tag, group, prefix, type or status, or give all=true");
     return false;
 }
 

@@ -187,6 +187,8 @@ open_engine(struct pawl_daemon *daemon, struct pawl_err *err)
     options.history_bytes =
         settings->history_bytes > 0 ? (uint64_t) settings->history_bytes : UINT64_MAX;
     options.interpreters = (const char *const *) settings->interpreters.items;
+    options.groups = (const char *const *) settings->groups.items;
+    options.group_queue = (unsigned) settings->group_queue;
     options.leave_orphans = settings->orphans == 1;
     options.without_cgroups = settings->cgroups == 1;
     options.ctx = daemon;

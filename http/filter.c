@@ -77,6 +77,24 @@ read_tags(struct pawl_request *request, struct pawl_filter *filter)
     return true;
 }
 
+/* One that a task could not have is refused. */
+static bool
+read_group(struct pawl_request *request, struct pawl_filter *filter)
+{
+    const struct pawl_text *group = pawl_uri_param(&request->uri, "group");
+    struct pawl_err err;
+
+    if (group == NULL)
+        return true;
+    if (pawl_group_name_check(group->text, group->len, &err) != PAWL_OK) {
+        pawl_request_fail(request, 400, "group", "%s", err.text);
+        return false;
+    }
+    filter->group = group->text;
+    filter->group_len = group->len;
+    return true;
+}
+
 bool
 pawl_filter_read(struct pawl_request *request, struct pawl_filter *filter)
 {
@@ -87,14 +105,15 @@ pawl_filter_read(struct pawl_request *request, struct pawl_filter *filter)
         filter->prefix_len = prefix->len;
     }
     return read_statuses(request, &filter->status_mask) &&
-        pawl_param_type(request, &filter->type_mask) && read_tags(request, filter);
+        pawl_param_type(request, &filter->type_mask) && read_tags(request, filter) &&
+        read_group(request, filter);
 }
 
 bool
 pawl_filter_is_empty(const struct pawl_filter *filter)
 {
     return filter->status_mask == 0 && filter->type_mask == 0 && filter->prefix_len == 0 &&
-        filter->ntags == 0;
+        filter->ntags == 0 && filter->group_len == 0;
 }
 
 bool

@@ -82,6 +82,7 @@ pawl_tasks_health(struct pawl_request *request)
     put(out, ",\"pending\":", stats.pending);
     put(out, ",\"running\":", stats.running);
     put(out, ",\"waitingReady\":", stats.waiting_ready);
+    put(out, ",\"waitingGroup\":", stats.waiting_group);
     put(out, ",\"submitted\":", stats.submitted);
     put(out, ",\"started\":", stats.started);
     put(out, ",\"finished\":", stats.finished);

@@ -17,8 +17,10 @@ enum field {
     MAX_RUNS, RUN_ON_START, JITTER, JITTER_MODE, INTERVAL_FROM,
     TAGS,
     INTERPRETER, ARGS, ENV, CWD, UMASK, TIMEOUT, KILL_GRACE, KILL_MODE, CONDITION,
+    ACTION,
     OVERLAP, QUEUE_LIMIT, MAX_RUNNING, MISFIRE, MISFIRE_GRACE, MISFIRE_LIMIT,
     RETRIES, RETRY_DELAY, RETRY_BACKOFF, RETRY_MAX_DELAY, RETRY_JITTER, RETRY_ON,
+    GROUP, GROUP_OVERFLOW,
     NREAD
 };
 
@@ -37,13 +39,14 @@ constexpr uint64_t OF_AN_EXPRESSION = bit(CRON) | bit(CALENDAR) | bit(TIMEZONE);
 
 constexpr uint64_t OF_AN_ACTION = bit(INTERPRETER) | bit(ARGS) | bit(ENV) | bit(CWD) |
                                   bit(UMASK) | bit(TIMEOUT) | bit(KILL_GRACE) |
-                                  bit(KILL_MODE) | bit(CONDITION);
+                                  bit(KILL_MODE) | bit(CONDITION) | bit(ACTION);
 
 constexpr uint64_t OF_A_POLICY = bit(OVERLAP) | bit(QUEUE_LIMIT) | bit(MAX_RUNNING) |
                                  bit(MISFIRE) |
                                  bit(MISFIRE_GRACE) | bit(MISFIRE_LIMIT) | bit(RETRIES) |
                                  bit(RETRY_DELAY) | bit(RETRY_BACKOFF) |
-                                 bit(RETRY_MAX_DELAY) | bit(RETRY_JITTER) | bit(RETRY_ON);
+                                 bit(RETRY_MAX_DELAY) | bit(RETRY_JITTER) | bit(RETRY_ON) |
+                                 bit(GROUP) | bit(GROUP_OVERFLOW);
 
 /* The name of a field as the documentation writes it. A literal. Threads: any. */
 const char *

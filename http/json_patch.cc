@@ -153,6 +153,19 @@ is_way(int field, dom::element value, bool is_cron)
     return field != TIME || !is_cron || value.get(number) != simdjson::SUCCESS || number != 0;
 }
 
+/* What goes from the task because of a member of the patch. */
+uint64_t
+replaced_by(int field, dom::element value, bool is_cron)
+{
+    std::string_view text;
+
+    if (is_way(field, value, is_cron))
+        return WAYS | bit(TIME_MAX);
+    if (field == SCRIPT && value.get(text) == simdjson::SUCCESS && !text.empty())
+        return bit(ACTION);
+    return field == ACTION && !value.is_null() ? bit(SCRIPT) : 0;
+}
+
 /* The document, its members those of the patch and then the others of the task. */
 void
 write_document(pawl_buffer *out, dom::object base, dom::object patch, bool is_cron)
@@ -166,8 +179,7 @@ write_document(pawl_buffer *out, dom::object base, dom::object patch, bool is_cr
 
         if (field >= 0 && field < NREAD)
             given |= bit(field);
-        if (is_way(field, member.value, is_cron))
-            gone = WAYS | bit(TIME_MAX);
+        gone |= replaced_by(field, member.value, is_cron);
         write_name(out, member.key, &is_first);
         if (field >= 0 && field < NREAD)
             write_merged(out, base.at_key(field_name(field)), member.value);
@@ -215,7 +227,8 @@ pawl_json_merge(struct pawl_json_reader *reader, const struct pawl_view *view, c
     dom::parser parser;
     dom::object base, changes;
     pawl_buffer text;
-    int code = parse_object(reader, patch, len, cap, &changes, out_problem);
+    int code = parse_object(reader, patch, len, cap, "a task document", &changes,
+                            out_problem);
 
     if (code != 0)
         return code;

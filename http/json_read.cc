@@ -36,7 +36,7 @@ is_space(char c)
 /* Says where the text is malformed; skipped: the bytes of a mark in front of it. */
 int
 refuse_malformed(const char *text, size_t len, size_t skipped, simdjson::error_code error,
-                 pawl_problem *out_problem)
+                 const char *wanted, pawl_problem *out_problem)
 {
     pawl_json_fault fault;
     int line, column, field;
@@ -48,7 +48,7 @@ refuse_malformed(const char *text, size_t len, size_t skipped, simdjson::error_c
     }
     if (std::all_of(text, text + len, is_space)) {
         pawl_problem_set(out_problem, 400, nullptr,
-                         "the body is empty: a task document is expected");
+                         "the body is empty: %s is expected", wanted);
         return PAWL_EINVAL;
     }
     pawl_json_position(text - skipped, fault.offset + skipped, &line, &column);
@@ -177,6 +177,8 @@ read_value(task_read &read, int field, dom::element value)
     case TIME:
         return read_time(read, value);
     case SCRIPT:
+        if (value.is_null())
+            return 0;
         return read_string(read, SCRIPT, value, &read.spec.script, &read.spec.script_len);
     case KEEP_RESULTS:
         return read_keep_results(read, value);
@@ -191,6 +193,16 @@ read_value(task_read &read, int field, dom::element value)
             return read_policy(read, field, value);
         return read_when(read, field, value);
     }
+}
+
+/* A task may call a URL instead. */
+int
+do_without_script(task_read &read)
+{
+    if (read.spec.action == nullptr || read.spec.action->http == nullptr)
+        return refuse(read, SCRIPT, "script is required, or an action to call a URL");
+    read.spec.script = "";
+    return 0;
 }
 
 int
@@ -220,7 +232,7 @@ read_members(task_read &read, dom::object object)
             return refuse_missing(read, field);
     if (read.given != bit(TIME) && (code = finish_when(read)) != 0)
         return code;
-    return read.seen & bit(SCRIPT) ? 0 : refuse_missing(read, SCRIPT);
+    return read.spec.script != nullptr ? 0 : do_without_script(read);
 }
 
 /* Remembers the id of a refused document, which may stand behind what was wrong. */
@@ -263,6 +275,36 @@ prepare(pawl_json_reader *reader, size_t len)
 } // namespace
 
 int
+pawl_json::parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
+                        const char *wanted, dom::object *out_object,
+                        pawl_problem *out_problem)
+{
+    size_t skipped = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    dom::element top;
+
+    assert(cap >= len + PAWL_JSON_PADDING);
+    (void) cap;
+    text += skipped;
+    len -= skipped;
+    if (!prepare(reader, len))
+        return refuse_memory(out_problem);
+
+    auto *bytes = reinterpret_cast<const uint8_t *>(text);
+    simdjson::error_code error = reader->parser.parse(bytes, len, false).get(top);
+
+    if (error == simdjson::MEMALLOC)
+        return refuse_memory(out_problem);
+    if (error != simdjson::SUCCESS)
+        return refuse_malformed(text, len, skipped, error, wanted, out_problem);
+    if (top.get(*out_object) != simdjson::SUCCESS) {
+        pawl_problem_set(out_problem, 400, nullptr, "%s is a JSON object, not %s", wanted,
+                         type_name(top));
+        return PAWL_EINVAL;
+    }
+    return 0;
+}
+
+int
 pawl_json_reader_new(struct pawl_json_reader **out_reader)
 {
     pawl_json_reader *reader = new (std::nothrow) pawl_json_reader;
@@ -296,41 +338,12 @@ pawl_json_last_id(const struct pawl_json_reader *reader, size_t *out_len)
 }
 
 int
-pawl_json::parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
-                        dom::object *out_object, pawl_problem *out_problem)
-{
-    size_t skipped = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    dom::element top;
-
-    assert(cap >= len + PAWL_JSON_PADDING);
-    (void) cap;
-    text += skipped;
-    len -= skipped;
-    if (!prepare(reader, len))
-        return refuse_memory(out_problem);
-
-    auto *bytes = reinterpret_cast<const uint8_t *>(text);
-    simdjson::error_code error = reader->parser.parse(bytes, len, false).get(top);
-
-    if (error == simdjson::MEMALLOC)
-        return refuse_memory(out_problem);
-    if (error != simdjson::SUCCESS)
-        return refuse_malformed(text, len, skipped, error, out_problem);
-    if (top.get(*out_object) != simdjson::SUCCESS) {
-        pawl_problem_set(out_problem, 400, nullptr,
-                         "a task document is a JSON object, not %s", type_name(top));
-        return PAWL_EINVAL;
-    }
-    return 0;
-}
-
-int
 pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
                     struct pawl_spec *out_spec, struct pawl_problem *out_problem)
 {
     task_read read = {reader, {}, out_problem, 0, 0, -1, {}};
     dom::object object;
-    int code = parse_object(reader, text, len, cap, &object, out_problem);
+    int code = parse_object(reader, text, len, cap, "a task document", &object, out_problem);
 
     if (code != 0)
         return code;

@@ -46,6 +46,11 @@ int
 pawl_json_read_task(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
                     struct pawl_spec *out_spec, struct pawl_problem *out_problem);
 
+/* Reads the document that says the size of a group, {"size":4}, in the same way. Errors: as above. */
+int
+pawl_json_read_size(struct pawl_json_reader *reader, char *text, size_t len, size_t cap,
+                    uint64_t *out_size, struct pawl_problem *out_problem);
+
 /* After the engine refused the spec of the last read for what says when: adds to problem
  * where in which expression it is wrong. Costs a parse of each expression.
  * Threads: the reader's. Blocks: no. Owns: problem->field lives until the next read. */

@@ -205,6 +205,8 @@ pawl_json::read_action(task_read &read, int field, dom::element value)
     case TIMEOUT:
         return read_limit(read, field, value, PAWL_TIMEOUT_MIN_NS, "1ms (1000000)",
                           &action->action.timeout_ns);
+    case ACTION:
+        return read_http(read, action, value);
     case CONDITION:
         return read_text(read, field, value, &action->action.condition);
     case KILL_MODE:

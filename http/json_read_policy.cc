@@ -1,9 +1,11 @@
 /* json_read_policy.cc: what a task document says of what happens when something is in the
- * way: another run, downtime, a failure.
+ * way: another run, downtime, a failure, other tasks of its group.
  *
  * What the values must be, and which of them go together, is the engine's; here only what
  * it could not be given is refused. */
 #include "json_reader.h"
+
+#include <cstring>
 
 namespace dom = simdjson::dom;
 
@@ -15,8 +17,10 @@ namespace
 /* In the order of their enumerations. */
 constexpr const char *OVERLAPS[] = {"skip", "queue", "replace", "allow"};
 constexpr const char *MISFIRES[] = {"once", "skip", "all"};
+constexpr const char *OVERFLOWS[] = {"wait", "skip"};
 
-static_assert(std::size(OVERLAPS) == PAWL_NOVERLAP && std::size(MISFIRES) == PAWL_NMISFIRE);
+static_assert(std::size(OVERLAPS) == PAWL_NOVERLAP && std::size(MISFIRES) == PAWL_NMISFIRE &&
+              std::size(OVERFLOWS) == PAWL_NGROUP_OVERFLOW);
 
 /* A whole number; those that do not fit become one that the engine refuses, which knows the
  * bounds. */
@@ -56,6 +60,25 @@ read_exit_codes(task_read &read, pawl_policy *policy, dom::element value)
     if (n == 0)
         return refuse(read, RETRY_ON, "retryOn is empty: give exit codes, or leave it out: "
                       "then any failure is tried again");
+    return 0;
+}
+
+int
+read_group(task_read &read, pawl_policy *policy, dom::element value)
+{
+    const char *name;
+    size_t len;
+    int code = read_string(read, GROUP, value, &name, &len);
+
+    if (code != 0)
+        return code;
+    if (len == 0 || len > PAWL_GROUP_NAME_MAX)
+        return refuse(read, GROUP, "group has %zu bytes: give a name of 1 to %d", len,
+                      PAWL_GROUP_NAME_MAX);
+    if (memchr(name, 0, len) != nullptr)
+        return refuse(read, GROUP, "group has a NUL: it is one word");
+    memcpy(policy->group, name, len);
+    policy->group[len] = 0;
     return 0;
 }
 
@@ -109,6 +132,10 @@ pawl_json::read_policy(task_read &read, int field, dom::element value)
         return read_duration(read, field, value, &policy->retry_max_delay_ns);
     case RETRY_JITTER:
         return read_duration(read, field, value, &policy->retry_jitter_ns);
+    case GROUP:
+        return read_group(read, policy, value);
+    case GROUP_OVERFLOW:
+        return read_one_of(read, field, value, OVERFLOWS, &policy->group_overflow);
     default:
         return read_exit_codes(read, policy, value);
     }

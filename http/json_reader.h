@@ -28,13 +28,18 @@ struct pawl_json_when {
     char name[96];                      /* of a field in one of them, for a problem */
 };
 
-/* How its script is run, as it said it: what spec.action points to. */
+/* How its script is run, or what is called, as it said it: what spec.action points to. */
 struct pawl_json_action {
     pawl_action action;
     const char *args[PAWL_ARGUMENTS_MAX + 1];
     const char *env[PAWL_ARGUMENTS_MAX + 1];
     size_t nargs, nenv, text_len;
     char text[PAWL_ARGUMENTS_BYTES];    /* of the variables */
+    pawl_http_call http;
+    const char *headers[PAWL_HEADERS_MAX + 1];
+    uint16_t codes[PAWL_CODES_MAX];
+    size_t nheaders, header_len;
+    char header_text[PAWL_HEADERS_BYTES];
 };
 
 struct pawl_json_reader {
@@ -63,10 +68,12 @@ struct task_read {
 
 /* --- json_read.cc --- */
 
-/* Parses a document that is an object; the text is as pawl_json_read_task() takes it. Errors: as there. */
+/* Parses a document that is an object; the text is as pawl_json_read_task() takes it; wanted: "a task
+ * document", for errors. Errors: as there. */
 int
 parse_object(pawl_json_reader *reader, char *text, size_t len, size_t cap,
-             simdjson::dom::object *out_object, pawl_problem *out_problem);
+             const char *wanted, simdjson::dom::object *out_object,
+             pawl_problem *out_problem);
 
 /* --- json_values.cc: all return PAWL_EINVAL and set the problem, or 0 --- */
 
@@ -138,6 +145,12 @@ finish_when(task_read &read);
 /* One field of OF_AN_ACTION. Sets spec.action. */
 int
 read_action(task_read &read, int field, simdjson::dom::element value);
+
+/* --- json_read_http.cc --- */
+
+/* The field ACTION. */
+int
+read_http(task_read &read, pawl_json_action *action, simdjson::dom::element value);
 
 /* --- json_read_policy.cc --- */
 

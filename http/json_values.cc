@@ -67,7 +67,8 @@ pawl_json::refuse_unknown(task_read &read, std::string_view name, uint64_t known
                          "unknown field \"%.*s%s\": a task has id, taskType, script and "
                          "keepResults, and time, at, cron, calendar or triggers to say "
                          "when; interpreter, args, env, cwd, umask, timeout, "
-                         "killGrace, killMode and condition say how it is run; overlap, misfire and retries what "
+                         "killGrace, killMode and condition say how it is run, or action what is called; "
+                         "overlap, misfire and retries what "
                          "happens when something is in the way", len, name.data(), more);
     return PAWL_EINVAL;
 }

@@ -402,6 +402,8 @@ put_outcome(char *at, const struct pawl_result *result)
     at = put_int(put(at, ",\"durationNs\":"), result->duration_ns);
     at = put_int(put(at, ",\"attempt\":"), result->attempt);
     at = put_uint(put(at, ",\"run\":"), result->run);
+    if (result->http_status > 0)
+        at = put_int(put(at, ",\"httpStatus\":"), result->http_status);
     return put(at, result->truncated ? ",\"truncated\":true" : ",\"truncated\":false");
 }
 

@@ -1,4 +1,4 @@
-/* json_write_action.c: what a task document says of how its script is run; any thread. A
+/* json_write_action.c: what a task document says of how its script is run, or of what is called; any thread. A
  * submit takes it as it stands; what was not given is left out. */
 #include "json_write.h"
 
@@ -39,6 +39,54 @@ write_env(struct pawl_buffer *buffer, const char *const *env)
         pawl_buffer_append_char(buffer, '}');
 }
 
+/* Of "Name: value"; the value without the blanks around it. */
+static void
+write_headers(struct pawl_buffer *buffer, const char *const *headers)
+{
+    for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
+        size_t len = strcspn(headers[i], ":");
+
+        pawl_buffer_append_str(buffer, i == 0 ? ",\"headers\":{" : ",");
+        pawl_json_write_string(buffer, headers[i], len);
+        len += 1 + strspn(headers[i] + len + 1, " \t");
+        write_text(buffer, ":", headers[i] + len);
+    }
+    if (headers != NULL)
+        pawl_buffer_append_char(buffer, '}');
+}
+
+static void
+write_codes(struct pawl_buffer *buffer, const struct pawl_http_call *http)
+{
+    char text[32];
+
+    for (size_t i = 0; i < http->ncodes; i++) {
+        snprintf(text, sizeof text, http->codes[i] < 10 ? "%s\"%dxx\"" : "%s%d",
+                 i == 0 ? ",\"successCodes\":[" : ",", http->codes[i]);
+        pawl_buffer_append_str(buffer, text);
+    }
+    if (http->ncodes > 0)
+        pawl_buffer_append_char(buffer, ']');
+}
+
+static void
+write_http(struct pawl_buffer *buffer, const struct pawl_http_call *http)
+{
+    write_text(buffer, ",\"action\":{\"http\":{\"url\":", http->url);
+    write_text(buffer, ",\"method\":", http->method);
+    write_headers(buffer, http->headers);
+    if (http->body != NULL) {
+        pawl_buffer_append_str(buffer, ",\"body\":");
+        pawl_json_write_string(buffer, http->body, http->body_len);
+    }
+    write_codes(buffer, http);
+    if (http->max_redirects >= 0) {
+        pawl_buffer_append_str(buffer, ",\"maxRedirects\":");
+        pawl_json_write_int(buffer, http->max_redirects);
+    }
+    pawl_buffer_append_str(buffer, "}}");
+}
+
 void
 pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *action)
 {
@@ -63,4 +111,6 @@ pawl_json_write_action(struct pawl_buffer *buffer, const struct pawl_action *act
     write_text(buffer, ",\"condition\":", action->condition);
     if (action->kill_mode != PAWL_KILL_GROUP)
         write_text(buffer, ",\"killMode\":", pawl_kill_mode_name(action->kill_mode));
+    if (action->http != NULL)
+        write_http(buffer, action->http);
 }

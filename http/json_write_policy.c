@@ -9,6 +9,7 @@
 /* In the order of their enumerations. */
 static const char *const overlap_names[] = {"skip", "queue", "replace", "allow"};
 static const char *const misfire_names[] = {"once", "skip", "all"};
+static const char *const overflow_names[] = {"wait", "skip"};
 
 static void
 write_name(struct pawl_buffer *buffer, const char *name, const char *text)
@@ -78,4 +79,8 @@ pawl_json_write_policy(struct pawl_buffer *buffer, const struct pawl_policy *pol
         buffer, ",\"retryMaxDelay\":", policy->retry_max_delay_ns, usual.retry_max_delay_ns);
     write_number(buffer, ",\"retryJitter\":", policy->retry_jitter_ns, usual.retry_jitter_ns);
     write_exit_codes(buffer, policy->retry_on);
+    if (policy->group[0] != '\0')
+        write_name(buffer, ",\"group\":", policy->group);
+    if (policy->group_overflow != usual.group_overflow)
+        write_name(buffer, ",\"groupOverflow\":", overflow_names[policy->group_overflow]);
 }

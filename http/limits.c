@@ -8,7 +8,9 @@
 
 #define RESERVED 48             /* our own: standard ones, sockets, libraries */
 #define PER_THREAD 8            /* of an HTTP thread or a worker */
-#define PER_RUN 4               /* pidfd, two pipes, and one for a long script */
+/* pidfd, two pipes, and one that a long script has for a moment; else it is for what HTTP calls leave
+ * behind: a few idle connections in each worker. */
+#define PER_RUN 4
 #define CONNECTIONS 16384       /* by default at most: each costs 16 KiB of memory */
 #define RUNS 32768              /* by default at most */
 

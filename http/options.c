@@ -27,6 +27,8 @@ static const struct pawl_option table[] = {
      .help = "also serve requests for this Host; may be repeated"},
     {"interpreter", PAWL_OPTION_TEXTS, AT(interpreters), .argument = "NAME=PROGRAM [ARG...]",
      .help = "a program for scripts of tasks that ask for NAME; may be repeated"},
+    {"group", PAWL_OPTION_TEXTS, AT(groups), .argument = "NAME=SIZE",
+     .help = "at most SIZE runs at once of the tasks of group NAME; may be repeated"},
     {"data", PAWL_OPTION_TEXT, AT(data), .argument = "DIR",
      .help = "keep tasks in this directory; default $XDG_STATE_HOME/pawl, else "
              "~/.local/state/pawl, of root /var/lib/pawl"},
@@ -47,6 +49,8 @@ static const struct pawl_option table[] = {
      .fallback = "0", .help = "threads that serve HTTP; 0: one for two cores"},
     {"max-running", PAWL_OPTION_COUNT, AT(max_running), .argument = "N", .max = 1000000,
      .fallback = "0", .help = "runs at once; 0: what the limit of open files allows"},
+    {"group-queue", PAWL_OPTION_COUNT, AT(group_queue), .argument = "N", .max = 100000000,
+     .fallback = "10000", .help = "tasks that may wait in one group; others pass"},
     {"max-pending", PAWL_OPTION_COUNT, AT(max_pending), .argument = "N", .min = 1,
      .max = INT64_C(1000000000000), .fallback = "20000000",
      .help = "tasks that still have a due time or a run"},

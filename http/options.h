@@ -24,7 +24,7 @@ enum pawl_durability { PAWL_DURABILITY_SYNC, PAWL_DURABILITY_PROCESS };
 
 /* The values. Text is owned; numbers are 0 where the daemon is to choose. */
 struct pawl_settings {
-    struct pawl_option_list listen, hosts, interpreters;
+    struct pawl_option_list listen, hosts, interpreters, groups;
     char *data, *config, *check;    /* NULL: not given */
     bool ephemeral;
     bool print_config, version, help;
@@ -35,7 +35,7 @@ struct pawl_settings {
     int64_t log_level;              /* enum pawl_log_level */
     int64_t log_format;             /* 0 text, 1 json */
     int64_t workers, http_threads, max_running, max_pending, max_connections,
-        keep_results;
+        keep_results, group_queue;
     int64_t max_memory_bytes, max_body_bytes;
     int64_t history_bytes;          /* 0: no bound, and so are the two: */
     int64_t history_age_ns, keep_finished_ns;

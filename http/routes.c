@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "groups.h"
 #include "tasks.h"
 
-#define BULK_PARAMS " tag prefix type status all dryRun "
+#define BULK_PARAMS " tag group prefix type status all dryRun "
 
 static const struct pawl_route routes[] = {
     {PAWL_GET, "/api/tasks", pawl_tasks_list, "list tasks in the order of submission",
-        .params = " status type prefix tag limit after results "},
+        .params = " status type prefix tag group limit after results "},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit, "submit a task", .params = "",
         .takes_body = true},
     {PAWL_POST, "/api/tasks", pawl_tasks_submit_many,
@@ -47,8 +48,14 @@ static const struct pawl_route routes[] = {
         "give what a run wrote, as text", .params = " stream attempt "},
     {PAWL_GET, "/api/tasks/{id}/explain", pawl_tasks_explain,
         "say why a task's next run is when it is", .params = ""},
+    {PAWL_GET, "/api/groups", pawl_groups_list, "list the groups of tasks", .params = ""},
+    {PAWL_GET, "/api/groups/{name}", pawl_groups_get, "show a group of tasks", .params = ""},
+    {PAWL_PUT, "/api/groups/{name}", pawl_groups_resize,
+        "set how many runs of a group may be in progress", .params = "", .takes_body = true},
+    {PAWL_DELETE, "/api/groups/{name}", pawl_groups_delete,
+        "take back the size that was set of a group", .params = ""},
     {PAWL_GET, "/api/forecast", pawl_tasks_forecast, "show what fires in a window of time",
-        .params = " from until limit timezone type prefix tag "},
+        .params = " from until limit timezone type prefix tag group "},
     {PAWL_GET, "/api/backup", pawl_tasks_backup, "give a consistent copy of the store",
         .params = ""},
     {PAWL_GET, "/api/health", pawl_tasks_health, "show counters and lateness",

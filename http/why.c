@@ -406,7 +406,7 @@ say_triggers(struct pawl_buffer *out, const struct pawl_why *why)
         pawl_why_say(out, "%s %s", i == 0 ? "it fires" : "and", why->triggers[i].description);
     if (why->when->runs_on_start)
         pawl_why_say(out, "and once at its submission (runOnStart)");
-    if (why->next_ns != PAWL_NO_TIME && !view->waits_for_retry && (why->when->ntriggers > 1 || why->when->runs_on_start))
+    if (why->next_ns != PAWL_NO_TIME && view->retry_ns == PAWL_NO_TIME && (why->when->ntriggers > 1 || why->when->runs_on_start))
         say_which(out, why);
     if ((view->status == PAWL_EXECUTING || view->waits_for_retry) && view->type == PAWL_CRON &&
         !why->when->from_completion)
@@ -431,6 +431,8 @@ say_bounds(struct pawl_buffer *out, const struct pawl_why *why)
     if (when->max_runs > nruns)
         pawl_why_say(out, "%llu of %llu runs are left (maxRuns)",
             (unsigned long long) (when->max_runs - nruns), (unsigned long long) when->max_runs);
+    if (why->view->action != NULL && why->view->action->condition != NULL)
+        pawl_why_say(out, "each run begins with its condition, and is skipped if that fails (condition)");
 }
 
 static void
@@ -473,13 +475,13 @@ pawl_why_write(struct pawl_buffer *out, const struct pawl_why *why)
         say_none(out, why);
     else
         say_next(out, why);
-    if (why->next_ns != PAWL_NO_TIME && why->view->waits_for_retry)
+    if (why->view->retry_ns != PAWL_NO_TIME)
         say_retry(out, why);
     say_triggers(out, why);
     say_waiting(out, why);
     if (is_pending(why->view))
         say_bounds(out, why);
-    if (is_pending(why->view) && !why->view->waits_for_retry) {
+    if (is_pending(why->view) && why->view->retry_ns == PAWL_NO_TIME) {
         say_jitter(out, why);
         pawl_why_write_changes(out, why);
     }

@@ -65,7 +65,7 @@ static struct pawl *engine;
 static char directory[64], counter[80], store_dir[80];
 static bool has_store, is_sync;
 static _Atomic bool is_over;
-static _Atomic unsigned long nsubmitted, nstopped, ndeleted, nchanged, nlistings, nonce, nattached;
+static _Atomic unsigned long nedited, nsubmitted, nstopped, ndeleted, nchanged, nlistings, nonce, nattached;
 static _Atomic unsigned nviolations;
 static pthread_barrier_t barrier;
 static pthread_mutex_t shelf_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -461,6 +461,59 @@ ask_some(struct worker *worker)
     }
 }
 
+/* Makes a task another one: its script, when it runs, how many results it keeps, its policies. */
+static void
+edit_some(struct worker *worker)
+{
+    static const char *const scripts[] = {":", "echo x; echo y", "sleep 0.01; :", "exit 3"};
+    struct asked asked = {.op.done = done_cb};
+    struct pawl_op *op = &asked.op;
+    struct pawl_policy policy;
+    struct pawl_view view;
+    char id[32];
+    size_t len = shared_id(pick(worker, NIDS), id);
+    const char *script;
+    struct pawl_spec spec;
+    int code;
+
+    if (pawl_edit_begin(worker->handle, id, len, &view, NULL) != PAWL_OK)
+        return;
+    script = scripts[pick(worker, view.policy ? 4 : 3)];    /* of others nothing may fail */
+    spec = (struct pawl_spec) {
+        .id = view.id, .id_len = view.id_len, .type = view.type, .time_ns = view.time_ns,
+        .script = script, .script_len = strlen(script), .keep_results = view.keep_results,
+        .when = view.when, .policy = view.policy,
+    };
+    if (view.type == PAWL_CRON)
+        spec.keep_results = (int) pick(worker, KEEP + 1);
+    if (pick(worker, 3) == 0) {
+        spec.when = NULL;
+        spec.time_ns = (int64_t) (1 + pick(worker, 40)) * MS;
+    }
+    if (pick(worker, 3) == 0 && (!view.policy || view.policy->overlap != PAWL_OVERLAP_ALLOW)) {
+        pawl_policy_init(&policy);
+        policy.overlap = (enum pawl_overlap) pick(worker, PAWL_OVERLAP_ALLOW);
+        policy.misfire_grace_ns = HOUR;
+        policy.retries = pick(worker, 3);
+        spec.policy = pick(worker, 4) ? &policy : NULL;
+    }
+    code = end_of(worker, &asked, pawl_edit(worker->handle, &view, &spec, -1, op, NULL));
+    if (code != PAWL_OK && code != PAWL_ENOENT && code != PAWL_ESTATE && code != PAWL_ESTALE &&
+        code != PAWL_EBUDGET)
+        violated("edit: %d", code);
+    if (op->has_view != (code == PAWL_OK))
+        violated("edit: %d with or without a view", code);
+    if (op->has_view) {
+        check_view(&op->view);
+        if (op->view.seq != view.seq || op->view.version <= view.version ||
+            strcmp(op->view.script, script) != 0)
+            violated("an edit came to nothing, or to another task");
+        pawl_view_release(&op->view);
+        atomic_fetch_add(&nedited, 1);
+    }
+    pawl_view_release(&view);
+}
+
 static int
 delete(struct worker *worker, const char *id, size_t len)
 {
@@ -594,8 +647,10 @@ act(struct worker *worker)
 
     if (what < 22)
         submit_some(worker);
-    else if (what < 28)
+    else if (what < 26)
         ask_some(worker);
+    else if (what < 30)
+        edit_some(worker);
     else if (what < 34)
         stop_some(worker);
     else if (what < 52)
@@ -956,9 +1011,9 @@ main(int argc, char **argv)
         remove_store();
     unlink(counter);
     rmdir(directory);
-    printf("%lu calls: %lu submits, %lu stops, %lu deletes, %lu waits told, %lu listings, "
+    printf("%lu calls: %lu submits, %lu edits, %lu stops, %lu deletes, %lu waits told, %lu listings, "
            "%lu attaches, %lu run-once tasks; %u violated\n", nops, atomic_load(&nsubmitted),
-           atomic_load(&nstopped), atomic_load(&ndeleted), atomic_load(&nchanged),
+           atomic_load(&nedited), atomic_load(&nstopped), atomic_load(&ndeleted), atomic_load(&nchanged),
            atomic_load(&nlistings), atomic_load(&nattached), atomic_load(&nonce),
            atomic_load(&nviolations));
     return atomic_load(&nviolations) > 0;

@@ -615,6 +615,54 @@ test_retry_that_waits_stays_when_policies_go(void **state)
 }
 
 static void
+test_task_with_several_runs_does_not_get_retries(void **state)
+{
+    struct pawl_policy policy = usual(), retries = usual();
+    struct pawl_view view;
+    struct edit edit;
+    struct fixture f;
+    int fd;
+
+    (void) state;
+    fixture_open(&f);
+    make_gated();
+    fd = open(gate, O_RDWR | O_CLOEXEC);        /* no end of file: a line lets one of them end */
+    assert_true(fd >= 0);
+    policy.overlap = PAWL_OVERLAP_ALLOW;
+    retries.retries = 2;
+    submit_policy(&f, "a", 10 * MINUTE, gated, &policy);
+    for (int i = 1; i <= 3; i++) {
+        fixture_advance(&f, 10 * MINUTE);
+        view = await_version(&f, "a", i);
+        pawl_view_release(&view);
+    }
+    edit_begin(&f, &edit, "a");
+    edit.spec.policy = &retries;
+    edit_refused(&f, &edit, PAWL_ESTATE, "several runs");
+    edit_policy(&f, "a", NULL);                 /* to skip: the three go on, and no fourth begins */
+    fixture_advance(&f, 10 * MINUTE);
+    for (int i = 0; i < 3; i++) {
+        view = get(&f, "a");
+        assert_int_equal(view.status, PAWL_EXECUTING);
+        assert_int_equal(view.running, 3 - i);
+        pawl_view_release(&view);
+        assert_int_equal(write(fd, "\n", 1), 1);
+        view = await_version(&f, "a", 5 + i);
+        pawl_view_release(&view);
+    }
+    view = get(&f, "a");
+    assert_int_equal(view.status, PAWL_WAIT_FOR_NEXT);
+    assert_int_equal(view.run_count, 3);
+    assert_int_equal(view.skipped_overlap, 1);
+    assert_time(view.next_ns, "2027-01-15T08:50:00Z");
+    pawl_view_release(&view);
+    edit_policy(&f, "a", &retries);
+    fixture_close(&f);
+    close(fd);
+    unlink(gate);
+}
+
+static void
 test_watch_is_told_of_an_edit(void **state)
 {
     struct awaited awaited = {.watch.changed = awaited_cb};
@@ -654,6 +702,7 @@ main(void)
         cmocka_unit_test(test_policy_comes_during_a_run_and_goes),
         cmocka_unit_test(test_replace_is_told_when_it_comes_during_a_run),
         cmocka_unit_test(test_retry_that_waits_stays_when_policies_go),
+        cmocka_unit_test(test_task_with_several_runs_does_not_get_retries),
         cmocka_unit_test(test_watch_is_told_of_an_edit),
     };
 

@@ -726,6 +726,8 @@ test_what_is_wrong_is_told_by_field(void **state)
     assert_refused(&s, NULL, "", "script", "action.http");
     action.interpreter = "bash";
     assert_refused(&s, &action, "", "interpreter", "is of scripts");
+    action.condition = "false";
+    submit_action(&s.f, "t", "", &action);              /* it is the condition's */
     scene_close(&s);
 }
 

@@ -78,6 +78,8 @@ test_json_policy_is_written_as_it_was_read(void **state)
         ",\"retries\":1,\"retryMaxDelay\":31622400000000000,\"retryJitter\":5",
         ",\"retries\":1,\"retryOn\":[1]",
         ",\"retries\":1,\"retryOn\":[1,8,75,255]",
+        ",\"group\":\"db\"",
+        ",\"retries\":1,\"group\":\"d\\\"b/\303\251\",\"groupOverflow\":\"skip\"",
     };
 
     (void) state;
@@ -95,7 +97,7 @@ test_json_policy_as_by_default_is_left_out(void **state)
     (void) state;
     assert_echoed(",\"overlap\":\"skip\",\"queueLimit\":1,\"misfire\":\"once\",\"misfireGrace\":0,"
                   "\"misfireLimit\":100,\"retries\":0,\"retryDelay\":\"1s\",\"retryBackoff\":1,"
-                  "\"retryMaxDelay\":0,\"retryJitter\":0", "");
+                  "\"retryMaxDelay\":0,\"retryJitter\":0,\"groupOverflow\":\"wait\"", "");
 }
 
 static void

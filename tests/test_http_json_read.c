@@ -194,7 +194,7 @@ static const struct {
     {"{\"id\":null}", "id", 0, 0, "id is required"},
     {"{\"taskType\":null}", "taskType", 0, 0, "taskType is required"},
     {"{\"time\":null}", "id", 0, 0, "id is required"},
-    {"{\"script\":null}", "script", 0, 0, "script is required"},
+    {"{\"id\":\"a\",\"taskType\":\"delay\",\"time\":0,\"script\":null}", "script", 0, 0, "script is required"},
     {"{\"id\":7}", "id", 0, 0, "id must be a string, not a number"},
     {"{\"id\":[]}", "id", 0, 0, "not an array"},
     {"{\"script\":true}", "script", 0, 0, "not true or false"},

@@ -103,7 +103,7 @@ test_http_routes_know_their_parameters(void **state)
     assert_params("/api/tasks?tag=a&tag=b", NULL);
     assert_params("/api/tasks/x?watch=1&version=2&wait=3s", NULL);
     assert_params("/api/tasks?watch=1", "unknown query parameter 'watch'; known here: "
-                                        "status, type, prefix, tag, limit, after, results");
+                                        "status, type, prefix, tag, group, limit, after, results");
     assert_params("/api/health?x", "unknown query parameter 'x'; known here: none");
     assert_params("/api/tasks?limit=1&limit=2", "'limit' is given twice");
     assert_params("/api/tasks?=1", "unknown query parameter ''");

@@ -305,6 +305,44 @@ test_stop_and_delete_with_kill_leave_nobody(void **state)
 }
 
 static void
+test_a_run_that_makes_room_for_the_next_leaves_nobody(void **state)
+{
+    struct pawl_action action = NO_ACTION;
+    struct pawl_policy policy;
+    char script[1024];
+    struct pawl_spec spec = {
+        .id = "t", .id_len = 1, .type = PAWL_CRON, .time_ns = SECOND, .script = script,
+        .keep_results = -1, .action = &action, .policy = &policy,
+    };
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_view view;
+    pid_t before[2];
+    struct fixture f;
+
+    (void) state;
+    pawl_policy_init(&policy);
+    policy.overlap = PAWL_OVERLAP_REPLACE;
+    action.kill_mode = PAWL_KILL_TREE;
+    spec.script_len = (size_t) snprintf(script, sizeof script, "export G=%s; exec 9>>%s; %s", gate.path,
+                                        held_path, escapes[5].script);
+    open_engine(&f);
+    assert_int_equal(end_of(&f, &asked, pawl_submit(f.handle, &spec, &asked.op, NULL)), PAWL_OK);
+    fixture_advance(&f, SECOND);
+    before[0] = await_process();
+    before[1] = await_process();
+    fixture_advance(&f, SECOND);
+    view = await_version(&f, "t", 2);
+    assert_int_equal(view.results[0]->outcome, PAWL_KILLED);
+    pawl_view_release(&view);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(kill(before[i], 0), -1);
+    await_process();
+    await_process();
+    fixture_close(&f);
+    assert_false(is_held());
+}
+
+static void
 test_the_end_of_the_engine_leaves_nobody(void **state)
 {
     struct fixture f;
@@ -497,6 +535,7 @@ main(void)
         BOTH(test_who_kills_pawl_tree_has_ended_its_run),
         BY_CGROUP(test_who_kills_pawl_tree_when_it_is_to_end_does_not_get_away),
         BOTH(test_stop_and_delete_with_kill_leave_nobody),
+        BOTH(test_a_run_that_makes_room_for_the_next_leaves_nobody),
         BOTH(test_the_end_of_the_engine_leaves_nobody),
         BOTH(test_what_a_script_left_when_it_ended_by_itself_lives_on),
         BOTH(test_a_run_ends_as_its_script_does),

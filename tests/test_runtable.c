@@ -507,6 +507,27 @@ test_a_slot_that_is_filled_anew_has_no_pid(void **state)
 }
 
 static void
+test_a_slot_s_next_process_has_a_start_and_no_pid_yet(void **state)
+{
+    struct pawl_slot_part part;
+    struct fixture f;
+    uint32_t slot;
+
+    (void) state;
+    fixture_open(&f, 4);
+    pawl_slot_part_init(&part, &f.table, 0, 1);
+    slot = take_and_fill(&part, 10);
+    atomic_store_explicit(&f.table.slots[slot].pid, 4711, memory_order_relaxed);
+    pawl_slot_next_process(&f.table, slot, 99);
+    assert_int_equal(atomic_load_explicit(&f.table.slots[slot].pid, memory_order_relaxed), 0);
+    assert_int_equal(f.table.slots[slot].started_elapsed_ns, 99);
+    assert_int_equal(f.table.slots[slot].run, 11);
+    assert_int_equal(state_of(&f, slot), PAWL_SLOT_USED);
+    pawl_slot_next_process(&f.table, PAWL_SLOT_NONE, 100);
+    fixture_close(&f);
+}
+
+static void
 test_parts_are_disjoint_and_make_the_whole(void **state)
 {
     struct fixture f;
@@ -711,6 +732,7 @@ main(void)
         cmocka_unit_test(test_who_copied_the_descriptor_holds_the_table_when_its_opener_is_dead),
         cmocka_unit_test(test_take_goes_on_from_where_it_was_and_finds_what_was_cleared),
         cmocka_unit_test(test_a_slot_that_is_filled_anew_has_no_pid),
+        cmocka_unit_test(test_a_slot_s_next_process_has_a_start_and_no_pid_yet),
         cmocka_unit_test(test_parts_are_disjoint_and_make_the_whole),
         cmocka_unit_test(test_half_clears_in_either_order_clear),
         cmocka_unit_test(test_half_clears_that_race_clear_once),

@@ -45,6 +45,11 @@ class Condition(Shared):
         self.assertEqual(self.d.call("PUT", f"/api/tasks/{again}?kill=true").status, 200)
         self.assertEqual(self.d.finished(again)["results"][0]["outcome"], "killed")
 
+    def test_it_is_explained(self):
+        self.d.submit(self.name, time="1h", condition="false")
+        why = self.d.call("GET", f"/api/tasks/{self.name}/explain").body.decode()
+        self.assertIn("skipped if that fails (condition)", why)
+
     def test_what_cannot_be_one_is_refused(self):
         for condition, text in (("", "empty"), (5, "must be a string"), ("a\0", "NUL"), ("x" * (1 << 20) + "x", "1 MiB")):
             answer = self.d.call("POST", "/api/tasks", {"id": self.name, "taskType": "delay", "time": 0,

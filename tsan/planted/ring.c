@@ -14,7 +14,7 @@ ticker(void *unused)
         struct pawl_task *task = room_task(i, &first);
 
         pawl_task_publish(task, NULL, first);
-        while (!pawl_ready_put(&ready, task))
+        while (!pawl_ready_put(&ready, task, false))
             sched_yield();
         pawl_ready_wake(&ready, 1);
         gate_wait(&taken, i);
@@ -30,9 +30,10 @@ static void *
 worker(void *unused)
 {
     static struct pawl_task *tasks[PLANT_ROUNDS + 1];
+    bool is_late;
 
     for (unsigned i = 1; i <= PLANT_ROUNDS; i++) {
-        while (!(tasks[i] = pawl_ready_take(&ready)))
+        while (!(tasks[i] = pawl_ready_take(&ready, &is_late)))
             sched_yield();
         gate_open(&taken, i);
         look((unsigned) tasks[i]->created_ns);
