@@ -112,6 +112,38 @@ class Edit(Shared):
             answer = self.patch({"script": f"echo {n}"}, headers=[f"Content-Type: {kind}"])
             self.assertEqual((answer.status, answer.json()["version"]), (200, n + 1), kind)
 
+    def test_a_member_given_often_is_not_merged_each_time(self):
+        """72 KB of patch once made a document of 500 MB: the task's 60 KB, each time that it is given."""
+        self.submit(env={"A": "x" * 60000})
+        before = self.d.status("VmHWM")
+        answer = self.patch("{" + ",".join(['"env":{}'] * 8000) + "}")
+        self.assertProblem(answer, 400, "env", "twice")
+        self.d.submit(self.name + "2", taskType="cron", time="1h", script=None,
+                      action={"http": {"url": "http://127.0.0.1:9/", "body": "x" * 60000}})
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}2",
+                             '{"action":{' + ",".join(['"http":{}'] * 1999) + "}}")
+        self.assertProblem(answer, 400, "action.http", "twice")
+        self.assertLess(self.d.status("VmHWM") - before, 60000)
+
+    def test_an_object_with_more_members_than_a_task_can_have_is_refused(self):
+        self.submit(env={"A": "1"})
+        for value in (None, "x"):
+            answer = self.patch({"env": {f"B{i}": value for i in range(100000)}})
+            self.assertProblem(answer, 400, "env")
+        self.assertEqual(self.edited({"env": {f"B{i}": None for i in range(2000)}})["env"], {"A": "1"})
+
+    def test_names_within_an_action_are_matched_without_case(self):
+        self.d.submit(self.name, taskType="cron", time="1h", script=None,
+                      action={"http": {"url": "http://127.0.0.1:9/", "headers": {"Accept": "a", "Other": "b"}}})
+        task = self.edited({"Action": {"HTTP": {"URL": "http://127.0.0.1:8/",
+                                                "headers": {"accept": None, "other": "c"}}}})
+        self.assertEqual(task["action"], {"http": {"url": "http://127.0.0.1:8/", "headers": {"other": "c"}}})
+
+    def test_taking_the_expression_away_asks_for_another_way_to_say_when(self):
+        """It once blamed a time of zero, which nobody had given."""
+        self.submit(time=None, cron="0 9 * * *")
+        self.assertProblem(self.patch({"cron": None}), 400, "cron", "required")
+
     def test_what_a_submit_refuses_is_refused_in_the_same_way(self):
         self.submit()
         self.assertProblem(self.patch({"scrpt": "x"}), 400, field="scrpt", text='did you mean "script"')
