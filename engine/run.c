@@ -93,6 +93,8 @@ pawl_run_start(struct pawl_run *run, struct pawl_spawn_room *room,
             pawl_run_signal(run, SIGKILL);
             waitid(P_PIDFD, (id_t) child.pidfd, &end, WEXITED);
             run->pid = 0;
+            for (kind = 0; kind < PAWL_NSOURCE; kind++)     /* else an event of a condition's would end it again */
+                close_source(&run->sources[kind], epoll_fd);
             return PAWL_ESYS;
         }
     }

@@ -2,6 +2,7 @@
  * What a script finds around it is in test_run.c. */
 #include "spawn.h"
 
+#include "run.h"
 #include "runtable.h"
 
 #include <errno.h>
@@ -259,6 +260,26 @@ test_number_is_noted_and_the_table_held_though_the_parent_is_killed_before_exec(
     rmdir(dir);
 }
 
+/* The worker notes its end at once, and looks at it no more. */
+static void
+test_run_that_cannot_be_watched_has_nothing_open(void **state)
+{
+    struct pawl_spec spec = {.id = "a", .id_len = 1, .script = "sleep 600", .script_len = 9};
+    struct pawl_run_facts facts = {.id = "a", .id_len = 1, .run = 1, .attempt = 1};
+    struct pawl_run *run = pawl_run_new();
+
+    (void) state;
+    assert_non_null(run);
+    run->def = pawl_def_new(&spec, 0, NULL);
+    assert_non_null(run->def);
+    assert_int_equal(pawl_run_start(run, room, &facts, -1), PAWL_ESYS);
+    assert_int_equal(run->error.code, PAWL_ESYS);
+    assert_true(pawl_run_is_over(run));
+    for (int kind = 0; kind < PAWL_NSOURCE; kind++)
+        assert_int_equal(run->sources[kind].fd, -1);
+    pawl_run_free(run, -1);
+}
+
 static int
 open_room(void **state)
 {
@@ -292,6 +313,7 @@ main(void)
         cmocka_unit_test(test_script_finds_its_run_its_attempt_and_its_due_time),
         cmocka_unit_test(test_the_rest_of_the_environment_is_the_spawner_s),
         cmocka_unit_test(test_number_is_noted_when_the_spawn_returns),
+        cmocka_unit_test(test_run_that_cannot_be_watched_has_nothing_open),
         cmocka_unit_test(test_number_is_gone_when_the_spawn_failed),
         cmocka_unit_test(
             test_number_is_noted_and_the_table_held_though_the_parent_is_killed_before_exec),
