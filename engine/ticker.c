@@ -289,7 +289,8 @@ wait_awake(struct pawl_clock *clock, int64_t next_ns)
     return true;
 }
 
-/* Sleeps until there is something to do. is_full: due tasks wait for room in the ring. */
+/* Sleeps until there is something to do. is_full: due tasks wait for room in the ring, as those in the
+ * lane do then. */
 static int
 rest(struct pawl_ticker *ticker, bool is_full, int64_t lane_ns)
 {
@@ -306,7 +307,7 @@ rest(struct pawl_ticker *ticker, bool is_full, int64_t lane_ns)
         return 0;
     if (!ticker->short_of_memory && wait_awake(clock, next_ns))
         return 0;
-    if (lane_ns < next_ns)
+    if (!is_full && lane_ns < next_ns)
         next_ns = lane_ns;
     atomic_store_explicit(&ticker->wakes_at, next_ns, memory_order_seq_cst);        /* W1 */
     ck_pr_fence_memory();
@@ -339,6 +340,7 @@ turn(void *arg)
         now_ns = clock->elapsed_ns(clock);
         is_busy |= fire_batch(ticker, now_ns, &is_full);
         lane_ns = feed_from_lane(ticker, now_ns);
+        is_full |= lane_ns <= now_ns && pawl_ready_count(&ticker->engine->ready) == PAWL_READY_SLOTS - 1;
         is_busy |= lane_ns <= now_ns && !is_full;
         if ((!is_busy || ticker->short_of_memory) && rest(ticker, is_full, lane_ns) != 0) {
             pawl_engine_failed(ticker->engine, "the ticker cannot sleep: poll failed");

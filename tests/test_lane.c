@@ -166,6 +166,54 @@ test_what_waits_may_be_stopped_deleted_and_asked_for(void **state)
     fixture_close(&f);
 }
 
+/* --- A ring that is full --- */
+
+static void (*clock_timer_set)(struct pawl_clock *clock, int fd, int64_t at_ns);
+static _Atomic unsigned nsets;
+
+static void
+count_set(struct pawl_clock *clock, int fd, int64_t at_ns)
+{
+    atomic_fetch_add(&nsets, 1);
+    clock_timer_set(clock, fd, at_ns);
+}
+
+static void
+test_ticker_rests_while_the_lane_waits_for_room_in_the_ring(void **state)
+{
+    struct pawl_options options;
+    struct asked asked = {.op.done = asked_cb};
+    unsigned before;
+    struct fixture f;
+    char id[16];
+
+    (void) state;
+    pawl_options_init(&options);
+    options.nworkers = 2;
+    options.max_running = 1;
+    pawl_clock_manual_init(&f.clock, 1000 * SECOND, START_WALL - 1000 * SECOND);
+    clock_timer_set = f.clock.clock.timer_set;
+    f.clock.clock.timer_set = count_set;
+    fixture_resume(&f, &options);
+    submit(&f, "blocker", PAWL_DELAY, 0, "exec sleep 600");
+    await(stats_of(&f).started == 1);
+    submit(&f, "missed", PAWL_CRON, HOUR, ":");
+    assert_int_equal(end_of(&f, &asked, pawl_pause(f.handle, "missed", 6, &asked.op, NULL)), PAWL_OK);
+    fixture_advance(&f, 90 * MINUTE);
+    for (unsigned i = 0; i <= PAWL_READY_SLOTS; i++) {
+        snprintf(id, sizeof id, "%u", i);
+        submit(&f, id, PAWL_DELAY, 0, ":");
+    }
+    await(stats_of(&f).waiting_ready == PAWL_READY_SLOTS - 1);
+    before = atomic_load(&nsets);
+    asked = (struct asked) {.op.done = asked_cb};
+    assert_int_equal(end_of(&f, &asked, pawl_resume(f.handle, "missed", 6, &asked.op, NULL)), PAWL_OK);
+    for (int i = 0; i < 20000; i++)             /* thousands of times were it awake */
+        sched_yield();
+    assert_in_range(atomic_load(&nsets), before, before + 100);
+    fixture_close(&f);
+}
+
 int
 main(void)
 {
@@ -174,6 +222,7 @@ main(void)
         cmocka_unit_test(test_lane_lets_few_go_on_and_more_where_they_take_long),
         cmocka_unit_test(test_new_work_does_not_wait_for_what_was_missed),
         cmocka_unit_test(test_what_waits_may_be_stopped_deleted_and_asked_for),
+        cmocka_unit_test(test_ticker_rests_while_the_lane_waits_for_room_in_the_ring),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
