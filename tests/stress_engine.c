@@ -1,8 +1,8 @@
 /* stress_engine.c: everything at once on a real engine, through its public header only.
  *
  * Usage: stress_engine [SECONDS [SEED [process|sync]]], with a store of that durability in a directory
- * of its own, or in memory. Threads submit, stop, delete, run, pause, resume, get, list and watch tasks of
- * a few ids while real scripts run, attach and detach their handles, and keep views and pass them
+ * of its own, or in memory. Threads submit, edit, stop, delete, run, pause, resume, get, list and watch tasks of
+ * a few ids in a few groups while real scripts run, attach and detach their handles, and keep views and pass them
  * on. What must hold meanwhile and at the end is checked; a violation is printed and ends the
  * program with status 1; with a store also that the next engine on it has the same tasks. A
  * sanitizer's report is the other way to fail. */
@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #define NTHREADS 6
+#define NGROUPS 3
+#define RUNS_MAX 4          /* of one task, where they overlap */
 #define NIDS 48             /* shared ids, fought over */
 #define NFIXED 150          /* tasks that nobody touches: every listing has them all */
 #define NWATCHES 24         /* waits of one thread at once */
@@ -115,7 +117,7 @@ static void
 check_view(const struct pawl_view *view)
 {
     bool is_delay = view->type == PAWL_DELAY;
-    bool overlaps = view->policy && view->policy->overlap == PAWL_OVERLAP_ALLOW;
+    bool overlaps = view->policy != NULL;       /* or did before an edit */
 
     if (view->version < 0 || view->seq == 0 || view->id_len == 0 || view->script_len == 0)
         violated("a view of nothing");
@@ -123,7 +125,7 @@ check_view(const struct pawl_view *view)
         violated("%zu results kept, %d wanted", view->nresults, view->keep_results);
     if (is_delay && view->run_count - view->asked_count > 1)
         violated("a delay task ran %llu times", (unsigned long long) view->run_count);
-    if (view->running > (overlaps ? (int) view->policy->max_running : 1) || view->running < 0)
+    if (view->running > (overlaps ? RUNS_MAX : 1) || view->running < 0)
         violated("%d runs of one task", view->running);
     if (view->status == PAWL_EXECUTED &&
         (!is_delay || view->running || view->version < 2 * (int64_t) view->run_count ||
@@ -346,6 +348,32 @@ submit_cron(struct worker *worker, const char *id, size_t len, const char *scrip
     submit_spec(worker, &spec);
 }
 
+/* Policies that let a due time run however late it is. */
+static void
+draw_policy(struct worker *worker, struct pawl_policy *policy)
+{
+    pawl_policy_init(policy);
+    policy->overlap = (enum pawl_overlap) pick(worker, PAWL_NOVERLAP);
+    if (policy->overlap == PAWL_OVERLAP_QUEUE)
+        policy->queue_limit = 1 + pick(worker, 3);
+    if (policy->overlap == PAWL_OVERLAP_ALLOW)
+        policy->max_running = 1 + pick(worker, RUNS_MAX);
+    policy->misfire = (enum pawl_misfire) pick(worker, PAWL_NMISFIRE);
+    if (policy->misfire == PAWL_MISFIRE_ALL)
+        policy->misfire_limit = 1 + pick(worker, 5);
+    if (policy->overlap != PAWL_OVERLAP_ALLOW)
+        policy->retries = pick(worker, 4);
+    policy->misfire_grace_ns = HOUR;         /* else it may be the default, which is none */
+    if (policy->retries > 0) {
+        policy->retry_delay_ns = pick(worker, 20) * MS;
+        policy->retry_jitter_ns = pick(worker, 2) * MS;
+    }
+    if (pick(worker, 2)) {
+        snprintf(policy->group, sizeof policy->group, "group-%u", pick(worker, NGROUPS));
+        policy->group_overflow = (enum pawl_group_overflow) pick(worker, PAWL_NGROUP_OVERFLOW);
+    }
+}
+
 /* With policies: runs that take their time, that fail, and that are ended for another one. */
 static void
 submit_policy(struct worker *worker, const char *id, size_t len)
@@ -360,22 +388,7 @@ submit_policy(struct worker *worker, const char *id, size_t len)
         .script_len = strlen(script), .keep_results = KEEP, .policy = &policy,
     };
 
-    pawl_policy_init(&policy);
-    policy.overlap = (enum pawl_overlap) pick(worker, PAWL_NOVERLAP);
-    if (policy.overlap == PAWL_OVERLAP_QUEUE)
-        policy.queue_limit = 1 + pick(worker, 3);
-    if (policy.overlap == PAWL_OVERLAP_ALLOW)
-        policy.max_running = 1 + pick(worker, 4);
-    policy.misfire = (enum pawl_misfire) pick(worker, PAWL_NMISFIRE);
-    if (policy.misfire == PAWL_MISFIRE_ALL)
-        policy.misfire_limit = 1 + pick(worker, 5);
-    if (policy.overlap != PAWL_OVERLAP_ALLOW)
-        policy.retries = pick(worker, 4);
-    policy.misfire_grace_ns = HOUR;         /* else it may be the default, which is none */
-    if (policy.retries > 0) {
-        policy.retry_delay_ns = pick(worker, 20) * MS;
-        policy.retry_jitter_ns = pick(worker, 2) * MS;
-    }
+    draw_policy(worker, &policy);
     submit_spec(worker, &spec);
 }
 
@@ -490,11 +503,8 @@ edit_some(struct worker *worker)
         spec.when = NULL;
         spec.time_ns = (int64_t) (1 + pick(worker, 40)) * MS;
     }
-    if (pick(worker, 3) == 0 && (!view.policy || view.policy->overlap != PAWL_OVERLAP_ALLOW)) {
-        pawl_policy_init(&policy);
-        policy.overlap = (enum pawl_overlap) pick(worker, PAWL_OVERLAP_ALLOW);
-        policy.misfire_grace_ns = HOUR;
-        policy.retries = pick(worker, 3);
+    if (pick(worker, 3) == 0) {
+        draw_policy(worker, &policy);
         spec.policy = pick(worker, 4) ? &policy : NULL;
     }
     code = end_of(worker, &asked, pawl_edit(worker->handle, &view, &spec, -1, op, NULL));
@@ -512,6 +522,20 @@ edit_some(struct worker *worker)
         atomic_fetch_add(&nedited, 1);
     }
     pawl_view_release(&view);
+}
+
+static void
+resize_some(struct worker *worker)
+{
+    struct asked asked = {.op.done = done_cb};
+    char name[16];
+    int len = snprintf(name, sizeof name, "group-%u", pick(worker, NGROUPS));
+    int code = end_of(worker, &asked,
+                      pawl_group_resize(worker->handle, name, (size_t) len,
+                                        (int64_t) pick(worker, 4) - 1, &asked.op, NULL));
+
+    if (code != PAWL_OK && code != PAWL_ENOENT)
+        violated("resize: %d", code);
 }
 
 static int
@@ -661,6 +685,8 @@ act(struct worker *worker)
         watch_some(worker);
     else if (what < 92)
         care_for_once(worker);
+    else if (what < 93)
+        resize_some(worker);
     else if (what < 96)
         pawl_rest(worker->handle);
     else if (what < 97)
@@ -808,6 +834,15 @@ check_empty(void)
                  (unsigned long long) stats.memory_bytes,
                  (unsigned long long) stats.waiting_ready,
                  (unsigned long long) stats.started, (unsigned long long) stats.finished);
+    for (unsigned i = 0; i < NGROUPS; i++) {
+        struct pawl_group_view view;
+        char name[16];
+        int len = snprintf(name, sizeof name, "group-%u", i);
+
+        if (pawl_group_get(engine, name, (size_t) len, &view, NULL) != PAWL_OK || view.running ||
+            view.waiting)
+            violated("left in %s: %u running, %u waiting", name, view.running, view.waiting);
+    }
     if (stats.submitted != atomic_load(&nsubmitted))
         violated("%llu submits counted, %lu made", (unsigned long long) stats.submitted,
                  atomic_load(&nsubmitted));
