@@ -173,6 +173,9 @@ try_start_in(struct life *l, bool is_group_full)
     int code;
 
     let_come(m);
+    pawl_epoch_begin(l->thread);
+    event.group_of = pawl_task_read_decided(l->task, NULL)->def;        /* in the group that it is in, if any */
+    pawl_epoch_end(l->thread);
     if (!rings) {
         CHECK(!can_start(m));
         return;
