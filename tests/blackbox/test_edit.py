@@ -112,6 +112,38 @@ class Edit(Shared):
             answer = self.patch({"script": f"echo {n}"}, headers=[f"Content-Type: {kind}"])
             self.assertEqual((answer.status, answer.json()["version"]), (200, n + 1), kind)
 
+    def test_a_member_given_often_is_not_merged_each_time(self):
+        """72 KB of patch once made a document of 500 MB: the task's 60 KB, each time that it is given."""
+        self.submit(env={"A": "x" * 60000})
+        before = self.d.status("VmHWM")
+        answer = self.patch("{" + ",".join(['"env":{}'] * 8000) + "}")
+        self.assertProblem(answer, 400, "env", "twice")
+        self.d.submit(self.name + "2", taskType="cron", time="1h", script=None,
+                      action={"http": {"url": "http://127.0.0.1:9/", "body": "x" * 60000}})
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}2",
+                             '{"action":{' + ",".join(['"http":{}'] * 1999) + "}}")
+        self.assertProblem(answer, 400, "action.http", "twice")
+        self.assertLess(self.d.status("VmHWM") - before, 60000)
+
+    def test_an_object_with_more_members_than_a_task_can_have_is_refused(self):
+        self.submit(env={"A": "1"})
+        for value in (None, "x"):
+            answer = self.patch({"env": {f"B{i}": value for i in range(100000)}})
+            self.assertProblem(answer, 400, "env")
+        self.assertEqual(self.edited({"env": {f"B{i}": None for i in range(2000)}})["env"], {"A": "1"})
+
+    def test_names_within_an_action_are_matched_without_case(self):
+        self.d.submit(self.name, taskType="cron", time="1h", script=None,
+                      action={"http": {"url": "http://127.0.0.1:9/", "headers": {"Accept": "a", "Other": "b"}}})
+        task = self.edited({"Action": {"HTTP": {"URL": "http://127.0.0.1:8/",
+                                                "headers": {"accept": None, "other": "c"}}}})
+        self.assertEqual(task["action"], {"http": {"url": "http://127.0.0.1:8/", "headers": {"other": "c"}}})
+
+    def test_taking_the_expression_away_asks_for_another_way_to_say_when(self):
+        """It once blamed a time of zero, which nobody had given."""
+        self.submit(time=None, cron="0 9 * * *")
+        self.assertProblem(self.patch({"cron": None}), 400, "cron", "required")
+
     def test_what_a_submit_refuses_is_refused_in_the_same_way(self):
         self.submit()
         self.assertProblem(self.patch({"scrpt": "x"}), 400, field="scrpt", text='did you mean "script"')
@@ -280,6 +312,35 @@ class Client(Shared):
         task = self.d.get(self.name)
         self.assertEqual(task["script"], "echo new")
         self.assertNotIn("action", task)
+
+    def test_flags_of_a_call_change_the_call_that_the_task_has(self):
+        """Without -url they were once ignored, and the edit was a success."""
+        self.submit()
+        done = self.pawl("-method=PUT")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("give -url", done.stderr)
+        self.pawl("-url=http://127.0.0.1:9/", "-header=A: b")
+        done = self.pawl("-method=PUT", "-header=C: d", "-header=a: e", "-success-codes=204")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(self.d.get(self.name)["action"]["http"],
+                         {"url": "http://127.0.0.1:9/", "method": "PUT", "headers": {"C": "d", "a": "e"},
+                          "successCodes": [204]})
+        self.assertEqual(self.pawl("-script=true", "-method=GET").returncode, 2)
+
+    def test_only_what_was_written_is_kept(self):
+        """An editor that failed once left a file of what the task is, and called it what was written."""
+        self.submit()
+        for script in ("exit 1", "rm $1", "kill -9 $$"):
+            done, place = self.editor(script)
+            self.assertEqual((done.returncode, os.listdir(place)), (1, ["editor"]), done)
+            self.assertNotIn("what you wrote", done.stderr)
+        for script, text in (("sed -i s/old/new/ $1; exit 1", "the editor"), ("echo [1] >$1", "is a JSON object"),
+                             ("sed -i s/script/scrpt/ $1", "did you mean")):
+            done, place = self.editor(script)
+            self.assertIn(text, done.stderr)
+            self.assertIn("what you wrote", done.stderr)
+            self.assertEqual(len(os.listdir(place)), 2)
+        self.assertEqual(self.d.get(self.name)["version"], 0)
 
     def test_editor_changes_the_document(self):
         self.submit(timeout="1m", env={"A": "1", "B": "2"})
