@@ -526,8 +526,8 @@ stop(const struct pawl_snapshot *old, const struct pawl_event *event, struct paw
  *
  * EDIT: same, as state_edit.c says; of 4 refused.
  * DELETE: gone. TRIM: same. RETIME: same, or 1 when the clock was set beyond the schedule's end.
- * "Due" is never while the task is paused. With overlap allow a START in 2 is as in 3 while fewer than
- * max_running run, and a FINISH leads out of 2 when it was the last run in progress. */
+ * "Due" is never while the task is paused; a delay task that may be tried again can be paused in its run. With overlap
+ * allow a START in 2 is as in 3 while fewer than max_running run, and the last FINISH leads out of 2. */
 int
 pawl_decide(const struct pawl_snapshot *old, struct pawl_event *event, struct pawl_snapshot *next,
             struct pawl_err *err)

@@ -121,8 +121,8 @@ check_life(struct life *l)
     CHECK(l->view.skipped_group == m->skipped_group);
     CHECK(l->view.end_reason == model_end_reason(m));
     CHECK(l->view.next_ns == wall_of(m, model_next(m)));
-    CHECK(m->came == m->started + m->skipped + (m->skipped_condition + m->skipped_group - m->nothing) + m->missed + m->dropped +
-                      m->nwait);
+    CHECK(m->came == m->started + m->skipped + m->skipped_condition + m->skipped_group - m->nothing +
+                     m->missed + m->dropped + m->nwait);
     check_results(l);
     pawl_view_release(&l->view);
 }
@@ -173,6 +173,9 @@ try_start_in(struct life *l, bool is_group_full)
     int code;
 
     let_come(m);
+    pawl_epoch_begin(l->thread);
+    event.group_of = pawl_task_read_decided(l->task, NULL)->def;        /* in the group that it is in, if any */
+    pawl_epoch_end(l->thread);
     if (!rings) {
         CHECK(!can_start(m));
         return;
@@ -182,7 +185,8 @@ try_start_in(struct life *l, bool is_group_full)
     if (code != PAWL_OK)
         l->armed_ns = fires_ns(l);
     wanted = model_start(m, is_group_full);
-    note(m, wanted == REFUSED ? "-" : wanted == RUNS ? "start#%d " : wanted == PASSES ? is_group_full ? "full " : "pass " : "kill ", (int) m->runs);
+    note(m, "%s#%d ", wanted == REFUSED ? "-" : wanted == RUNS ? "start" : wanted == MAKES_ROOM ? "kill"
+                    : is_group_full ? "full" : "pass", (int) m->runs);
     CHECK(code == (wanted == REFUSED ? PAWL_ESTATE : PAWL_OK));
     if (code != PAWL_OK)
         return;

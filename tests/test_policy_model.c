@@ -255,7 +255,8 @@ lost_run(const struct life *l, uint64_t seq, int64_t anchor_ns)
     const struct model_run *run = &l->model.now[0];
     struct pawl_lost_run lost = {
         .seq = seq, .run = run->run, .version = l->model.version, .started_ns = l->view.previous_ns,
-        .scheduled = run->started, .slot = PAWL_SLOT_NONE, .attempt = (unsigned) run->attempt, .is_asked = run->is_asked,
+        .scheduled = run->started, .slot = PAWL_SLOT_NONE, .attempt = (unsigned) run->attempt,
+        .is_asked = run->is_asked,
     };
 
     if (!lost.scheduled.is_wall)
