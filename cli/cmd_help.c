@@ -61,6 +61,7 @@ pawl_command_help(
     if (command->alias)
         pawl_text_printf(out, "Alias: pawl %s\n", command->alias);
     add_flags(out, "Flags", command->flags);
+    add_flags(out, "Flags of submit", command->more_flags);
     add_flags(out, "Global flags", cli->flags);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "submit.h"
 #include "call.h"
 #include "file.h"
 #include "how.h"
@@ -95,8 +96,8 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
     {0},
 };
 
-static int
-take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
+int
+pawl_submit_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
 {
     const char *text = pawl_flags_value(&cli->args, "script");
     const char *file = pawl_flags_value(&cli->args, "script-file");
@@ -111,8 +112,8 @@ take_script(struct pawl_cli *cli, struct pawl_text *out, struct pawl_fail *fail)
     return PAWL_EXIT_OK;
 }
 
-static int
-add_tags(const struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
+int
+pawl_submit_tags(const struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
     json_t *tags = json_array();
     const char *tag;
@@ -140,14 +141,14 @@ build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
     if (!status)
         status = pawl_call_build(cli, task, fail);
     if (!status && has_script)
-        status = take_script(cli, &script, fail);
+        status = pawl_submit_script(cli, &script, fail);
     if (!status)
         status = pawl_how_build(cli, task, fail);
     if (!status && has_script)
         status = pawl_when_add(
             task, "script", json_stringn(pawl_text_string(&script), script.len), fail);
     if (!status)
-        status = add_tags(cli, task, fail);
+        status = pawl_submit_tags(cli, task, fail);
     if (!status && keep >= 0)
         status = pawl_when_add(task, "keepResults", json_integer(keep), fail);
     pawl_text_fini(&script);

@@ -22,6 +22,7 @@ struct pawl_command {
     const char *usage;             /* what follows the name */
     const char *examples;          /* lines, each with its newline */
     const struct pawl_flag *flags; /* NULL for none */
+    const struct pawl_flag *more_flags; /* the same: those of another command, too */
     size_t least, most;            /* how many words may follow the name */
     bool takes_filter;             /* flags of bulk.h say which tasks, in place of words */
     bool needs_daemon;             /* cli->client is open when run is called */
@@ -81,6 +82,7 @@ int pawl_cmd_stop(struct pawl_cli *cli);
 int pawl_cmd_run(struct pawl_cli *cli);
 int pawl_cmd_pause(struct pawl_cli *cli);
 int pawl_cmd_resume(struct pawl_cli *cli);
+int pawl_cmd_edit(struct pawl_cli *cli);
 int pawl_cmd_delete(struct pawl_cli *cli);
 int pawl_cmd_runs(struct pawl_cli *cli);
 int pawl_cmd_logs(struct pawl_cli *cli);
@@ -97,6 +99,7 @@ extern const struct pawl_flag pawl_cmd_submit_flags[];
 extern const struct pawl_flag pawl_cmd_list_flags[];
 extern const struct pawl_flag pawl_cmd_get_flags[];
 extern const struct pawl_flag pawl_cmd_stop_flags[];
+extern const struct pawl_flag pawl_cmd_edit_flags[];
 extern const struct pawl_flag pawl_cmd_delete_flags[];
 extern const struct pawl_flag pawl_cmd_runs_flags[];
 extern const struct pawl_flag pawl_cmd_logs_flags[];

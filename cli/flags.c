@@ -18,7 +18,7 @@ void
 pawl_flags_init(struct pawl_args *args, int argc, const struct pawl_flag *global)
 {
     size_t n = argc > 0 ? (size_t)argc : 0;
-    *args = (struct pawl_args){.tables = {global, NULL}};
+    *args = (struct pawl_args){.tables = {global}};
     args->given = pawl_text_alloc(n, sizeof *args->given);
     args->words = pawl_text_alloc(n, sizeof *args->words);
 }
@@ -54,7 +54,7 @@ is_named(const struct pawl_flag *flag, const char *name, size_t len)
 static const struct pawl_flag *
 find_flag(const struct pawl_args *args, const char *name, size_t len)
 {
-    for (size_t t = 0; t < 2; t++)
+    for (size_t t = 0; t < 3; t++)
         for (const struct pawl_flag *f = args->tables[t]; f && f->name; f++)
             if (len && is_named(f, name, len))
                 return f;
@@ -69,7 +69,7 @@ fail_unknown(struct pawl_args *args, const char *name, size_t len)
     size_t best = PAWL_SUGGEST_NONE;
 
     snprintf(word, sizeof word, "%.*s", (int)(len < 39 ? len : 39), name);
-    for (size_t t = 0; t < 2; t++)
+    for (size_t t = 0; t < 3; t++)
         for (const struct pawl_flag *f = args->tables[t]; f && f->name; f++) {
             if (pawl_suggest_is_closer(word, f->name, &best))
                 near = f->name;

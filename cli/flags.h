@@ -29,7 +29,7 @@ struct pawl_flag {
 /* A command line as read so far. Strings are borrowed from argv. Used by one thread. */
 struct pawl_args {
     const struct pawl_flag
-        *tables[2]; /* the global flags, the command's; NULL for none */
+        *tables[3]; /* the global flags, the command's two; NULL for none */
     struct pawl_given {
         const struct pawl_flag *flag;
         const char *value;

@@ -149,6 +149,19 @@ static const struct pawl_command commands[] = {
         .takes_filter = true,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
+    {.name = "edit",
+        .run = pawl_cmd_edit,
+        .summary = "change a task in place; without flags, in an editor",
+        .usage = "ID [flags of submit] [-unset=FIELD]",
+        .examples = "  pawl edit backup\n"
+                    "  pawl edit backup -cron='0 4 * * *' -tz=Europe/Berlin\n"
+                    "  pawl edit backup -script-file=backup.sh -retries=3 -unset=timeout\n",
+        .flags = pawl_cmd_edit_flags,
+        .more_flags = pawl_cmd_submit_flags,
+        .least = 1,
+        .most = 1,
+        .needs_daemon = true,
+        .format = PAWL_FORMAT_TABLE},
     {.name = "delete",
         .alias = "del",
         .run = pawl_cmd_delete,
@@ -305,6 +318,7 @@ read_arguments(struct pawl_cli *cli, int argc, char **argv)
         if (!cli->command)
             return fail_command(cli, cli->args.words[0]);
         cli->args.tables[1] = cli->command->flags;
+        cli->args.tables[2] = cli->command->more_flags;
         used = pawl_flags_parse(&cli->args, argc - used, argv + used, false);
     }
     if (used < 0)

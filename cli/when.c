@@ -249,3 +249,22 @@ pawl_when_build(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
     json_decref(triggers);
     return status;
 }
+
+int
+pawl_when_change(
+    struct pawl_cli *cli, const char *type, json_t *change, struct pawl_fail *fail)
+{
+    size_t counts[NWAYS] = {0};
+    json_t *triggers = json_array();
+    int status = gather(cli, triggers, counts, fail);
+
+    keep_last_time(triggers, type, counts);
+    if (!status && json_array_size(triggers) > 0)
+        status = check_count(type, json_array_size(triggers), fail);
+    if (!status && json_array_size(triggers) > 0)
+        status = add_triggers(change, triggers, strcmp(type, "cron") == 0, counts, fail);
+    if (!status)
+        status = add_fields(cli, change, fail);
+    json_decref(triggers);
+    return status;
+}

@@ -12,6 +12,11 @@
  * machine was taken for is said on stderr. Returns the exit status. */
 int pawl_when_build(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail);
 
+/* The same of a task of this type that is to be changed: what is not given stays. Returns the exit
+ * status. */
+int pawl_when_change(
+    struct pawl_cli *cli, const char *type, json_t *change, struct pawl_fail *fail);
+
 /* Adds value to a document and takes it; a string that is not UTF-8 is NULL here. Returns
  * the exit status. */
 int pawl_when_add(

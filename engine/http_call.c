@@ -147,11 +147,11 @@ value_fault(const char *value)
 static int
 check_header(const char *header, struct pawl_err *err)
 {
-    size_t len = token_len(header);
-    int shown = (int) (len < SHOWN_MAX ? len : SHOWN_MAX);
+    size_t len = token_len(header), name_len = strcspn(header, ":");
+    int shown = (int) (name_len < SHOWN_MAX ? name_len : SHOWN_MAX);
     const char *fault = NULL;
 
-    if (len == 0 || header[len] != ':')
+    if (len == 0 || len != name_len)
         return pawl_err_set(err, PAWL_EINVAL, "action.http.headers",
                             "action.http.headers: a name is made of letters, digits and "
                             "!#$%%&'*+-.^_`|~ (\"%.*s\" is none)", shown, header);

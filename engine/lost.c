@@ -309,8 +309,11 @@ resolve_lost(struct pawl_restorer *restorer, const struct pawl_record *record,
     first->running = 0;
     first->version++;
     first->updated_ns = restorer->wall_ns;
-    if (first->status != PAWL_EXECUTING)
+    if (first->status != PAWL_EXECUTING) {
+        if (pawl_def_policy(first->def))
+            pawl_wait_of(first)->attempt = 0;
         return true;
+    }
     if (retry_lost(restorer, last, first))
         first->failure_count--;                 /* it is for its last attempt to fail */
     else

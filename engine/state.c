@@ -171,10 +171,11 @@ uncount_run(const struct pawl_snapshot *old, const struct pawl_event *event,
     if (!was_used_up || pawl_snapshot_is_used_up(next) || next->status == PAWL_STOPPED)
         return;
     due = pawl_def_next(old->def, event->due, &now, true);
-    then.wall_ns = old->previous_ns;
-    then.elapsed_ns -= now.wall_ns - old->previous_ns;
-    if (pawl_def_overlaps(old->def))
+    if (event->kind == PAWL_EVENT_FINISH && pawl_def_overlaps(old->def)) {
+        then.wall_ns = old->previous_ns;
+        then.elapsed_ns -= now.wall_ns - old->previous_ns;
         pawl_def_pass(old->def, &due, &then);
+    }
     pawl_snapshot_set_due(next, due);
 }
 
@@ -200,6 +201,7 @@ skip_for_group(const struct pawl_snapshot *old, struct pawl_event *event,
     uncount_run(old, event, next, was_used_up);
     if (!pawl_snapshot_is_used_up(next))
         pawl_snapshot_set_due(next, pawl_def_after_run(old->def, pawl_snapshot_due(next), &now));
+    pawl_wait_of(next)->has_backlog &= pawl_def_has_come(old->def, pawl_snapshot_due(next), &now);
     if (next->due_ns == PAWL_NO_TIME && next->running == 0)
         end_task(event, next, old->status == PAWL_EXECUTED ? was : PAWL_END_SKIPPED);
 }

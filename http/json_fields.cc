@@ -3,6 +3,7 @@
 #include "json_fields.h"
 
 #include <algorithm>
+#include <strings.h>
 
 namespace
 {
@@ -156,6 +157,12 @@ pawl_json::find_field(std::string_view name)
         if (fields[i].folded == folded)
             return i;
     return -1;
+}
+
+bool
+pawl_json::is_same_name(std::string_view a, std::string_view b)
+{
+    return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 int

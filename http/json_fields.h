@@ -56,6 +56,10 @@ field_name(int field);
 int
 find_field(std::string_view name);
 
+/* Whether two names are the same but for the case of their ASCII letters. Threads: any. */
+bool
+is_same_name(std::string_view a, std::string_view b);
+
 /* The field whose name is closest to this one, of those whose bit is set, or -1 when none
  * is close. Slow, for errors. Threads: any. */
 int

@@ -15,6 +15,10 @@ using namespace pawl_json;
 namespace
 {
 
+/* More than an object of a task can have and lose in one change. A longer one is not merged: the reader refuses
+ * it for its number, or for a null. */
+constexpr size_t MEMBERS_MAX = 2 * PAWL_ARGUMENTS_MAX;
+
 constexpr uint64_t WAYS = bit(TIME) | bit(AT) | bit(CRON) | bit(CALENDAR) | bit(TRIGGERS);
 
 void
@@ -105,39 +109,73 @@ write_value(pawl_buffer *out, dom::element value)
     }
 }
 
-bool
-has_member(dom::object object, std::string_view name)
+/* How many members stand before the first of a name, and its value; -1: there is none. */
+int
+find_member(dom::object object, std::string_view name, bool is_env, dom::element *out_value)
 {
-    return object.at_key(name).error() == simdjson::SUCCESS;
+    int before = 0;
+
+    for (dom::key_value_pair member : object) {
+        if (is_env ? member.key == name : is_same_name(member.key, name)) {
+            *out_value = member.value;
+            return before;
+        }
+        before++;
+    }
+    return -1;
 }
 
-/* A value of the patch, in the place of one that is an object or is not. */
 void
-write_merged(pawl_buffer *out, simdjson::simdjson_result<dom::element> base,
-             dom::element patch)
+write_merged(pawl_buffer *out, bool has_old, dom::element base, bool is_env, dom::element patch);
+
+/* What the patch gives in an object. Of a name that is there twice only the first is merged, so that what comes
+ * out is no longer than what came in, however often it is there. */
+void
+write_changes(pawl_buffer *out, bool has_old, dom::object old, bool is_env, dom::object changes,
+              bool *is_first)
+{
+    int i = -1;
+
+    for (dom::key_value_pair member : changes) {
+        dom::element value;
+        bool is_again;
+
+        i++;
+        if (member.value.is_null())
+            continue;
+        write_name(out, member.key, is_first);
+        is_again = has_old && find_member(changes, member.key, is_env, &value) < i;
+        if (is_again)
+            write_value(out, member.value);
+        else
+            write_merged(out, has_old && find_member(old, member.key, is_env, &value) >= 0,
+                         value, is_env, member.value);
+    }
+}
+
+/* A value of the patch, in the place of one that is an object or is not; is_env: the case of its names matters. */
+void
+write_merged(pawl_buffer *out, bool has_old, dom::element base, bool is_env, dom::element patch)
 {
     dom::object old, changes;
-    bool is_first = true, has_old = base.get(old) == simdjson::SUCCESS;
+    bool is_first = true;
 
-    if (patch.get(changes) != simdjson::SUCCESS) {
+    has_old = has_old && base.get(old) == simdjson::SUCCESS;
+    if (patch.get(changes) != simdjson::SUCCESS || changes.size() > MEMBERS_MAX) {
         write_value(out, patch);
         return;
     }
     pawl_buffer_append_char(out, '{');
     if (has_old)
-        for (dom::key_value_pair member : old)
-            if (!has_member(changes, member.key)) {
+        for (dom::key_value_pair member : old) {
+            dom::element value;
+
+            if (find_member(changes, member.key, is_env, &value) < 0) {
                 write_name(out, member.key, &is_first);
                 write_value(out, member.value);
             }
-    for (dom::key_value_pair member : changes)
-        if (!member.value.is_null()) {
-            write_name(out, member.key, &is_first);
-            if (has_old)
-                write_merged(out, old.at_key(member.key), member.value);
-            else
-                write_merged(out, simdjson::NO_SUCH_FIELD, member.value);
         }
+    write_changes(out, has_old, old, is_env, changes, &is_first);
     pawl_buffer_append_char(out, '}');
 }
 
@@ -153,6 +191,19 @@ is_way(int field, dom::element value, bool is_cron)
     return field != TIME || !is_cron || value.get(number) != simdjson::SUCCESS || number != 0;
 }
 
+/* What goes from the task because of a member of the patch. */
+uint64_t
+replaced_by(int field, dom::element value, bool is_cron)
+{
+    std::string_view text;
+
+    if (is_way(field, value, is_cron))
+        return WAYS | bit(TIME_MAX);
+    if (field == SCRIPT && value.get(text) == simdjson::SUCCESS && !text.empty())
+        return bit(ACTION);
+    return field == ACTION && !value.is_null() ? bit(SCRIPT) : 0;
+}
+
 /* The document, its members those of the patch and then the others of the task. */
 void
 write_document(pawl_buffer *out, dom::object base, dom::object patch, bool is_cron)
@@ -164,20 +215,23 @@ write_document(pawl_buffer *out, dom::object base, dom::object patch, bool is_cr
     for (dom::key_value_pair member : patch) {
         int field = find_field(member.key);
 
+        dom::element old;
+
+        gone |= replaced_by(field, member.value, is_cron);
+        write_name(out, member.key, &is_first);
+        if (field >= 0 && field < NREAD && (given & bit(field)) == 0)
+            write_merged(out, base.at_key(field_name(field)).get(old) == simdjson::SUCCESS, old,
+                         field == ENV, member.value);
+        else
+            write_value(out, member.value);     /* ignored, unknown, or given twice */
         if (field >= 0 && field < NREAD)
             given |= bit(field);
-        if (is_way(field, member.value, is_cron))
-            gone = WAYS | bit(TIME_MAX);
-        write_name(out, member.key, &is_first);
-        if (field >= 0 && field < NREAD)
-            write_merged(out, base.at_key(field_name(field)), member.value);
-        else
-            write_value(out, member.value);
     }
     for (dom::key_value_pair member : base) {
         int field = find_field(member.key);
 
-        if (field < 0 || field >= NREAD || ((given | gone) & bit(field)) != 0)
+        if (field < 0 || field >= NREAD || ((given | gone) & bit(field)) != 0 ||
+            (field == TIME && !is_way(field, member.value, is_cron)))
             continue;
         write_name(out, member.key, &is_first);
         write_value(out, member.value);

@@ -2,7 +2,8 @@
  * those that are to be as by default; objects in it are merged in the same way.
  *
  * Beside that, what cannot stand together is not asked of the client: one of `time`, `at`, `cron`,
- * `calendar` and `triggers` takes the place of the one that the task has. */
+ * `calendar` and `triggers` takes the place of the one that the task has, a `script` that of an `action`
+ * and the other way round. */
 #ifndef PAWL_JSON_PATCH_H
 #define PAWL_JSON_PATCH_H
 

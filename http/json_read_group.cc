@@ -23,6 +23,27 @@ read_size(dom::element value, uint64_t *out_size, pawl_problem *problem)
     return PAWL_EINVAL;
 }
 
+/* What an answer has beside the size: a document that was got can be sent back. */
+bool
+is_of_answer(std::string_view name)
+{
+    for (const char *known : {"name", "source", "running", "waiting"})
+        if (is_same_name(name, known))
+            return true;
+    return false;
+}
+
+int
+refuse_member(std::string_view name, pawl_problem *problem)
+{
+    if (is_same_name(name, "size"))
+        pawl_problem_set(problem, 400, "size", "the field size is given twice");
+    else
+        pawl_problem_set(problem, 400, name.data(), "unknown field \"%.*s\": a group has size",
+                         quote_len(name), name.data());
+    return PAWL_EINVAL;
+}
+
 } // namespace
 
 int
@@ -37,13 +58,10 @@ pawl_json_read_size(struct pawl_json_reader *reader, char *text, size_t len, siz
     if (code != 0)
         return code;
     for (dom::key_value_pair member : object) {
-        if (member.key != "size" || found) {
-            pawl_problem_set(out_problem, 400, nullptr,
-                             member.key == "size" ? "field '%.*s' is given twice"
-                                                  : "unknown field '%.*s'; known here: size",
-                             quote_len(member.key), member.key.data());
-            return PAWL_EINVAL;
-        }
+        if (is_of_answer(member.key))
+            continue;
+        if (found || !is_same_name(member.key, "size"))
+            return refuse_member(member.key, out_problem);
         found = true;
         code = read_size(member.value, out_size, out_problem);
         if (code != 0)

@@ -9,7 +9,6 @@
 #include <cstdarg>
 #include <cstring>
 #include <iterator>
-#include <strings.h>
 
 namespace dom = simdjson::dom;
 
@@ -205,8 +204,7 @@ int
 find_member(std::string_view name)
 {
     for (size_t i = 0; i < std::size(MEMBERS); i++)
-        if (strlen(MEMBERS[i]) == PREFIX + name.size() &&
-            strncasecmp(MEMBERS[i] + PREFIX, name.data(), name.size()) == 0)
+        if (is_same_name(MEMBERS[i] + PREFIX, name))
             return int(i);
     return -1;
 }
@@ -254,7 +252,7 @@ pawl_json::read_http(task_read &read, pawl_json_action *action, dom::element val
     action->http.max_redirects = -1;
     action->nheaders = action->header_len = 0;
     for (dom::key_value_pair member : object) {
-        if (member.key.size() != 4 || strncasecmp(member.key.data(), "http", 4) != 0)
+        if (!is_same_name(member.key, "http"))
             return refuse_at(read, "action", "unknown field \"%.*s\" in action: it has http",
                              quote_len(member.key), member.key.data());
         if (action->action.http != nullptr)

@@ -41,7 +41,7 @@ pawl_tasks_patch(struct pawl_request *request)
     const struct pawl_text *id = pawl_tasks_id(request);
     struct pawl_buffer document;
     int64_t version = -1;
-    bool is_answered = false;
+    bool is_answered = false, is_large;
     struct pawl_err err;
     int code = PAWL_ESTALE;
 
@@ -62,9 +62,10 @@ pawl_tasks_patch(struct pawl_request *request)
         code = try_edit(request, &view, version, &document, &is_answered, &err);
         pawl_view_release(&view);
     }
+    is_large = request->body.len > PAWL_BUFFER_KEEP || document.len > PAWL_BUFFER_KEEP;
     pawl_buffer_fini(&document);
     if (!is_answered)
         pawl_tasks_answer_call(request, code, &err);
-    if (request->body.len > PAWL_BUFFER_KEEP)
+    if (is_large)
         pawl_json_reader_trim(request->http->reader);
 }

@@ -638,11 +638,12 @@ pawl_edit_begin(struct pawl_handle *handle, const char *id, size_t id_len, struc
 /* Makes the task that the view of pawl_edit_begin() shows what spec says, which has its id and type;
  * history, counters, and place in the order of submission stay, and so does a run in progress. What
  * says when, if it is other than before, counts from now on, as if it was submitted now; but
- * runs_on_start is not done again, and max_runs goes on counting. version: the one that the task must be at; negative: any.
- * op->view is the task as this left it. Threads: the handle's. Blocks: for a moment, while the ticker
+ * runs_on_start is not done again, and max_runs goes on counting. version: the one that the task must
+ * be at; negative: any. op->view is the task as this left it. Threads: the handle's. Blocks: for a moment, while the ticker
  * sees an earlier change of the task. Owns: copies the spec, borrows view.
- * Errors: as pawl_submit() but PAWL_EEXIST, PAWL_ELIMIT, PAWL_ECLOSED; PAWL_ENOENT; PAWL_ESTATE (err->text says why: stopped, over,
- * at another version, max_runs had already); PAWL_ESTALE: its definition is not the view's any more; PAWL_PENDING as above. */
+ * Errors: as pawl_submit() but PAWL_EEXIST, PAWL_ELIMIT, PAWL_ECLOSED; PAWL_ENOENT; PAWL_ESTATE (err->text
+ * says why: stopped, over, at another version, max_runs had already); PAWL_ESTALE: its definition is not
+ * the view's any more; PAWL_PENDING as above. */
 int
 pawl_edit(struct pawl_handle *handle, const struct pawl_view *view, const struct pawl_spec *spec,
           int64_t version, struct pawl_op *op, struct pawl_err *err);

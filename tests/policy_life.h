@@ -18,6 +18,7 @@ struct life {
     struct pawl_epoch_thread *thread;
     struct pawl_index *index;
     struct pawl_task *task;
+    int64_t begun_ns;                   /* elapsed: when the next life begins */
     int64_t armed_ns;                   /* when the task is looked at; PAWL_NO_TIME: never */
     struct pawl_view view;
 };
@@ -117,9 +118,10 @@ check_life(struct life *l)
     CHECK(l->view.missed == m->missed);
     CHECK(l->view.missed_paused == m->missed_paused);
     CHECK(l->view.skipped_condition == m->skipped_condition);
+    CHECK(l->view.skipped_group == m->skipped_group);
     CHECK(l->view.end_reason == model_end_reason(m));
     CHECK(l->view.next_ns == wall_of(m, model_next(m)));
-    CHECK(m->came == m->started + m->skipped + (m->skipped_condition - m->nothing) + m->missed + m->dropped +
+    CHECK(m->came == m->started + m->skipped + (m->skipped_condition + m->skipped_group - m->nothing) + m->missed + m->dropped +
                       m->nwait);
     check_results(l);
     pawl_view_release(&l->view);
@@ -161,9 +163,9 @@ apply(struct life *l, enum pawl_event_kind kind, struct pawl_event *event)
 
 /* The timer rings, if it does: the task starts if the model says so, and the other way round. */
 static inline void
-try_start(struct life *l)
+try_start_in(struct life *l, bool is_group_full)
 {
-    struct pawl_event event = {0};
+    struct pawl_event event = {.is_group_full = is_group_full};
     struct model *m = &l->model;
     bool rings = l->armed_ns != PAWL_NO_TIME && l->armed_ns <= m->now_ns;
     enum started wanted = REFUSED;
@@ -179,22 +181,30 @@ try_start(struct life *l)
     code = apply(l, PAWL_EVENT_START, &event);
     if (code != PAWL_OK)
         l->armed_ns = fires_ns(l);
-    wanted = model_start(m);
-    note(m, wanted == REFUSED ? "-" : wanted == RUNS ? "start#%d " : wanted == PASSES ? "pass " : "kill ", (int) m->runs);
+    wanted = model_start(m, is_group_full);
+    note(m, wanted == REFUSED ? "-" : wanted == RUNS ? "start#%d " : wanted == PASSES ? is_group_full ? "full " : "pass " : "kill ", (int) m->runs);
     CHECK(code == (wanted == REFUSED ? PAWL_ESTATE : PAWL_OK));
     if (code != PAWL_OK)
         return;
     CHECK(event.is_passed == (wanted != RUNS));
     CHECK(event.must_kill == (wanted == MAKES_ROOM));
     CHECK(wanted != MAKES_ROOM || event.run == run);
-    if (wanted != RUNS)
+    if (wanted != RUNS) {
+        check_life(l);
         return;
+    }
     CHECK(event.run == m->runs);
     CHECK((int) event.attempt == m->attempt);
     CHECK(pawl_due_elapsed(event.due, m->offset_ns) == m->run_due_ns);
     m->now[m->running - 1].started = event.due;
     pawl_def_unref(event.def);
     check_life(l);
+}
+
+static inline void
+try_start(struct life *l)
+{
+    try_start_in(l, false);
 }
 
 /* The end of one of the runs in progress. exit_code: negative: it was killed; is_skip: its condition
@@ -353,7 +363,7 @@ clear_life(struct life *l, uint64_t seed)
     for (int i = 0; i < 4; i++)
         pick(m, 0, 1);
     m->offset_ns = START_WALL - 1000 * SECOND;
-    m->now_ns = m->created_ns = m->updated_ns = 1000 * SECOND;
+    m->now_ns = m->created_ns = m->updated_ns = l->begun_ns;
     m->looked_ns = m->created_ns - 1;
     m->at_ns = m->start_ns = m->end_ns = m->span_due_ns = PAWL_NO_TIME;
     m->keep_results = 5;
@@ -363,6 +373,7 @@ clear_life(struct life *l, uint64_t seed)
 static inline void
 open_lives(void)
 {
+    life.begun_ns = 1000 * SECOND;
     pawl_epoch_init(&life.epoch);
     life.index = pawl_index_new();
     life.thread = pawl_epoch_register(&life.epoch);

@@ -40,7 +40,7 @@ struct model {
     int64_t start_ns, end_ns;       /* elapsed, PAWL_NO_TIME: none */
     int64_t jitter_ns;
     uint64_t max_runs;
-    bool runs_on_start, from_completion, has_condition;
+    bool runs_on_start, from_completion, has_condition, has_group;
     int keep_results;
     /* What time it is. */
     int64_t now_ns, offset_ns, created_ns;
@@ -59,7 +59,8 @@ struct model {
     struct model_run now[RUNS_MAX];
     bool is_paused, is_asked, is_retry, is_replaced;
     int attempt;
-    int64_t not_before_ns, run_due_ns;      /* of the newest run */
+    int64_t not_before_ns, run_due_ns;      /* of what was to begin last */
+    int64_t newest_due_ns;          /* the due time up to which something has begun */
     int64_t version, updated_ns;
     uint64_t runs, asked, failures, skipped, skipped_condition, skipped_group, missed, missed_paused;
     uint64_t nothing;               /* of those that were skipped: runs that were asked for, no due times */
@@ -323,14 +324,61 @@ static inline void
 begin(struct model *m, int attempt, bool is_asked)
 {
     m->status = PAWL_EXECUTING;
+    m->newest_due_ns = m->run_due_ns - (is_asked ? m->jitter_ns : 0);
     assert_true(m->running < RUNS_MAX);
     m->now[m->running++] = (struct model_run) {m->runs, attempt, m->run_due_ns, is_asked, {0}};
     m->attempt = attempt;
     grow(m);
 }
 
+static inline void
+model_end(struct model *m, bool was_busy)
+{
+    if (!m->is_paused && was_busy)
+        give_up_overlapping(m);
+    m->is_queued = m->nwait > 0 && !m->is_paused && was_busy;
+    m->is_replaced = m->is_retry = false;
+    m->attempt = m->running > 0;
+    count_span_anew(m);
+    if (m->running > 0)
+        m->status = PAWL_EXECUTING;
+    else if (!ends(m))
+        m->status = PAWL_WAIT_FOR_NEXT;
+}
+
+/* The group of the task is full: what was to begin passes. */
 static inline enum started
-model_start(struct model *m)
+model_skip_for_group(struct model *m, bool is_asked)
+{
+    enum pawl_end_reason was = m->delay_end;
+    bool was_over = m->status == PAWL_EXECUTED;
+
+    m->runs--;
+    m->skipped_group++;
+    if (is_asked) {
+        m->asked--;
+        m->nothing += m->type == PAWL_CRON || was_over;
+    }
+    if (!is_asked || (m->type == PAWL_DELAY && !was_over))
+        m->started--;
+    if (m->is_used_up && !is_asked) {
+        m->is_used_up = false;
+        m->came -= m->dropped;
+        m->dropped = 0;
+        m->looked_ns = m->run_due_ns;
+        let_come(m);
+    }
+    count_span_anew(m);
+    m->is_queued &= m->nwait > 0;
+    m->delay_end = was_over ? was : PAWL_END_SKIPPED;
+    if (m->running == 0 && ends(m) && !was_over)
+        grow(m);
+    return PASSES;
+}
+
+/* is_group_full: there is no place for a run in its group. */
+static inline enum started
+model_start(struct model *m, bool is_group_full)
 {
     let_come(m);
     if (!can_start(m))
@@ -344,6 +392,15 @@ model_start(struct model *m)
         m->failures++;
         give_up_overlapping(m);
         m->is_queued = true;
+    }
+    if (m->is_retry && is_group_full) {
+        m->is_asked = false;
+        m->failures++;
+        m->delay_end = PAWL_END_DONE;
+        model_end(m, true);
+        if (is_over(m))
+            grow(m);
+        return PASSES;
     }
     if (m->is_retry) {
         m->is_retry = m->is_asked = false;
@@ -367,6 +424,8 @@ model_start(struct model *m)
             m->skipped += m->nwait;
             take(m, m->nwait);
         }
+        if (is_group_full)
+            return model_skip_for_group(m, true);
         begin(m, 1, true);
         return RUNS;
     }
@@ -385,9 +444,12 @@ model_start(struct model *m)
         m->span_due_ns = PAWL_NO_TIME;
     if (m->max_runs > 0 && m->runs - m->asked - m->skipped_condition == m->max_runs) {
         m->is_used_up = true;
+        m->is_queued = false;
         m->dropped += m->nwait;
         take(m, m->nwait);
     }
+    if (is_group_full)
+        return model_skip_for_group(m, false);
     begin(m, 1, false);
     return RUNS;
 }
@@ -416,21 +478,6 @@ retry_delay(const struct model *m)
     return max_ns > 0 && delay_ns > max_ns ? max_ns : delay_ns;
 }
 
-static inline void
-model_end(struct model *m, bool was_busy)
-{
-    if (!m->is_paused && was_busy)
-        give_up_overlapping(m);
-    m->is_queued = m->nwait > 0 && !m->is_paused && was_busy;
-    m->is_replaced = m->is_retry = false;
-    m->attempt = m->running > 0;
-    count_span_anew(m);
-    if (m->running > 0)
-        m->status = PAWL_EXECUTING;
-    else if (!ends(m))
-        m->status = PAWL_WAIT_FOR_NEXT;
-}
-
 /* The condition of a run failed: it does not count for maxRuns, nor as one that was asked for. If it had
  * been the last one there are further due times, those that came meanwhile included. */
 static inline void
@@ -445,7 +492,7 @@ model_skip(struct model *m, const struct model_run *run)
     m->is_used_up = false;
     m->came -= m->dropped;
     m->dropped = 0;
-    m->looked_ns = m->run_due_ns;
+    m->looked_ns = m->newest_due_ns;
     let_come(m);
 }
 
@@ -559,6 +606,43 @@ model_resume(struct model *m)
         ends(m);
     grow(m);
     return true;
+}
+
+/* The daemon died, and another one starts: what ran is lost, which is a failure, and what came and was not run was
+ * missed. */
+static inline void
+model_restart(struct model *m)
+{
+    int nlost = m->running;
+
+    let_come(m);
+    for (int i = 0; i < nlost; i++)
+        m->results[m->nresults++] = (struct model_result) {m->now[i].run, m->now[i].attempt,
+                                                           m->now[i].due_ns, true};
+    m->running = 0;
+    m->nmissed_first = 0;
+    m->is_replaced = m->is_queued = false;
+    if (nlost > 0)
+        grow(m);
+    if (nlost > 0 && m->status != PAWL_STOPPED && is_retried(m, -1)) {
+        m->is_retry = true;
+        m->not_before_ns = m->now_ns + retry_delay(m);
+        m->status = m->type == PAWL_CRON ? PAWL_WAIT_FOR_NEXT : PAWL_TO_BE_EXECUTED;
+    } else if (nlost > 0) {
+        m->failures += (uint64_t) nlost;
+        m->attempt = 0;
+        m->delay_end = PAWL_END_LOST;
+        if (m->status != PAWL_STOPPED) {
+            count_span_anew(m);
+            m->status = PAWL_WAIT_FOR_NEXT;
+            ends(m);
+        }
+    }
+    if (is_over(m) || m->is_paused)
+        return;
+    give_up_missed(m, true);
+    if (!m->is_retry && ends(m))
+        grow(m);
 }
 
 /* The next due time as readers see it (elapsed); PAWL_NO_TIME: none. */

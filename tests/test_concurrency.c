@@ -330,13 +330,13 @@ test_who_is_resumed_or_asked_to_run_stands_in_the_queue_once(void **state)
     await(is_group(&f, "g", 1, 2));
     for (int i = 0; i < 20; i++) {
         assert_int_equal(ask(&f, "b", pawl_pause), PAWL_OK);
-        assert_true(is_group(&f, "g", 1, 1));
+        await(is_group(&f, "g", 1, 1));     /* a worker may be about to see that it is paused */
         assert_int_equal(ask(&f, "b", pawl_resume), PAWL_OK);
         await(is_group(&f, "g", 1, 2));
     }
     assert_int_equal(ask(&f, "b", pawl_run), PAWL_OK);      /* it stays where it stands */
     await(stats_of(&f).waiting_ready == 0);
-    assert_true(is_group(&f, "g", 1, 2));
+    await(is_group(&f, "g", 1, 2));
     finish(&f, "a");
     await_running(&f, "c");
     finish(&f, "c");
@@ -553,6 +553,62 @@ test_replacing_run_takes_the_place_of_the_one_that_it_ends(void **state)
     pawl_view_release(&view);
     assert_true(is_group(&f, "g", 1, 0));
     finish(&f, "r");
+    await(is_group(&f, "g", 0, 0));
+    fixture_close(&f);
+}
+
+static void
+test_runs_of_one_task_that_may_overlap_have_a_place_each(void **state)
+{
+    struct pawl_policy policy = in_group("g");
+    struct pawl_view view;
+    struct latch latch;
+    struct fixture f;
+
+    (void) state;
+    latch_init(&latch, holds);
+    open_with_groups(&f, (const char *const[]) {"g=2", NULL}, 0);
+    policy.overlap = PAWL_OVERLAP_ALLOW;
+    policy.max_running = 5;
+    submit_with(&f, "r", PAWL_CRON, 10 * MINUTE, latch.script, &policy, NULL);
+    for (int i = 1; i <= 2; i++) {
+        fixture_advance(&f, 10 * MINUTE);
+        await(is_group(&f, "g", i, 0));
+    }
+    fixture_advance(&f, 10 * MINUTE);
+    await(is_group(&f, "g", 2, 1));
+    view = get(&f, "r");
+    assert_int_equal(view.running, 2);
+    assert_int_equal(view.waiting, PAWL_WAITING_GROUP);
+    assert_int_equal(view.skipped_overlap, 0);
+    pawl_view_release(&view);
+    latch_open(&latch);
+    await((view = get(&f, "r"), pawl_view_release(&view), view.run_count == 3));
+    await(is_group(&f, "g", 2, 0));
+    assert_int_equal(stop(&f, "r"), PAWL_OK);
+    latch_open(&latch);
+    await(is_group(&f, "g", 1, 0));
+    latch_open(&latch);
+    await(is_group(&f, "g", 0, 0));
+    fixture_close(&f);
+    latch_fini(&latch);
+}
+
+static void
+test_condition_that_fails_gives_the_place_back(void **state)
+{
+    struct pawl_action action = {.condition = "false", .umask = -1, .kill_grace_ns = -1};
+    struct pawl_policy policy = in_group("g");
+    struct pawl_view view;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    submit_with(&f, "c", PAWL_DELAY, 0, ":", &policy, &action);
+    view = await_version(&f, "c", 2);
+    assert_int_equal(view.skipped_condition, 1);
+    assert_int_equal(view.skipped_group, 0);
+    pawl_view_release(&view);
     await(is_group(&f, "g", 0, 0));
     fixture_close(&f);
 }
@@ -841,6 +897,8 @@ main(void)
         cmocka_unit_test(test_run_that_cannot_be_started_gives_its_place_back),
         cmocka_unit_test(test_retry_that_waits_has_no_place),
         cmocka_unit_test(test_replacing_run_takes_the_place_of_the_one_that_it_ends),
+        cmocka_unit_test(test_runs_of_one_task_that_may_overlap_have_a_place_each),
+        cmocka_unit_test(test_condition_that_fails_gives_the_place_back),
         cmocka_unit_test(test_clock_set_back_while_it_waits_does_not_hold_the_others_up),
         cmocka_unit_test(test_full_daemon_is_told_from_a_full_group),
         cmocka_unit_test(test_who_is_edited_into_another_group_goes_on_there),

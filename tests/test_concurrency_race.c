@@ -438,6 +438,105 @@ settle(struct fixture *f)
     assert_true(pawl_concurrency_check(f->engine->concurrency));
 }
 
+/* --- A task that is changed just as its turn comes --- */
+
+static void
+submit_in(struct fixture *f, const char *id, const char *group)
+{
+    struct pawl_policy policy;
+    struct asked asked = {.op.done = asked_cb};
+    struct pawl_spec spec = {
+        .id = id, .id_len = strlen(id), .type = PAWL_DELAY, .script = ":", .script_len = 1,
+        .keep_results = 1, .policy = &policy,
+    };
+
+    pawl_policy_init(&policy);
+    strcpy(policy.group, group);
+    assert_int_equal(end_of(f, &asked, pawl_submit(f->handle, &spec, &asked.op, NULL)), PAWL_OK);
+}
+
+static void
+set_size(struct fixture *f, const char *group, int64_t size)
+{
+    struct asked asked = {.op.done = asked_cb};
+
+    assert_int_equal(end_of(f, &asked, pawl_group_resize(f->handle, group, strlen(group), size,
+                                                         &asked.op, NULL)), PAWL_OK);
+}
+
+static bool
+has(struct fixture *f, const char *group, uint32_t running, uint32_t waiting)
+{
+    struct pawl_group_view view;
+
+    assert_int_equal(pawl_group_get(f->engine, group, strlen(group), &view, NULL), PAWL_OK);
+    return view.running == running && view.waiting == waiting;
+}
+
+static void
+pass_time(unsigned turns)
+{
+    for (volatile unsigned i = 0; i < turns; i++)
+        ;
+}
+
+static void
+test_who_is_deleted_as_its_turn_comes_passes_it_on(void **state)
+{
+    unsigned rounds = race_rounds() / 100;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    for (unsigned i = 0; i < rounds; i++) {
+        set_size(&f, "g", 0);
+        submit_in(&f, "first", "g");
+        await(has(&f, "g", 0, 1));
+        submit_in(&f, "second", "g");
+        await(has(&f, "g", 0, 2));
+        set_size(&f, "g", 1);
+        pass_time(i * 37 % 20000);              /* until a worker has it */
+        assert_int_equal(delete(&f, "first"), PAWL_OK);
+
+        struct pawl_view view = await_version(&f, "second", 2);
+        pawl_view_release(&view);
+        await(has(&f, "g", 0, 0));
+        assert_int_equal(delete(&f, "second"), PAWL_OK);
+    }
+    fixture_close(&f);
+}
+
+static void
+test_who_is_paused_as_it_comes_does_not_stand_in_the_queue(void **state)
+{
+    unsigned rounds = race_rounds() / 4;
+    struct fixture f;
+
+    (void) state;
+    fixture_open(&f);
+    set_size(&f, "g", 0);
+    submit_in(&f, "t", "g");
+    await(has(&f, "g", 0, 1));
+    for (unsigned i = 0; i < rounds; i++) {
+        struct pawl_op op = {0};
+
+        assert_int_equal(pawl_pause(f.handle, "t", 1, &op, NULL), PAWL_OK);
+        pawl_view_release(&op.view);
+        if (i % 8 == 0)
+            await(has(&f, "g", 0, 0));
+        assert_int_equal(pawl_resume(f.handle, "t", 1, &op, NULL), PAWL_OK);
+        pawl_view_release(&op.view);
+        pass_time(i * 37 % 40000);              /* until a worker has it */
+    }
+    await(has(&f, "g", 0, 1));                  /* it came in the end */
+    set_size(&f, "g", 1);
+
+    struct pawl_view view = await_version(&f, "t", 2 * (int64_t) rounds + 2);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    pawl_view_release(&view);
+    fixture_close(&f);
+}
+
 static void
 test_no_place_is_lost_and_nobody_forgotten_whatever_is_done(void **state)
 {
@@ -497,6 +596,8 @@ main(void)
         cmocka_unit_test(test_place_that_is_given_back_is_not_overlooked_by_who_comes),
         cmocka_unit_test(test_who_leaves_as_a_place_comes_free_takes_none_with_it),
         cmocka_unit_test(test_place_of_a_size_that_grows_is_not_overlooked_by_who_comes),
+        cmocka_unit_test(test_who_is_deleted_as_its_turn_comes_passes_it_on),
+        cmocka_unit_test(test_who_is_paused_as_it_comes_does_not_stand_in_the_queue),
         cmocka_unit_test(test_no_place_is_lost_and_nobody_forgotten_whatever_is_done),
     };
 

@@ -658,6 +658,49 @@ test_wait_for_a_retry_goes_on_over_a_restart(void **state)
     house_fini(&house);
 }
 
+/* A start of the daemon once ended such a task, and its retry with it. */
+static void
+test_start_keeps_the_retry_of_a_task_without_a_further_due_time(void **state)
+{
+    struct pawl_policy policy = usual();
+    struct pawl_trigger trigger = BY_SPAN(10 * MINUTE);
+    struct pawl_when when = {
+        .triggers = &trigger, .ntriggers = 1, .start_ns = PAWL_NO_TIME, .end_ns = START_WALL + 25 * MINUTE,
+    };
+    struct pawl_spec spec = {
+        .id = "e", .id_len = 1, .type = PAWL_CRON, .script = "test $PAWL_ATTEMPT = 2", .script_len = 22,
+        .keep_results = -1, .when = &when, .policy = &policy,
+    };
+    struct asked asked = {.op.done = asked_cb};
+    struct house house;
+    struct fixture *f = &house.f;
+    struct pawl_view view;
+
+    (void) state;
+    policy.retries = 1;
+    policy.retry_delay_ns = HOUR;
+    policy.misfire = PAWL_MISFIRE_SKIP;
+    house_init(&house);
+    house_begin(&house);
+    assert_int_equal(end_of(f, &asked, pawl_submit(f->handle, &spec, &asked.op, NULL)), PAWL_OK);
+    fixture_advance(f, 10 * MINUTE);
+    view = await_version(f, "e", 2);
+    pawl_view_release(&view);
+    house_pass(&house, 30 * MINUTE);            /* 20 was missed, and there is no other */
+    view = get(f, "e");
+    assert_int_equal(view.status, PAWL_WAIT_FOR_NEXT);
+    assert_true(view.waits_for_retry);
+    assert_int_equal(view.missed, 1);
+    pawl_view_release(&view);
+    fixture_advance(f, 30 * MINUTE);
+    view = await_version(f, "e", 4);
+    assert_int_equal(view.status, PAWL_EXECUTED);
+    assert_int_equal(view.failure_count, 0);
+    pawl_view_release(&view);
+    house_end(&house);
+    house_fini(&house);
+}
+
 static void
 live_into_the_second_attempt(struct house *house)
 {
@@ -729,6 +772,7 @@ main(void)
         cmocka_unit_test(test_what_passed_while_paused_follows_the_policy),
         cmocka_unit_test(test_grace_decides_what_a_sleep_of_the_machine_leaves),
         cmocka_unit_test(test_wait_for_a_retry_goes_on_over_a_restart),
+        cmocka_unit_test(test_start_keeps_the_retry_of_a_task_without_a_further_due_time),
         cmocka_unit_test(test_attempt_that_a_crash_cut_is_lost_and_tried_again),
     };
 

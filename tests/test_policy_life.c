@@ -424,6 +424,39 @@ test_task_that_never_ran_has_not_had_its_max_runs(void **state)
     end_life(&life);
 }
 
+/* Where nothing had run yet, what came then was told from the start of no run. */
+static void
+test_full_group_of_the_last_run_leaves_the_due_times_behind_it(void **state)
+{
+    struct model *m = prepare(PAWL_CRON, 10);
+
+    (void) state;
+    m->policy.overlap = PAWL_OVERLAP_ALLOW;
+    m->policy.max_running = 2;
+    m->max_runs = 1;
+    begin_task();
+    go_to(10);
+    try_start_in(&life, true);
+    assert_int_equal(seen().skipped_group, 1);
+    start_at(20, 20);
+    end_life(&life);
+}
+
+static void
+test_full_group_leaves_no_due_time_that_is_run_whatever_its_age(void **state)
+{
+    (void) state;
+    prepare(PAWL_CRON, 10)->policy.overlap = PAWL_OVERLAP_QUEUE;
+    begin_task();
+    start_at(10, 10);
+    finish_at(21, 0);                   /* 20 waits */
+    try_start_in(&life, true);
+    assert_int_equal(seen().skipped_group, 1);
+    start_at(55, 50);                   /* the machine slept */
+    check_counts(0, 2, 0);
+    end_life(&life);
+}
+
 static int
 open_cb(void **state)
 {
@@ -462,6 +495,8 @@ main(void)
         cmocka_unit_test(test_failed_condition_of_a_stopped_task_gives_it_no_due_time),
         cmocka_unit_test(test_failed_condition_brings_nothing_back_that_ran_beside_it),
         cmocka_unit_test(test_task_that_never_ran_has_not_had_its_max_runs),
+        cmocka_unit_test(test_full_group_of_the_last_run_leaves_the_due_times_behind_it),
+        cmocka_unit_test(test_full_group_leaves_no_due_time_that_is_run_whatever_its_age),
     };
 
     return cmocka_run_group_tests(tests, open_cb, close_cb);

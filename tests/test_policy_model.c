@@ -5,6 +5,10 @@
  * PAWL_TEST_ROUNDS choose the lives. */
 #include "policy_life.h"
 
+#include "lost.h"
+#include "order.h"
+#include "restore.h"
+
 #define STEPS 60
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -64,6 +68,10 @@ make_cron(struct model *m)
         m->span_ns = pick(m, 2, 60) * MINUTE + pick(m, 0, 1) * 7 * MS;
     if (what > 5)
         m->cron_ns = (int[]) {5, 10, 15, 30, 60}[pick(m, 0, 4)] * MINUTE;
+    if (m->span_ns > 0 && m->cron_ns > 0) {      /* thousands of moments where both meet may count twice */
+        m->span_ns += 20 * MINUTE;
+        m->cron_ns = m->cron_ns < 15 * MINUTE ? 15 * MINUTE : m->cron_ns;
+    }
     m->from_completion = m->span_ns > 0 && pick(m, 0, 3) == 0;
     m->runs_on_start = pick(m, 0, 5) == 0;
     if (pick(m, 0, 4) == 0 && !(m->from_completion && m->runs_on_start))
@@ -87,11 +95,12 @@ begin_life(struct life *l, uint64_t seed)
     struct model *m = &l->model;
 
     clear_life(l, seed);
-    m->now_ns += pick(m, 0, SECOND);
+    m->now_ns += pick(m, 0, 1);
     m->created_ns = m->updated_ns = m->now_ns;
     m->type = pick(m, 0, 3) == 0 ? PAWL_DELAY : PAWL_CRON;
     m->keep_results = (int) pick(m, 0, 5);
     m->has_condition = pick(m, 0, 3) == 0;
+    m->has_group = pick(m, 0, 3) == 0;
     make_policy(m);
     if (m->type == PAWL_DELAY)
         make_delay(m);
@@ -99,7 +108,7 @@ begin_life(struct life *l, uint64_t seed)
         make_cron(m);
     /* Not told: which of those that are made up for a run was, when runs beside it were the last ones. */
     if (m->policy.overlap == PAWL_OVERLAP_ALLOW && m->policy.misfire == PAWL_MISFIRE_ALL && m->max_runs > 0)
-        m->has_condition = false;
+        m->has_condition = m->has_group = false;
     if (pick(m, 0, 5) == 0)
         m->jitter_ns = pick(m, 1, 30) * MINUTE;
     note(m, "%s span %d cron %d at %d start %d end %d max %d%s%s jitter<%d: ",
@@ -156,7 +165,7 @@ live(struct life *l)
             int64_t what = pick(m, 0, 9);
 
             if (what < 6)
-                try_start(l);
+                try_start_in(l, m->has_group && pick(m, 0, 3) == 0);
             else if (what < 9 && m->running > 0)
                 end_something(l);
             else
@@ -166,18 +175,33 @@ live(struct life *l)
     }
 }
 
+static uint64_t
+chosen_seed(void)
+{
+    const char *text = getenv("PAWL_TEST_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 1;
+
+    print_message("PAWL_TEST_SEED=%llu\n", (unsigned long long) seed);
+    return seed << 32;
+}
+
+static uint64_t
+chosen_rounds(uint64_t rounds)
+{
+    const char *text = getenv("PAWL_TEST_ROUNDS");
+
+    return text ? strtoull(text, NULL, 0) : rounds;
+}
+
 static void
 test_life_of_a_task_is_that_of_the_model(void **state)
 {
-    const char *seed_text = getenv("PAWL_TEST_SEED"), *rounds_text = getenv("PAWL_TEST_ROUNDS");
-    uint64_t seed = seed_text ? strtoull(seed_text, NULL, 0) : 1;
-    uint64_t rounds = rounds_text ? strtoull(rounds_text, NULL, 0) : ROUNDS;
+    uint64_t seed = chosen_seed();
 
     (void) state;
-    print_message("PAWL_TEST_SEED=%llu\n", (unsigned long long) seed);
     open_lives();
-    for (uint64_t round = 0; round < rounds; round++) {
-        if (!begin_life(&life, (seed << 32) + round))
+    for (uint64_t round = 0; round < chosen_rounds(ROUNDS); round++) {
+        if (!begin_life(&life, seed + round))
             continue;
         live(&life);
         end_life(&life);
@@ -185,11 +209,172 @@ test_life_of_a_task_is_that_of_the_model(void **state)
     close_lives();
 }
 
+/* --- Restarts --- */
+
+/* What a store would have of the task. Its pointers are those of the view, which holds them. */
+static struct pawl_record
+record_of(const struct pawl_snapshot *snapshot, const struct pawl_view *view, uint64_t seq, int64_t anchor_ns)
+{
+    const struct pawl_schedule *schedule = pawl_def_schedule(snapshot->def);
+    const struct pawl_wait *wait = pawl_snapshot_wait(snapshot);
+    bool is_over = pawl_snapshot_is_over(snapshot);
+    struct pawl_record record = {
+        .seq = seq, .id = "model", .id_len = 5, .type = view->type, .time_ns = view->time_ns,
+        .script = view->script, .script_len = view->script_len, .keep_results = view->keep_results,
+        .created_ns = view->created_ns, .when = view->when, .policy = view->policy,
+        .origin_ns = schedule ? schedule->origin_ns + anchor_ns : 0,
+        .since_ns = schedule ? schedule->created_ns : 0,
+        .version = view->version, .status = view->status, .updated_ns = view->updated_ns,
+        .due_ns = is_over ? PAWL_NO_TIME : snapshot->due_ns, .is_due_wall = snapshot->is_due_wall,
+        .previous_ns = snapshot->previous_ns, .run_count = snapshot->run_count,
+        .failure_count = snapshot->failure_count, .skipped_overlap = snapshot->skipped_overlap,
+        .missed = snapshot->missed, .asked_count = snapshot->asked_count,
+        .is_paused = snapshot->is_paused, .is_asked = snapshot->is_asked, .running = snapshot->running,
+        .end_reason = (enum pawl_end_reason) snapshot->end_reason,
+    };
+
+    if (!record.is_due_wall && record.due_ns != PAWL_NO_TIME)
+        record.due_ns += anchor_ns;
+    if (!wait)
+        return record;
+    record.skipped_condition = wait->tally.skipped_condition;
+    record.skipped_group = wait->tally.skipped_group;
+    record.missed_paused = wait->tally.missed_paused;
+    record.attempt = wait->attempt;
+    record.is_retry = wait->is_retry;
+    record.is_retried_wall = wait->is_retried_wall;
+    record.not_before_ns = wait->not_before_ns + anchor_ns;
+    record.retried_ns = wait->retried_ns + (wait->is_retried_wall ? 0 : anchor_ns);
+    return record;
+}
+
+/* The run in progress as the table of runs has it. */
+static struct pawl_lost_run
+lost_run(const struct life *l, uint64_t seq, int64_t anchor_ns)
+{
+    const struct model_run *run = &l->model.now[0];
+    struct pawl_lost_run lost = {
+        .seq = seq, .run = run->run, .version = l->model.version, .started_ns = l->view.previous_ns,
+        .scheduled = run->started, .slot = PAWL_SLOT_NONE, .attempt = (unsigned) run->attempt, .is_asked = run->is_asked,
+    };
+
+    if (!lost.scheduled.is_wall)
+        lost.scheduled.ns += anchor_ns;
+    return lost;
+}
+
+static void
+remove_task(struct fixture *f, struct life *l)
+{
+    struct pawl_event event = {0};
+
+    assert_int_equal(apply(l, PAWL_EVENT_DELETE, &event), PAWL_OK);
+    pawl_shown(f->handle, l->task, true);
+    pawl_task_unref(l->task);
+}
+
+/* The engine that restores tasks, on whose clock they live. It starts nothing: another run has all room. */
+static void
+restart(struct fixture *f, struct life *l)
+{
+    static uint64_t seq;
+    struct model *m = &l->model;
+    struct pawl_restorer restorer;
+    struct pawl_lost_run run;
+    struct pawl_lost_runs lost = {.runs = &run, .n = m->running > 0};
+    struct pawl_result results[8];
+    struct pawl_record record;
+
+    note(m, "restart ");
+    look(l);
+    pawl_epoch_begin(l->thread);
+    record = record_of(pawl_task_read_decided(l->task, NULL), &l->view, ++seq, f->engine->scale.anchor_ns);
+    pawl_epoch_end(l->thread);
+    run = lost_run(l, seq, f->engine->scale.anchor_ns);
+    for (size_t i = 0; i < l->view.nresults; i++)
+        results[i] = *l->view.results[i];
+    remove_task(f, l);
+    pawl_restorer_init(&restorer, f->engine, &lost, false);
+    assert_int_equal(pawl_restore(&restorer, f->handle, &record, results, l->view.nresults, NULL), PAWL_OK);
+    pawl_restorer_fini(&restorer);
+    pawl_view_release(&l->view);
+    l->task = pawl_handle_find(f->handle, "model", 5);
+    assert_non_null(l->task);
+    model_restart(m);
+    l->armed_ns = fires_ns(l);
+    check_life(l);
+}
+
+/* The first task of a life is made as pawl_submit() would make it; all others are restored. */
+static void
+place_first(struct fixture *f, struct life *l)
+{
+    assert_int_equal(pawl_index_put(f->engine->index, f->handle->epoch, &l->task->key, pawl_task_is_live),
+                     PAWL_OK);
+    l->task->seq = pawl_order_append(f->engine->order, f->handle->epoch, l->task);
+    pawl_task_ref(l->task);
+}
+
+static void
+live_through_restarts(struct fixture *f, struct life *l)
+{
+    struct model *m = &l->model;
+
+    for (int step = 0; step < STEPS; step++) {
+        let_pass(m);
+        fixture_advance(f, m->now_ns - atomic_load(&f->clock.elapsed));
+        if (pick(m, 0, 5) == 0)
+            restart(f, l);
+        for (int64_t n = pick(m, 0, 3); n > 0; n--) {
+            int64_t what = pick(m, 0, 9);
+
+            if (what < 6)
+                try_start_in(l, m->has_group && pick(m, 0, 3) == 0);
+            else if (what < 9 && m->running > 0)
+                end_something(l);
+            else
+                ask_something(l);
+        }
+    }
+}
+
+static void
+test_life_of_a_task_goes_on_over_restarts(void **state)
+{
+    struct pawl_options options;
+    uint64_t seed = chosen_seed();
+    struct fake_store fake;
+    struct fixture f;
+
+    (void) state;
+    pawl_options_init(&options);
+    options.nworkers = options.max_running = 1;
+    options.keep_finished_ns = INT64_MAX;
+    fake_store_init(&fake);
+    durable_open_with(&f, &fake, &options);
+    assert_true(pawl_engine_begin_run(f.engine));
+    life.index = f.engine->index;
+    life.thread = f.handle->epoch;
+    for (uint64_t round = 0; round < chosen_rounds(ROUNDS / 10); round++) {
+        life.begun_ns = atomic_load(&f.clock.elapsed);
+        if (!begin_life(&life, seed + round))
+            continue;
+        place_first(&f, &life);
+        if (life.model.policy.overlap != PAWL_OVERLAP_ALLOW)    /* runs that overlap: test_overlap.c */
+            live_through_restarts(&f, &life);
+        remove_task(&f, &life);
+        pawl_rest(f.handle);
+    }
+    pawl_engine_end_run(f.engine);
+    durable_close(&f, &fake);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life_of_a_task_is_that_of_the_model),
+        cmocka_unit_test(test_life_of_a_task_goes_on_over_restarts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

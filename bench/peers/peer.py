@@ -1,5 +1,5 @@
-"""peer.py: what a peer is to the driver. A peer is one file with a class that has all of this (and a
-module for client.mjs beside it, where its client is a library of Node).
+"""peer.py: what a peer is to the driver. A peer is one file with a class that has all of this (and beside
+it a module for client.mjs, where its client is a library of Node, or its protocol for load.c).
 
 What it is given to do is the same for all: a job has an id of 20 bytes and a script of 40, and is
 pending for a day when it is submitted to be counted."""

@@ -29,6 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import figures                          # noqa: E402
 import svg                              # noqa: E402
+from framed import FramedPeer           # noqa: E402
 from install import Missing, Shelf      # noqa: E402
 from pawl import Pawl                   # noqa: E402
 from peer import DURABILITY             # noqa: E402
@@ -134,6 +135,7 @@ def measure(row, options):
 
 def rows_of(options):
     """pawl, and the peers that can be had; of the others the reason."""
+    FramedPeer.build = options.build
     peers = [Pawl(options.build, 40 if options.smoke else 1500)]
     if not options.smoke:
         peers += [importlib.import_module(name).PEER for name in MODULES]

@@ -2,10 +2,15 @@
 """A task is changed in place, over REST, also by its own run."""
 
 import json
+import os
+import pty
+import subprocess
 import threading
 import unittest
 
-from daemon import Case, Shared
+from daemon import HERE, PAWLD, Case, Shared
+
+PAWL = os.environ.get("PAWL") or os.path.join(HERE, "../../build/release/pawl")
 
 
 class Edit(Shared):
@@ -89,12 +94,55 @@ class Edit(Shared):
         self.assertNotEqual(task["nextRun"], before["nextRun"])     # counted from now
         self.assertEqual(self.edited({"time": 3600 * 10**9})["nextRun"], task["nextRun"])
 
+    def test_script_takes_the_place_of_an_action_and_back(self):
+        before = self.submit()
+        task = self.edited({"action": {"http": {"url": "http://127.0.0.1:9/", "headers": {"A": "1", "B": "2"}}}})
+        self.assertEqual((task["script"], task["action"]["http"]["url"]), ("", "http://127.0.0.1:9/"))
+        self.assertEqual(task["nextRun"], before["nextRun"])
+        task = self.edited({"action": {"http": {"headers": {"A": None, "C": "3"}}}})
+        self.assertEqual(task["action"]["http"]["headers"], {"B": "2", "C": "3"})
+        self.assertEqual(self.edited(task)["action"], task["action"])
+        task = self.edited({"script": "echo new"})
+        self.assertNotIn("action", task)
+
     def test_body_is_read_whatever_its_type(self):
         self.submit()
         for n, kind in enumerate(("application/merge-patch+json", "application/json", "text/plain",
                                   "application/x-ndjson")):
             answer = self.patch({"script": f"echo {n}"}, headers=[f"Content-Type: {kind}"])
             self.assertEqual((answer.status, answer.json()["version"]), (200, n + 1), kind)
+
+    def test_a_member_given_often_is_not_merged_each_time(self):
+        """72 KB of patch once made a document of 500 MB: the task's 60 KB, each time that it is given."""
+        self.submit(env={"A": "x" * 60000})
+        before = self.d.status("VmHWM")
+        answer = self.patch("{" + ",".join(['"env":{}'] * 8000) + "}")
+        self.assertProblem(answer, 400, "env", "twice")
+        self.d.submit(self.name + "2", taskType="cron", time="1h", script=None,
+                      action={"http": {"url": "http://127.0.0.1:9/", "body": "x" * 60000}})
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}2",
+                             '{"action":{' + ",".join(['"http":{}'] * 1999) + "}}")
+        self.assertProblem(answer, 400, "action.http", "twice")
+        self.assertLess(self.d.status("VmHWM") - before, 60000)
+
+    def test_an_object_with_more_members_than_a_task_can_have_is_refused(self):
+        self.submit(env={"A": "1"})
+        for value in (None, "x"):
+            answer = self.patch({"env": {f"B{i}": value for i in range(100000)}})
+            self.assertProblem(answer, 400, "env")
+        self.assertEqual(self.edited({"env": {f"B{i}": None for i in range(2000)}})["env"], {"A": "1"})
+
+    def test_names_within_an_action_are_matched_without_case(self):
+        self.d.submit(self.name, taskType="cron", time="1h", script=None,
+                      action={"http": {"url": "http://127.0.0.1:9/", "headers": {"Accept": "a", "Other": "b"}}})
+        task = self.edited({"Action": {"HTTP": {"URL": "http://127.0.0.1:8/",
+                                                "headers": {"accept": None, "other": "c"}}}})
+        self.assertEqual(task["action"], {"http": {"url": "http://127.0.0.1:8/", "headers": {"other": "c"}}})
+
+    def test_taking_the_expression_away_asks_for_another_way_to_say_when(self):
+        """It once blamed a time of zero, which nobody had given."""
+        self.submit(time=None, cron="0 9 * * *")
+        self.assertProblem(self.patch({"cron": None}), 400, "cron", "required")
 
     def test_what_a_submit_refuses_is_refused_in_the_same_way(self):
         self.submit()
@@ -205,6 +253,105 @@ class Edit(Shared):
         self.assertTrue(self.edited({"cron": "0 0 13 * fri"})["warnings"])
 
 
+class Client(Shared):
+    OPTIONS = ("--ephemeral",)
+
+    def submit(self, **fields):
+        return self.d.submit(self.name, **{"taskType": "cron", "time": "1h", "script": "echo old", **fields})
+
+    def pawl(self, *words, stdin=subprocess.DEVNULL, **env):
+        return subprocess.run([PAWL, "--server", self.d.address, "edit", self.name, *words], stdin=stdin,
+                              capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+
+    def editor(self, script, *words):
+        """At a terminal, with an editor that is this shell script; $1 is the file."""
+        place = self.place()
+        path = place + "/editor"
+        with open(path, "w") as file:
+            file.write(script)
+        master, slave = pty.openpty()
+        try:
+            return self.pawl(*words, stdin=slave, VISUAL=f"sh {path}", TMPDIR=place), place
+        finally:
+            os.close(slave)
+            os.close(master)
+
+    def test_flags_change_what_they_say(self):
+        self.submit(timeout="1m", tags=["a"], env={"A": "1"})
+        done = self.pawl("-cron=0 4 * * *", "-tz=Europe/Berlin", "-script=echo new", "-retries=3", "-env=B=2",
+                         "-unset=timeout", "-tag=b", "-tag=c", "-o", "json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        task = self.d.get(self.name)
+        self.assertEqual(json.loads(done.stdout), task)
+        self.assertEqual((task["cron"], task["timezone"], task["retries"]), ("0 4 * * *", "Europe/Berlin", 3))
+        self.assertEqual((task["tags"], task["env"]), (["b", "c"], {"A": "1", "B": "2"}))
+        self.assertNotIn("timeout", task)
+        self.assertEqual(task["version"], 1)
+
+    def test_what_is_refused_has_its_exit_status(self):
+        self.submit()
+        for words, status, text in ((["-script=x", "-if-version=7"], 4, "version 0, not 7"),
+                                    (["-unset=scrpt"], 2, 'did you mean "script"'),
+                                    (["-type=delay"], 2, "taskType cannot be changed"),
+                                    (["-script=x", "-script-file=y"], 2, "not with both"),
+                                    ([], 2, "without a terminal")):
+            done = self.pawl(*words)
+            self.assertEqual((done.returncode, done.stdout), (status, ""), done)
+            self.assertIn(text, done.stderr)
+        self.assertEqual(self.d.get(self.name)["version"], 0)
+        self.d.call("DELETE", f"/api/tasks/{self.name}")
+        self.assertEqual(self.pawl("-script=x").returncode, 3)
+
+    def test_script_takes_the_place_of_a_call_and_back(self):
+        self.submit()
+        self.assertEqual(self.pawl("-url=http://127.0.0.1:9/").returncode, 0)
+        task = self.d.get(self.name)
+        self.assertEqual(task["action"]["http"]["url"], "http://127.0.0.1:9/")
+        self.assertEqual(task["script"], "")
+        self.assertEqual(self.pawl("-script=echo new").returncode, 0)
+        task = self.d.get(self.name)
+        self.assertEqual(task["script"], "echo new")
+        self.assertNotIn("action", task)
+
+    def test_editor_changes_the_document(self):
+        self.submit(timeout="1m", env={"A": "1", "B": "2"})
+        done, place = self.editor("cp $1 $1.seen; grep -v timeout $1 | sed 's/echo old/echo new/; s/\"A\"/\"C\"/' >$1.new;"
+                                  "mv $1.new $1")
+        self.assertEqual(done.returncode, 0, done)
+        task = self.d.get(self.name)
+        self.assertEqual((task["script"], task["env"], task["version"]), ("echo new", {"B": "2", "C": "1"}, 1))
+        self.assertNotIn("timeout", task)
+        self.assertEqual([name for name in os.listdir(place) if name.endswith(".json")], [])
+        seen, = [name for name in os.listdir(place) if name.endswith(".seen")]
+        with open(os.path.join(place, seen)) as file:
+            document = json.loads("".join(line for line in file if not line.startswith("#")))
+        self.assertEqual(sorted(document), ["env", "keepResults", "script", "time", "timeout"])
+
+    def test_nothing_is_changed_where_nothing_was_edited(self):
+        self.submit()
+        for script in (":", ": >$1"):
+            done, _ = self.editor(script)
+            self.assertEqual((done.returncode, done.stdout), (0, ""))
+            self.assertIn("nothing was changed", done.stderr)
+        done, _ = self.editor("exit 1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the editor", done.stderr)
+        self.assertEqual(self.d.get(self.name)["version"], 0)
+
+    def test_refusal_opens_the_editor_again_with_the_error_on_top(self):
+        self.submit()
+        done, _ = self.editor("grep -q 'scrpt' $1 && { head -2 $1 | grep -q 'did you mean' && "
+                              "sed -i 's/scrpt/script/' $1; exit; }; sed -i 's/\"script\": \"echo old/\"scrpt\": \"echo new/' $1")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(self.d.get(self.name)["script"], "echo new")
+        done, place = self.editor("sed -i 's/echo new/echo \"/' $1")      # no JSON, twice: given up
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("line", done.stderr)
+        kept, = [name for name in os.listdir(place) if name.endswith(".json")]
+        self.assertIn(kept, done.stderr)
+        self.assertEqual(self.d.get(self.name)["version"], 1)
+
+
 class Restart(Case):
 
     def test_edit_is_there_after_kill(self):
@@ -219,6 +366,59 @@ class Restart(Case):
         daemon.kill()
         daemon = self.daemon(data=data)
         self.assertEqual(daemon.get("a"), task)
+
+    def test_kill_amid_edits_leaves_each_task_whole_and_as_new_as_was_answered(self):
+        """Each edit says its number in every part of the task: after a kill they must agree."""
+        data, names = self.place(), [f"t{n}" for n in range(6)]
+        answered = dict.fromkeys(names, 0)
+
+        def edit(daemon, name):
+            try:
+                with daemon.connect() as client:
+                    while True:
+                        n = asked[name] = asked[name] + 1
+                        answer = client.call("PATCH", f"/api/tasks/{name}", {
+                            "script": f"echo {n}", "tags": [str(n)] if n % 3 else None, "timeout": f"{n}s",
+                            "retries": n % 5, **({"time": f"{n}h"} if n % 2 else {"cron": f"{n % 60} 3 * * *"})})
+                        if answer.status != 200:
+                            refused.append(answer)
+                        answered[name] = n
+                        progress.set()
+            except (OSError, EOFError, AssertionError, ValueError, IndexError) as error:
+                ends.append(error)
+
+        daemon = self.daemon(data=data)
+        for name in names:
+            daemon.submit(name, taskType="cron", time="1h", script="echo 0")
+        for _ in range(6):
+            asked, progress, ends, refused = dict(answered), threading.Event(), [], []
+            threads = [threading.Thread(target=edit, args=(daemon, name)) for name in names]
+            for thread in threads:
+                thread.start()
+            goal = sum(answered.values()) + 60
+            while sum(answered.values()) < goal and not ends:
+                progress.wait(10)
+                progress.clear()
+            daemon.kill()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(refused, [])
+            daemon = self.daemon(data=data)
+            for name in names:
+                task = daemon.get(name)
+                n = int(task["script"].split()[1])
+                self.assertGreaterEqual(n, answered[name])
+                self.assertLessEqual(n, asked[name])
+                answered[name] = n
+                if n == 0:
+                    continue
+                self.assertEqual(task.get("tags"), [str(n)] if n % 3 else None)
+                self.assertEqual((task["timeout"], task.get("retries", 0)), (n * 10**9, n % 5))
+                self.assertEqual((task["time"], task.get("cron")),
+                                 (n * 3600 * 10**9, None) if n % 2 else (0, f"{n % 60} 3 * * *"))
+        daemon.stop()
+        check = subprocess.run([PAWLD, "--check", data], capture_output=True, text=True, timeout=60)
+        self.assertEqual(check.returncode, 0, check)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,23 @@ class Groups(Held, Shared):
         self.assertEqual(task["endReason"], "skipped")
         self.let_end("1")
 
+    def test_a_task_that_is_edited_into_another_group_goes_on_there(self):
+        self.hold(self.d, "1")
+        self.running(self.d, "1")
+        self.hold(self.d, "2")
+        self.waiting(self.d, "2")
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}2", {"group": self.group + "2"})
+        self.assertEqual((answer.status, answer.json()["group"]), (200, self.group + "2"))
+        self.running(self.d, "2")
+        self.settled(self.d, 1, 0)
+        answer = self.d.call("PATCH", f"/api/tasks/{self.name}1", {"group": None})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertNotIn("group", answer.json())
+        self.assertEqual(self.group_of(self.d)["running"], 1)      # the place is the run's
+        self.let_end("1")
+        self.settled(self.d, 0, 0)
+        self.let_end("2")
+
     def test_what_is_no_group_is_refused_by_name(self):
         for fields, field, text in (({"group": "a b"}, "group", "has a blank"),
                                     ({"group": ""}, "group", "0 bytes"),
@@ -133,14 +150,21 @@ class Groups(Held, Shared):
                            ('{"size":"4"}', "whole number"), ('{"size":1.5}', "whole number"),
                            ('{"size":null}', "not null")):
             self.assertProblem(self.put(body), 400, field="size", text=text)
+        for body, field, text in (('{"sise":4}', "sise", "unknown field"), ('{"size":4,"SIZE":4}', "size", "given twice")):
+            self.assertProblem(self.put(body), 400, field=field, text=text)
         for body, text in (("", "empty"), ("{", "not valid JSON"), ("[4]", "not an array"),
-                           ('{"sise":4}', "unknown field"), ('{"size":4,"size":4}', "given twice"),
                            ("4", "not a number"), ('{"size":99999999999999999999}', "not valid JSON")):
             self.assertProblem(self.put(body), 400, text=text)
         self.assertProblem(self.put(1, "a b"), 400, field="group", text="blank")
         self.assertProblem(self.d.call("GET", "/api/groups/a%2Cb"), 400, field="group", text="comma")
         self.assertProblem(self.d.call("POST", "/api/groups/x", {"size": 1}), 405)
         self.assertEqual(self.group_of(self.d)["source"], "default")
+
+    def test_a_group_that_was_got_can_be_sent_back(self):
+        self.put(3)
+        group = self.group_of(self.d)
+        self.assertEqual(self.put(json.dumps(group)).json(), group)
+        self.assertEqual(self.put('{"Size":4}').json()["size"], 4)
 
     def test_a_stream_takes_it_and_lists_and_changes_ask_for_it(self):
         lines = "".join(json.dumps({"id": f"{self.name}{n}", "taskType": "delay", "time": "1h", "script": "true",
