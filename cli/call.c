@@ -130,8 +130,10 @@ build(struct pawl_cli *cli, json_t *http, struct pawl_fail *fail)
     const char *method = pawl_flags_value(&cli->args, "method");
     int64_t redirects = pawl_flags_number(&cli->args, "max-redirects", -1);
     const char *url = pawl_flags_value(&cli->args, "url");
-    int status = pawl_when_add(http, "url", json_string(url), fail);
+    int status = PAWL_EXIT_OK;
 
+    if (url)
+        status = pawl_when_add(http, "url", json_string(url), fail);
     if (!status && method)
         status = pawl_when_add(http, "method", json_string(method), fail);
     if (!status)
@@ -146,19 +148,19 @@ build(struct pawl_cli *cli, json_t *http, struct pawl_fail *fail)
 }
 
 int
-pawl_call_build(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
+pawl_call_build(struct pawl_cli *cli, bool has_call, json_t *task, struct pawl_fail *fail)
 {
     json_t *http, *action;
     int status;
 
-    if (!pawl_call_is_given(cli))
+    if (!pawl_call_is_given(cli) && !has_call)
         return refuse_without_url(cli, fail);
     if (pawl_flags_value(&cli->args, "script") || pawl_flags_value(&cli->args, "script-file"))
         return pawl_client_fail(fail, PAWL_EXIT_USAGE,
             "a task runs a script or calls a URL: give -script or -url, not both");
     http = json_object();
     status = build(cli, http, fail);
-    if (status) {
+    if (status || json_object_size(http) == 0) {
         json_decref(http);
         return status;
     }

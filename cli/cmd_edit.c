@@ -45,17 +45,15 @@ has_flags(const struct pawl_cli *cli)
 static int
 add_action(struct pawl_cli *cli, const json_t *task, json_t *change, struct pawl_fail *fail)
 {
+    bool has_script = pawl_flags_value(&cli->args, "script") || pawl_flags_value(&cli->args, "script-file");
+    bool has_call = json_object_get(task, "action") && !has_script;
     struct pawl_text script = {0};
-    int status;
+    int status = pawl_call_build(cli, has_call, change, fail);
 
-    if (pawl_call_is_given(cli)) {
-        status = pawl_call_build(cli, change, fail);
-        if (!status && json_object_get(task, "script"))
-            status = pawl_when_add(change, "script", json_null(), fail);
+    if (!status && pawl_call_is_given(cli) && json_object_get(task, "script"))
+        status = pawl_when_add(change, "script", json_null(), fail);
+    if (status || !has_script)
         return status;
-    }
-    if (!pawl_flags_value(&cli->args, "script") && !pawl_flags_value(&cli->args, "script-file"))
-        return PAWL_EXIT_OK;
     status = pawl_submit_script(cli, &script, fail);
     if (!status)
         status = pawl_when_add(
@@ -225,10 +223,13 @@ try_text(struct pawl_cli *cli, const json_t *before, const char *text,
     json_t *after = json_loads(text, JSON_REJECT_DUPLICATES, &error), *change;
     int status = PAWL_EXIT_OK;
 
+    if (!after)
+        return pawl_client_fail(fail, PAWL_EXIT_ERROR,
+            "this is no JSON: line %d of the document, column %d: %s", error.line, error.column,
+            error.text);
     if (!json_is_object(after)) {
         json_decref(after);
-        return pawl_client_fail(fail, PAWL_EXIT_ERROR, "this is no JSON object: line %d, column %d: %s",
-            error.line, error.column, error.text);
+        return pawl_client_fail(fail, PAWL_EXIT_ERROR, "a task document is a JSON object, which this is not");
     }
     change = difference(before, after);
     if (json_object_size(change) > 0)
@@ -242,33 +243,35 @@ static int
 change_in_editor(struct pawl_cli *cli, const json_t *task, json_t **out_task, struct pawl_fail *fail)
 {
     json_t *before = editable(task);
-    char *document = json_dumps(before, JSON_INDENT(2));
+    char *original = json_dumps(before, JSON_INDENT(2)), *document;
     struct pawl_editor editor = {.path = ""};
     struct pawl_text text = {0};
     bool is_over = false;
     int status = PAWL_EXIT_OK;
 
-    if (!document)
+    if (!original)
         pawl_text_oom();
+    document = pawl_text_copy(original);
     fail->text[0] = '\0';
     while (!is_over) {
+        bool has_failed;
         char *written;
 
         write_text(cli, fail->text, document, &text);
         status = pawl_editor_open(&editor, &text, fail);
-        if (status)
-            break;
+        has_failed = status != PAWL_EXIT_OK;
         written = strip(&text);
-        if (*written)
+        if (!has_failed && *written)
             status = try_text(cli, before, written, out_task, fail);
-        is_over = !status || strcmp(document, written) == 0;    /* as it was refused: given up */
+        is_over = !status || has_failed || strcmp(document, written) == 0;  /* as it was refused: given up */
         free(document);
         document = written;
     }
-    if (status && editor.path[0])
+    if (status && *document && strcmp(document, original) != 0)
         pawl_print_message("what you wrote is in %s", editor.path);
     else
         pawl_editor_remove(&editor);
+    free(original);
     pawl_text_fini(&text);
     free(document);
     json_decref(before);

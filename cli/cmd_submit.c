@@ -139,7 +139,7 @@ build_task(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
     if (!status)
         status = pawl_when_build(cli, task, fail);
     if (!status)
-        status = pawl_call_build(cli, task, fail);
+        status = pawl_call_build(cli, false, task, fail);
     if (!status && has_script)
         status = pawl_submit_script(cli, &script, fail);
     if (!status)

@@ -88,7 +88,7 @@ run(const struct pawl_editor *editor, struct pawl_fail *fail)
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return PAWL_EXIT_OK;
     return pawl_client_fail(fail, PAWL_EXIT_ERROR,
-        "the editor, %.100s, failed: set VISUAL or EDITOR, or give flags; nothing was changed",
+        "the editor, %.100s, failed, and nothing was changed; VISUAL or EDITOR names another",
         choose());
 }
 
@@ -98,9 +98,17 @@ pawl_editor_open(
 {
     int status = write_file(editor, text, fail);
 
-    if (!status)
+    text->len = 0;
+    if (!status) {
+        struct pawl_fail unread;
+
         status = run(editor, fail);
-    return status ? status : read_file(editor, text, fail);
+        if (status)
+            read_file(editor, text, &unread);
+        else
+            status = read_file(editor, text, fail);
+    }
+    return status;
 }
 
 void

@@ -10,7 +10,7 @@ struct pawl_editor {
 };
 
 /* Writes text into the file (made by the first call), lets $VISUAL or $EDITOR (vi) change it, and
- * reads it into text. Blocks: until the editor ends. Returns the exit status. */
+ * reads it into text; what can be read of it when the editor failed, too. Blocks: until the editor ends. Returns the exit status. */
 int pawl_editor_open(
     struct pawl_editor *editor, struct pawl_text *text, struct pawl_fail *fail);
 

@@ -81,6 +81,13 @@ enter(struct pawl *engine, struct pawl_task *task, const struct pawl_def *def,
     return entry;
 }
 
+/* Whether the run that a START has begun is one of this definition's group. */
+static bool
+has_begun_in(int code, const struct pawl_event *event, const struct pawl_def *def)
+{
+    return code == PAWL_OK && !event->is_passed && pawl_def_same_group(event->def, def);
+}
+
 int
 pawl_admission_start(struct pawl_handle *handle, struct pawl_task *task, struct pawl_event *event,
                      struct pawl_concurrency_spare *spare)
@@ -98,7 +105,7 @@ pawl_admission_start(struct pawl_handle *handle, struct pawl_task *task, struct 
         event->needs_place = false;
         code = pawl_change(handle, task, event, NULL);
         wanted = event->needs_place ? event->def : NULL;
-        if (entry == PAWL_ENTRY_OPEN && (code != PAWL_OK || event->is_passed))
+        if (entry == PAWL_ENTRY_OPEN && !has_begun_in(code, event, def))
             pawl_admission_end(engine, def);
         if (!wanted)
             break;
@@ -108,6 +115,10 @@ pawl_admission_start(struct pawl_handle *handle, struct pawl_task *task, struct 
         }
         pawl_def_unref(def);
         def = wanted;
+        if (!pawl_concurrency_prepare(spare)) {     /* another group took it: armed again, it comes back */
+            event->needs_place = false;
+            break;
+        }
         entry = enter(engine, task, def, spare);
     }
     if (entry == PAWL_ENTRY_WAITS && !event->needs_place)

@@ -95,14 +95,15 @@ fill_record(const struct pawl *engine, const struct pawl_task *task,
     fill_wait(engine, snapshot, record);
 }
 
-/* The lowest number of a run whose result is kept; runs that overlap do not end in their order. */
+/* The lowest number of a run whose result is kept; runs that overlap do not end in their order, of a task
+ * that has a policy, or had one before it was edited. */
 static uint64_t
 lowest_run(const struct pawl_snapshot *snapshot)
 {
     const struct pawl_results *results = snapshot->results;
     uint64_t lowest = results->items[0]->run;
 
-    for (uint32_t i = 1; pawl_def_overlaps(snapshot->def) && i < results->n; i++)
+    for (uint32_t i = 1; snapshot->has_wait && i < results->n; i++)
         lowest = results->items[i]->run < lowest ? results->items[i]->run : lowest;
     return lowest;
 }

@@ -144,15 +144,15 @@ begin_replacing(const struct pawl_snapshot *old, struct pawl_event *event,
     event->must_kill = event->is_passed = true;
 }
 
-/* Whether the event names no place of the group that the task is in now. */
+/* Whether the event names no place of the group that the task is in now. What it says of another group
+ * that the task was in before is no matter then. */
 static bool
 needs_place(const struct pawl_snapshot *old, struct pawl_event *event)
 {
-    if (!pawl_def_group(old->def) ||
-        (event->group_of && pawl_def_same_group(old->def, event->group_of)))
+    if (event->group_of && pawl_def_same_group(old->def, event->group_of))
         return false;
-    event->is_group_full = false;       /* that was another one */
-    return true;
+    event->is_group_full = false;
+    return pawl_def_group(old->def) != NULL;
 }
 
 /* A run that was counted was none: the due time passes. If it had been the last one that the task may
@@ -305,7 +305,8 @@ count_end(const struct pawl_snapshot *old, const struct pawl_event *event,
     return is_skipped;
 }
 
-/* The end of the run in progress, which was not stopped. */
+/* The end of a run in progress, which was not stopped. One that began beside others may have any number,
+ * so that it is not tried again, though the task have retries by now. */
 static void
 finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct pawl_snapshot *next)
 {
@@ -317,7 +318,7 @@ finish(const struct pawl_snapshot *old, const struct pawl_event *event, struct p
         (pawl_snapshot_is_replacing(old) &&
          pawl_def_has_come(old->def, pawl_snapshot_due(old), &now)));
 
-    if (event->failed && policy && !event->is_condition_skip && !makes_room &&
+    if (event->failed && policy && !event->is_condition_skip && !makes_room && !wait->is_shared &&
         pawl_policy_retries(policy, wait->attempt, event->exit_code))
         wait_for_retry(old, event, next);
     else

@@ -313,6 +313,35 @@ class Client(Shared):
         self.assertEqual(task["script"], "echo new")
         self.assertNotIn("action", task)
 
+    def test_flags_of_a_call_change_the_call_that_the_task_has(self):
+        """Without -url they were once ignored, and the edit was a success."""
+        self.submit()
+        done = self.pawl("-method=PUT")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("give -url", done.stderr)
+        self.pawl("-url=http://127.0.0.1:9/", "-header=A: b")
+        done = self.pawl("-method=PUT", "-header=C: d", "-header=a: e", "-success-codes=204")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(self.d.get(self.name)["action"]["http"],
+                         {"url": "http://127.0.0.1:9/", "method": "PUT", "headers": {"C": "d", "a": "e"},
+                          "successCodes": [204]})
+        self.assertEqual(self.pawl("-script=true", "-method=GET").returncode, 2)
+
+    def test_only_what_was_written_is_kept(self):
+        """An editor that failed once left a file of what the task is, and called it what was written."""
+        self.submit()
+        for script in ("exit 1", "rm $1", "kill -9 $$"):
+            done, place = self.editor(script)
+            self.assertEqual((done.returncode, os.listdir(place)), (1, ["editor"]), done)
+            self.assertNotIn("what you wrote", done.stderr)
+        for script, text in (("sed -i s/old/new/ $1; exit 1", "the editor"), ("echo [1] >$1", "is a JSON object"),
+                             ("sed -i s/script/scrpt/ $1", "did you mean")):
+            done, place = self.editor(script)
+            self.assertIn(text, done.stderr)
+            self.assertIn("what you wrote", done.stderr)
+            self.assertEqual(len(os.listdir(place)), 2)
+        self.assertEqual(self.d.get(self.name)["version"], 0)
+
     def test_editor_changes_the_document(self):
         self.submit(timeout="1m", env={"A": "1", "B": "2"})
         done, place = self.editor("cp $1 $1.seen; grep -v timeout $1 | sed 's/echo old/echo new/; s/\"A\"/\"C\"/' >$1.new;"
