@@ -96,7 +96,6 @@ struct pawl_task {
     _Atomic uint32_t last_slot;         /* A: G1 in change.c: of a task that was deleted */
     _Atomic bool is_queued;             /* A: Q1 in ticker.c */
     _Atomic bool is_dirty;              /* A: Q1 in committer.c */
-    bool is_in_lane;                    /* T */
     _Atomic bool is_waiting;            /* A: relaxed, for those who look: in the queue of its group */
     bool is_unsaved : 1;             /* by the committer: what it wrote last of it failed */
     bool is_retried : 1;             /* by the committer: it waits to be written again */

@@ -146,16 +146,14 @@ wanted(struct pawl_ticker *ticker, struct pawl_task *task, int64_t now_ns, bool 
     return due_ns;
 }
 
-/* Lets a task wait in the lane, once. False: out of memory. */
+/* Lets a task wait in the lane; one that is changed meanwhile may be there twice, and goes on once. False:
+ * out of memory. */
 static bool
 put_aside(struct pawl_ticker *ticker, struct pawl_task *task)
 {
-    if (!task->is_in_lane) {
-        if (!pawl_lane_put(&ticker->lane, task))
-            return false;
-        pawl_task_ref(task);
-        task->is_in_lane = true;
-    }
+    if (!pawl_lane_put(&ticker->lane, task))
+        return false;
+    pawl_task_ref(task);
     return true;
 }
 
@@ -259,7 +257,6 @@ feed_from_lane(struct pawl_ticker *ticker, int64_t now_ns)
         struct pawl_task *task = pawl_lane_take(&ticker->lane);
         int64_t due_ns = wanted(ticker, task, now_ns, &is_late);
 
-        task->is_in_lane = false;
         if (due_ns != PAWL_NO_TIME && due_ns <= now_ns) {
             pawl_lane_begin(&ticker->lane, now_ns);
             pawl_ready_put(ready, task, true);

@@ -131,8 +131,8 @@ test_new_work_does_not_wait_for_what_was_missed(void **state)
 static void
 test_what_waits_may_be_stopped_deleted_and_asked_for(void **state)
 {
-    struct asked asked = {.op.done = asked_cb};
     char path[64], script[128];
+    struct pawl_op op = {0};
     struct fixture f;
     struct pawl_view view;
 
@@ -151,7 +151,8 @@ test_what_waits_may_be_stopped_deleted_and_asked_for(void **state)
     pawl_view_release(&view);
     assert_int_equal(stop(&f, "stopped"), PAWL_OK);
     assert_int_equal(delete(&f, "deleted"), PAWL_OK);
-    assert_int_equal(end_of(&f, &asked, pawl_run(f.handle, "asked", 5, &asked.op, NULL)), PAWL_OK);
+    assert_int_equal(pawl_run(f.handle, "asked", 5, &op, NULL), PAWL_OK);
+    pawl_view_release(&op.view);
     view = await_version(&f, "asked", 2);
     assert_int_equal(view.asked_count, 1);
     pawl_view_release(&view);
