@@ -74,7 +74,7 @@ next_with(const struct pawl_lane *lane, int64_t nrunning, int64_t now_ns)
 {
     if (nrunning < lane->nfast)
         return now_ns;
-    return nrunning < lane->nmax ? lane->fed_ns + PAWL_LANE_SLOW_NS : INT64_MAX;
+    return lane->fed_ns + (nrunning < lane->nmax ? PAWL_LANE_SLOW_NS : PAWL_LANE_STUCK_NS);
 }
 
 int64_t

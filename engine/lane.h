@@ -4,7 +4,8 @@
  * After downtime, a pause or the machine's sleep thousands may be due at once. They wait here, in the
  * order in which the ticker found them, and go into the ready ring few at a time: another one whenever fewer than `nfast` of them are in
  * progress, so that half of the processors are left to new work; and where they take long, one each
- * PAWL_LANE_SLOW_NS, up to half of the runs that there may be.
+ * PAWL_LANE_SLOW_NS, up to half of the runs that there may be; from there on one each PAWL_LANE_STUCK_NS,
+ * so that runs that never end hold up nobody for ever.
  *
  * L1: the lane is not left waiting. Who ends such a run counts down, then looks whether the ticker waits;
  * the ticker says that it waits, then looks at the count; both are seq_cst. */
@@ -18,6 +19,7 @@
 
 #define PAWL_LANE_LATE_NS INT64_C(1000000000)   /* what is later than this was missed */
 #define PAWL_LANE_SLOW_NS INT64_C(50000000)
+#define PAWL_LANE_STUCK_NS INT64_C(60000000000)
 
 struct pawl_task;
 
@@ -46,8 +48,8 @@ pawl_lane_put(struct pawl_lane *lane, struct pawl_task *task);
 struct pawl_task *
 pawl_lane_take(struct pawl_lane *lane);
 
-/* When the next one may go on: at now_ns or before it, now; INT64_MAX: not before another one ends, of
- * which the ticker is told. Threads: ticker. */
+/* When the next one may go on, unless another one ends before, of which the ticker is told: at now_ns or
+ * before it, now; INT64_MAX: there is none. Threads: ticker. */
 int64_t
 pawl_lane_next(struct pawl_lane *lane, int64_t now_ns);
 

@@ -244,8 +244,7 @@ fire_batch(struct pawl_ticker *ticker, int64_t now_ns, bool *out_full)
     return is_due;
 }
 
-/* Lets those go on whose turn it is. Gives when to look at the lane again; INT64_MAX: not before it is
- * told. */
+/* Lets those go on whose turn it is. Gives when to look at the lane again, if it is not told before. */
 static int64_t
 feed_from_lane(struct pawl_ticker *ticker, int64_t now_ns)
 {

@@ -51,7 +51,7 @@ test_lane_lets_few_go_on_and_more_where_they_take_long(void **state)
         assert_int_equal(pawl_lane_next(&lane, 100), next_ns);
         pawl_lane_begin(&lane, next_ns);
     }
-    assert_true(pawl_lane_next(&lane, INT64_MAX / 2) == INT64_MAX);
+    assert_int_equal(pawl_lane_next(&lane, 200), 100 + 2 * PAWL_LANE_SLOW_NS + PAWL_LANE_STUCK_NS);
     atomic_store(&lane.is_waiting, false);              /* there is no descriptor to wake by */
     for (int i = 0; i < 3; i++)
         pawl_lane_end(&lane);
@@ -168,6 +168,33 @@ test_what_waits_may_be_stopped_deleted_and_asked_for(void **state)
     fixture_close(&f);
 }
 
+/* Each of them would else wait for ever, and its further due times with it. */
+static void
+test_runs_that_never_end_hold_up_nobody_for_ever(void **state)
+{
+    struct pawl_options options;
+    struct fixture f;
+
+    (void) state;
+    pawl_options_init(&options);
+    options.nworkers = 1;
+    options.max_running = 3;                            /* of which two make up */
+    fixture_open_with(&f, &options);
+    submit(&f, "a", PAWL_CRON, HOUR, "exec sleep 600");
+    submit(&f, "b", PAWL_CRON, HOUR, "exec sleep 600");
+    submit(&f, "c", PAWL_CRON, HOUR, "exec sleep 600");
+    check_new_work(&f, "new");                          /* all of them are in the wheel */
+    fixture_advance(&f, 90 * MINUTE);
+    await(stats_of(&f).started == 2);
+    fixture_advance(&f, PAWL_LANE_SLOW_NS);
+    await(stats_of(&f).started == 3);
+    check_new_work(&f, "newer");
+    fixture_advance(&f, PAWL_LANE_STUCK_NS);
+    await(stats_of(&f).started == 5);
+    assert_int_equal(stats_of(&f).running, 3);
+    fixture_close(&f);
+}
+
 /* --- A ring that is full --- */
 
 static void (*clock_timer_set)(struct pawl_clock *clock, int fd, int64_t at_ns);
@@ -224,6 +251,7 @@ main(void)
         cmocka_unit_test(test_lane_lets_few_go_on_and_more_where_they_take_long),
         cmocka_unit_test(test_new_work_does_not_wait_for_what_was_missed),
         cmocka_unit_test(test_what_waits_may_be_stopped_deleted_and_asked_for),
+        cmocka_unit_test(test_runs_that_never_end_hold_up_nobody_for_ever),
         cmocka_unit_test(test_ticker_rests_while_the_lane_waits_for_room_in_the_ring),
     };
 
