@@ -326,7 +326,11 @@ on_body(struct pawl_request *request, const char *data, size_t *size)
 
         request->conn->body_bytes += taken;
         *size -= taken;
-        return *size > 0 ? suspend(request) : MHD_YES;
+        if (*size > 0)
+            suspend(request);
+        if (*size > 0 && pawl_ndjson_wants_turn(request))
+            pawl_request_continue(request);
+        return MHD_YES;
     }
     request->conn->body_bytes += *size;
     if (request->state == PAWL_REQUEST_BODY && request->conn->body_bytes > max) {

@@ -14,6 +14,7 @@
 
 #define OPS_MAX 4096            /* changes under way, of one stream */
 #define OPS_LOW 2048            /* at which it goes on */
+#define TURN_BYTES (256u << 10)  /* unpacked, after which others have their turn */
 #define ERRORS_MAX 1000         /* that are told of */
 
 /* A submit that ends later. */
@@ -38,6 +39,7 @@ struct pawl_ndjson {
     size_t piece_len;
     bool has_held;              /* the first byte of the next piece was read already */
     bool is_damaged;            /* it cannot be unpacked any further */
+    bool wants_turn;            /* feed() took less, only to let others have their turn */
 };
 
 static struct pawl_ndjson *
@@ -271,32 +273,43 @@ damage(struct pawl_request *request, const char *what)
     stream->is_damaged = true;
 }
 
-/* The same of a stream that comes packed. What was unpacked and finds no room must bring us back here, so
- * the last byte of the piece stays with the caller, although it was read. */
+/* Of len bytes so many are taken, though all before `at` were read: what was unpacked and is not done with must
+ * bring us back here, so the last byte stays with the caller. */
+static size_t
+hold(struct pawl_ndjson *stream, size_t at, size_t len)
+{
+    stream->has_held = at == len;
+    return stream->has_held ? len - 1 : at;
+}
+
+/* The same of a stream that comes packed. A few bytes may be a thousand times as many. */
 static size_t
 feed_packed(struct pawl_request *request, const char *data, size_t len)
 {
     struct pawl_ndjson *stream = request->ndjson;
-    size_t at = stream->has_held ? 1 : 0, used = 0;
+    size_t at = stream->has_held ? 1 : 0, used = 0, unpacked = 0;
 
-    stream->has_held = false;
+    stream->has_held = stream->wants_turn = false;
     do {
         size_t taken = feed_lines(request, stream->piece, stream->piece_len);
 
         stream->piece += taken;
         stream->piece_len -= taken;
-        if (stream->piece_len > 0) {
-            stream->has_held = at == len;
-            return stream->has_held ? len - 1 : at;
-        }
+        if (stream->piece_len > 0)
+            return hold(stream, at, len);
         if (stream->is_damaged)
             return len;
         if (!pawl_unpack_next(stream->unpack, data + at, len - at, &used, &stream->piece,
                               &stream->piece_len)) {
-            damage(request, "is damaged");
+            damage(request, pawl_unpack_fault(stream->unpack));
             return len;
         }
         at += used;
+        unpacked += stream->piece_len;
+        if (unpacked >= TURN_BYTES) {
+            stream->wants_turn = true;
+            return hold(stream, at, len);
+        }
     } while (used > 0 || stream->piece_len > 0);
     return len;
 }
@@ -314,6 +327,12 @@ pawl_ndjson_feed(struct pawl_request *request, const char *data, size_t len)
     }
     return stream->unpack != NULL ? feed_packed(request, data, len)
                                   : feed_lines(request, data, len);
+}
+
+bool
+pawl_ndjson_wants_turn(const struct pawl_request *request)
+{
+    return request->ndjson != NULL && request->ndjson->wants_turn;
 }
 
 void

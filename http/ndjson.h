@@ -11,6 +11,11 @@
 size_t
 pawl_ndjson_feed(struct pawl_request *request, const char *data, size_t len);
 
+/* Whether the last feed took less only because it unpacked so much: whoever called it continues the request, once
+ * others had their turn. */
+bool
+pawl_ndjson_wants_turn(const struct pawl_request *request);
+
 /* Frees the request's stream, if it has one; none of its submits is under way. */
 void
 pawl_ndjson_free(struct pawl_request *request);

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define PIECE_BYTES 65536
 #define WINDOW_LOG_MAX 23               /* 8 MiB: what RFC 8878 wants every decoder to take */
@@ -14,6 +15,7 @@
 struct pawl_unpack {
     enum pawl_coding coding;
     bool is_whole;
+    bool is_too_wide;           /* zstd needs more memory than it may have */
     z_stream gzip;
     ZSTD_DStream *zstd;
     char piece[PIECE_BYTES];
@@ -112,6 +114,7 @@ next_of_zstd(struct pawl_unpack *unpack, const char *data, size_t len, size_t *o
     unpack->is_whole = code == 0;
     *out_used = in.pos;
     *out_len = out.pos;
+    unpack->is_too_wide = ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge;
     return !ZSTD_isError(code);
 }
 
@@ -124,6 +127,13 @@ pawl_unpack_next(struct pawl_unpack *unpack, const char *data, size_t len, size_
     return unpack->coding == PAWL_CODING_GZIP
         ? next_of_gzip(unpack, data, len, out_used, out_len)
         : next_of_zstd(unpack, data, len, out_used, out_len);
+}
+
+const char *
+pawl_unpack_fault(const struct pawl_unpack *unpack)
+{
+    return unpack->is_too_wide ? "needs a window of more than 8 MiB: pack it without --long and --ultra"
+                               : "is damaged";
 }
 
 bool

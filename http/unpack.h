@@ -38,6 +38,10 @@ bool
 pawl_unpack_next(struct pawl_unpack *unpack, const char *data, size_t len, size_t *out_used,
                  const char **out, size_t *out_len);
 
+/* What was wrong when the last call was false: "is damaged". A literal. */
+const char *
+pawl_unpack_fault(const struct pawl_unpack *unpack);
+
 /* Whether all of it is there: the data so far does not end in the middle. */
 bool
 pawl_unpack_is_whole(const struct pawl_unpack *unpack);

@@ -5,6 +5,7 @@ import ctypes
 import ctypes.util
 import gzip
 import json
+import threading
 import unittest
 
 from daemon import SANITIZED, Shared
@@ -30,7 +31,7 @@ def lines(prefix, n, first=0):
 
 
 class Packed(Shared):
-    OPTIONS = ("--max-body", "100000")
+    OPTIONS = ("--max-body", "100000", "--http-threads", "1")
     DATA = "FOLDER/store"           # so that many lines are under way at once
 
     def post(self, body, coding, kind="application/x-ndjson"):
@@ -95,6 +96,26 @@ class Packed(Shared):
                 self.forget()
         if not SANITIZED:
             self.assertLess(self.d.status("VmHWM") - before, 30 << 10)
+
+    def test_what_unpacks_to_much_work_lets_others_have_their_turn(self):
+        """8 KiB of it are four million lines, and others once waited for the last of them."""
+        for coding, pack in PACKERS.items():
+            with self.subTest(coding):
+                body, documents = pack(lines(self.name, 1) + b"1\n" * (4 << 20)), []
+                sender = threading.Thread(target=lambda: documents.append(self.send(body, coding)))
+                with self.d.connect() as other:
+                    sender.start()
+                    served = 0
+                    while sender.is_alive() and served < 10:    # it is there: the stream has begun
+                        served += other.call("GET", f"/api/tasks/{self.name}0").status == 200
+                    self.assertTrue(sender.is_alive(), served)
+                sender.join()
+                self.assertEqual((documents[0]["accepted"], documents[0]["rejected"]), (1, 4 << 20))
+                self.forget()
+
+    def test_a_window_that_is_too_wide_is_told(self):
+        document = self.send(b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00", "zstd")
+        self.assertIn("window of more than 8 MiB", document["errors"][0]["detail"])
 
     def test_other_codings_and_other_bodies_are_refused(self):
         self.assertProblem(self.post(b"", "br"), 415, text="'br' is not known: gzip and zstd are")
