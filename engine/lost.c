@@ -46,6 +46,8 @@ pawl_lost_runs_read(struct pawl_lost_runs *lost, const struct pawl_runtable *tab
             .overlaps = (slot->flags & PAWL_SLOT_OVERLAPS) != 0,
             .has_ended = (atomic_load_explicit(&slot->state, memory_order_relaxed) &
                           PAWL_SLOT_ENDED) != 0,
+            .is_written = (atomic_load_explicit(&slot->state, memory_order_relaxed) &
+                           PAWL_SLOT_WRITTEN) != 0,
             .attempt = slot->flags >> PAWL_SLOT_ATTEMPT,
             .started_ns = slot->started_ns,
             .started_elapsed_ns = slot->started_elapsed_ns, .slot = i,

@@ -19,6 +19,7 @@ struct pawl_lost_run {
     bool is_tree;                       /* pid is a pawl-tree's */
     bool overlaps;                      /* others of the task may have run beside it */
     bool has_ended;                     /* it had ended, as far as is known */
+    bool is_written;                    /* its end was in a state that was written, or was about to be */
     bool is_claimed;                    /* by the loader of its task: its end is to be stored */
     uint8_t id_len;
     char id[PAWL_ID_MAX];               /* of the task, once it is found */

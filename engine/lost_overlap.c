@@ -3,7 +3,8 @@
  * They end in any order, so the record says how many of those it knows were in progress, not which.
  * All that began after the record are lost: an end that is durable is in a record that knows the
  * start. Of those before it as many are lost as the record says; the table of runs names them, but may
- * name some, too, whose end was durable and whose slot was about to be cleared: these have a result.
+ * name some, too, whose end was durable and whose slot was not cleared yet: these have a result, or came to
+ * nothing by their condition.
  * Where the table names too few, after a loss of power, it is the newest runs without a result. */
 #include "lost.h"
 
@@ -50,19 +51,31 @@ catch_up(const struct pawl_restorer *restorer, struct pawl_snapshot *first,
     }
 }
 
-/* Claims slots of runs that were in progress by the record, the newest first; gives how many. */
+/* How sure it is that a run without a result was in progress by the record, 0: it was, since it has not
+ * ended yet. One that had come to nothing by its condition has no result, though it had ended. */
+static int
+doubt_of(const struct pawl_lost_run *run)
+{
+    return !run->has_ended ? 0 : !run->is_written ? 1 : 2;
+}
+
+/* Claims slots of runs that were in progress by the record, the surest first, and of those the newest; gives
+ * how many. */
 static uint64_t
 claim_known(const struct pawl_result *results, size_t nresults, struct pawl_lost_run *runs, size_t n,
             uint64_t newest, uint64_t nrunning)
 {
     uint64_t nclaimed = 0;
 
-    for (size_t i = n; i-- > 0 && nclaimed < nrunning;) {
-        if (runs[i].run > newest || has_result(results, nresults, runs[i].run) ||
-            (i + 1 < n && runs[i + 1].run == runs[i].run))
-            continue;
-        runs[i].is_claimed = true;
-        nclaimed++;
+    for (int doubt = 0; doubt <= 2; doubt++) {
+        for (size_t i = n; i-- > 0 && nclaimed < nrunning;) {
+            if (runs[i].run > newest || doubt_of(&runs[i]) != doubt ||
+                has_result(results, nresults, runs[i].run) ||
+                (i + 1 < n && runs[i + 1].run == runs[i].run))
+                continue;
+            runs[i].is_claimed = true;
+            nclaimed++;
+        }
     }
     return nclaimed;
 }
