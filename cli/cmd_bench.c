@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "answer.h"
 #include "fields.h"
 #include "load.h"
 #include "times.h"
@@ -171,11 +172,11 @@ take_texts(struct bench *bench, struct pawl_fail *fail)
     bench->prefix = pawl_text_copy(pawl_text_string(&text));
     pawl_text_reset(&text);
     pawl_text_percent(&text, bench->prefix, strlen(bench->prefix));
-    bool is_plain = text.len == strlen(bench->prefix) && text.len <= 200;
+    bool is_plain = text.len == strlen(bench->prefix) && text.len > 0 && text.len <= 200;
     pawl_text_fini(&text);
     if (!is_plain)
         return pawl_client_fail(fail, PAWL_EXIT_USAGE,
-            "-prefix has at most 200 letters, digits, '-', '.', '_' and '~'");
+            "-prefix has 1 to 200 letters, digits, '-', '.', '_' and '~'");
     bench->script = escape(script ? script : "true");
     if (!bench->script)
         return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-script is not UTF-8");
@@ -215,6 +216,8 @@ take_flags(struct bench *bench, struct pawl_fail *fail)
     bench->options.ntasks = (uint64_t)tasks;
     bench->options.rate = (double)pawl_flags_number(&bench->cli->args, "rate", 0);
     bench->options.duration_ns = pawl_flags_number(&bench->cli->args, "duration", 10 * SECOND_NS);
+    if (bench->options.duration_ns == 0)
+        return pawl_client_fail(fail, PAWL_EXIT_USAGE, "-duration must be more than 0");
     bench->options.time_ns = pawl_flags_number(&bench->cli->args, "time", 24 * 3600 * SECOND_NS);
     return PAWL_EXIT_OK;
 }
@@ -281,23 +284,55 @@ patience_cb(void *arg)
     (void)arg;
 }
 
+/* Deletes the tasks with the prefix, or only counts them. */
 static int
-remove_tasks(struct bench *bench, struct pawl_fail *fail)
+delete_tasks(struct bench *bench, bool is_dry, json_int_t *out_matched, struct pawl_fail *fail)
 {
     struct pawl_wait wait = {DELETE_PATIENCE_S, patience_cb, NULL};
     struct pawl_response response = {0};
     struct pawl_text path = {0};
+    json_t *document = NULL;
+
+    pawl_text_printf(
+        &path, "/api/tasks?prefix=%s%s", bench->prefix, is_dry ? "&dryRun=true" : "");
+    struct pawl_request request = {.method = "DELETE", .path = path.data, .wait = &wait};
+    int status = pawl_client_call(bench->cli->client, &request, &response, fail);
+    if (!status)
+        status = pawl_answer_document(&response, &document, fail);
+    if (!status)
+        *out_matched = json_integer_value(json_object_get(document, "matched"));
+    json_decref(document);
+    pawl_client_response_fini(&response);
+    pawl_text_fini(&path);
+    return status;
+}
+
+/* Tasks that were there before are not for us to delete. */
+static int
+check_prefix(struct bench *bench, struct pawl_fail *fail)
+{
+    json_int_t there = 0;
+    int status = PAWL_EXIT_OK;
+
+    if (pawl_flags_value(&bench->cli->args, "prefix") && !pawl_flags_is_set(&bench->cli->args, "keep"))
+        status = delete_tasks(bench, true, &there, fail);
+    if (there > 0)
+        status = pawl_client_fail(fail, PAWL_EXIT_REFUSED,
+            "%" JSON_INTEGER_FORMAT " tasks have IDs that begin with %s, and would be deleted at the end: "
+            "give another -prefix, or -keep", there, bench->prefix);
+    return status;
+}
+
+static int
+remove_tasks(struct bench *bench, struct pawl_fail *fail)
+{
+    json_int_t removed;
 
     if (pawl_flags_is_set(&bench->cli->args, "keep"))
         return PAWL_EXIT_OK;
     if (bench->shows)
         fprintf(stderr, ERASE_LINE "deleting the tasks ");
-    pawl_text_printf(&path, "/api/tasks?prefix=%s", bench->prefix);
-    struct pawl_request request = {.method = "DELETE", .path = path.data, .wait = &wait};
-    int status = pawl_client_call(bench->cli->client, &request, &response, fail);
-    pawl_client_response_fini(&response);
-    pawl_text_fini(&path);
-    return status;
+    return delete_tasks(bench, false, &removed, fail);
 }
 
 /* --- What came of it --- */
@@ -440,6 +475,7 @@ run(struct bench *bench, struct pawl_fail *fail)
 
     status = status ? status : take_flags(bench, fail);
     status = status ? status : find_server(bench, fail);
+    status = status ? status : check_prefix(bench, fail);
     if (status)
         return status;
     status = prepare(bench, fail);

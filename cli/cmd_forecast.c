@@ -23,6 +23,7 @@ const struct pawl_flag pawl_cmd_forecast_flags[] = {
     {"prefix", NULL, PAWL_FLAG_STRING, "TEXT", "only tasks whose ID begins with it"},
     {"tag", NULL, PAWL_FLAG_STRING, "TAG",
         "only tasks with this tag; repeated: that have all of them"},
+    {"group", NULL, PAWL_FLAG_STRING, "NAME", "only tasks in this group"},
     {0},
 };
 
@@ -32,6 +33,7 @@ static const char *const parameters[][2] = {
     {"tz", "timezone"},
     {"type", "type"},
     {"prefix", "prefix"},
+    {"group", "group"},
 };
 
 /* --- The question --- */

@@ -127,7 +127,7 @@ set(struct pawl_cli *cli, struct pawl_fail *fail)
 int
 pawl_cmd_group(struct pawl_cli *cli)
 {
-    const char *verb = cli->words[0];
+    const char *verb = cli->nwords > 0 ? cli->words[0] : "";
     struct pawl_fail fail;
     int status;
 

@@ -184,7 +184,7 @@ static const struct pawl_command commands[] = {
                     "  pawl group set db 4\n"
                     "  pawl group set db 0                 nothing of it begins\n"
                     "  pawl group delete db                back to the size of the configuration, or 1\n",
-        .least = 1,
+        .least = 0,
         .most = 3,
         .needs_daemon = true,
         .format = PAWL_FORMAT_TABLE},
@@ -346,7 +346,7 @@ check_words(const struct pawl_cli *cli)
                    ? PAWL_EXIT_OK
                    : fail_usage(cli, "give IDs, or flags that say which tasks, not both");
     if (cli->command->takes_filter && pawl_flags_is_set(&cli->args, "dry-run"))
-        return fail_usage(cli, "-dry-run goes with -tag, -prefix, -type, -status or -all");
+        return fail_usage(cli, "-dry-run goes with -tag, -group, -prefix, -type, -status or -all");
     if (cli->nwords >= cli->command->least && cli->nwords <= cli->command->most)
         return PAWL_EXIT_OK;
     if (cli->nwords < cli->command->least)

@@ -128,6 +128,14 @@ class Client(Shared):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.d.finished(self.name)["results"][0]["outcome"], "killed")
 
+    def test_timeout_of_the_client_is_not_taken_for_a_limit_of_runs_without_a_word(self):
+        """-timeout=2h looks like the time limit of the task, which then had none."""
+        for words, text in ((["-timeout=2h"], "-time-limit"), (["-timeout=1m", "-time-limit=2h"], ""), ([], "")):
+            done = self.pawl("submit", self.name, "-type=cron", "-time=1h", "-script=true", *words)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertEqual("-time-limit" in done.stderr, text != "", done)
+            self.d.call("DELETE", f"/api/tasks/{self.name}")
+
 
 class Stored(Case):
     def test_interpreter_that_went_is_told_by_the_run(self):

@@ -89,6 +89,17 @@ class Bench(Shared):
         self.assertEqual(len(kept), figures["tasks"])
         self.d.call("DELETE", "/api/tasks?prefix=kept-")
 
+    def test_tasks_that_were_there_are_not_deleted(self):
+        """A prefix that the tasks of others have once deleted those at the end."""
+        self.d.submit("mine-1", taskType="cron", time="1h")
+        status, figures, said = bench(self.server(), "-prefix=mine")
+        self.assertEqual((status, figures), (4, None))
+        self.assertIn("give another -prefix", said)
+        self.assertEqual(self.d.get("mine-1")["version"], 0)
+        self.assertEqual(bench(self.server(), "-prefix=mine-2")[0], 0)
+        self.assertEqual([task["id"] for task in self.d.call("GET", "/api/tasks?prefix=mine").json()], ["mine-1"])
+        self.d.call("DELETE", "/api/tasks/mine-1")
+
     def test_pipelined_requests_are_all_answered(self):
         status, figures, said = bench(self.server(), "-work=get", "-tasks=10", "-pipeline=16",
                                       "-connections=2")
@@ -109,7 +120,8 @@ class Bench(Shared):
         for word, text in (("-connections=0", "-connections must be 1 to"),
                            ("-pipeline=65", "-pipeline must be 1 to 64"),
                            ("-threads=65", "-threads must be 1 to 64"),
-                           ("-prefix=a/b", "-prefix has at most"),
+                           ("-prefix=a/b", "-prefix has 1 to 200"), ("-prefix=", "-prefix has 1 to 200"),
+                           ("-duration=0s", "more than 0"),
                            ("-work=nonsense", "submit|ndjson|get|list")):
             with self.subTest(word):
                 status, _, said = bench(self.server(), word)

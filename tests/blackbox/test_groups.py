@@ -209,6 +209,10 @@ class Groups(Held, Shared):
         self.pawl(0, "submit", self.name, "-type=delay", "-time=0", "-script=true", f"-group={self.group}",
                   "-group-overflow=wait")
         self.waiting(self.d, "")
+        self.assertIn("pawl group list", self.pawl(2, "group"))
+        self.pawl(0, "submit", self.name + "cron", "-type=cron", "-time=1h", "-script=true", f"-group={self.group}")
+        self.assertEqual(len(self.pawl(0, "forecast", f"-group={self.group}", "-until=90m", "-o=name").split()), 1)
+        self.pawl(0, "delete", self.name + "cron")
         text = self.pawl(0, "get", self.name)
         self.assertIn("waits for a place in its group", text)
         self.assertIn(self.group, text)
