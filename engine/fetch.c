@@ -6,8 +6,10 @@
  * fails. Connections are the fetcher's and used again.
  *
  * The inner epoll has the sockets of libcurl and of c-ares, and a timer, which rings when one of
- * them wants it or when a call has ended. Descriptors are unwatched before they are closed, and
- * events name descriptors, not objects, so that a late one does no harm. */
+ * them wants it or when a call has ended. Descriptors are unwatched before they are closed, but for those
+ * of connections that are still being made, which libcurl (7.88) closes before it says so: then the number
+ * may be another's, which is not in this epoll. Events name descriptors, not objects, so that a late one
+ * does no harm. */
 #include "fetch.h"
 
 #include "calendar.h"
