@@ -443,6 +443,8 @@ judge(const struct pawl_load_figures *figures)
         pawl_print_message("%" PRIu64 " requests have no answer: their connection ended", figures->broken);
     if (figures->unanswered > 0)
         pawl_print_message("%" PRIu64 " requests were not answered within 5s of the end", figures->unanswered);
+    if (figures->requests + figures->broken + figures->unanswered == 0)
+        pawl_print_message("no request was answered in this time: give a longer -duration");
     if (figures->requests == 0 || refused == figures->requests)
         return PAWL_EXIT_ERROR;
     return refused + figures->broken + figures->unanswered > 0 ? PAWL_EXIT_PARTLY : PAWL_EXIT_OK;

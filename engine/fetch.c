@@ -19,6 +19,7 @@
 #include "utf8.h"
 
 #include <arpa/inet.h>
+#define CURL_DISABLE_DEPRECATION       /* of curl_multi_socket_all() */
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -40,6 +41,7 @@ struct pawl_fetcher {
     int epoll_fd, timer_fd;
     CURLM *multi;
     int64_t curl_ns;                    /* when libcurl wants to look; INT64_MAX: never */
+    bool must_look;                     /* libcurl is to look at all: see on_socket() */
     struct pawl_resolver *resolver;
     struct pawl_fetch *ended;           /* not yet asked for */
 };
@@ -85,7 +87,7 @@ set_timer(struct pawl_fetcher *fetcher)
     int64_t wait_ns = pawl_resolver_wait_ns(fetcher->resolver), at_ns = fetcher->curl_ns;
     struct itimerspec timer = {.it_value.tv_sec = 0};
 
-    if (fetcher->ended)
+    if (fetcher->ended || fetcher->must_look)
         at_ns = 1;
     else if (wait_ns >= 0 && now_ns() + wait_ns < at_ns)
         at_ns = now_ns() + wait_ns;
@@ -136,11 +138,14 @@ fail_memory(struct pawl_fetch *fetch)
 
 /* --- What libcurl calls --- */
 
+/* When an address refuses, libcurl (7.88) lets go of its socket and wants no time for the next one of the
+ * host: with its events alone the call would stand still until the connection's time limit. */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
 {
     struct pawl_fetcher *fetcher = ctx;
     struct pawl_fetch *fetch = NULL;
+    long status = 0;
     struct epoll_event event = {
         .events = (what & CURL_POLL_IN ? (uint32_t) EPOLLIN : 0) |
                   (what & CURL_POLL_OUT ? (uint32_t) EPOLLOUT : 0),
@@ -149,6 +154,8 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
 
     (void) known;
     if (what == CURL_POLL_REMOVE) {
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        fetcher->must_look = fetcher->must_look || status == 0;
         epoll_ctl(fetcher->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     } else if (epoll_ctl(fetcher->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0 &&
                epoll_ctl(fetcher->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -684,6 +691,10 @@ pawl_fetcher_turn(struct pawl_fetcher *fetcher)
     if (fetcher->curl_ns <= now_ns()) {
         fetcher->curl_ns = INT64_MAX;
         curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    if (fetcher->must_look) {
+        fetcher->must_look = false;
+        curl_multi_socket_all(fetcher->multi, &running);
     }
     settle(fetcher);
     pawl_resolver_tend(fetcher->resolver);

@@ -140,7 +140,10 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer)
 struct pawl_lookup *
 pawl_resolver_ask(struct pawl_resolver *resolver, const char *host, void *asker)
 {
-    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_ENVHOSTS,   /* the variable CARES_HOSTS names another file than /etc/hosts */
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    };
     struct pawl_lookup *lookup = malloc(sizeof *lookup);
     int status = ARES_SUCCESS;
 
