@@ -44,7 +44,8 @@ GOOGLE = {
 }
 # Programs that write figures themselves.
 OWN = ["memory", "restart", "churn", "stored", "lateness", "crons", "runs", "spawn"]
-NAMES = list(GOOGLE) + OWN + ["submit"]
+SCRIPTS = {"submit": "load_submit.py", "downtime": "load_downtime.py"}
+NAMES = list(GOOGLE) + OWN + list(SCRIPTS)
 
 
 def unit_of(counter):
@@ -89,9 +90,8 @@ class Run:
 
     def command(self, name):
         smoke = self.options.smoke
-        if name == "submit":
-            return [sys.executable, os.path.join(HERE, "load_submit.py"),
-                    "--build", self.options.build]
+        if name in SCRIPTS:
+            return [sys.executable, os.path.join(HERE, SCRIPTS[name]), "--build", self.options.build]
         if name in OWN:
             return [self.program(name)]
         command = [self.program(name), "--benchmark_out=" + self.path(name + ".google.json"),

@@ -62,7 +62,7 @@ const struct pawl_flag pawl_cmd_submit_flags[] = {
         "a variable over those of the daemon; repeat it for more"},
     {"cwd", NULL, PAWL_FLAG_STRING, "DIR", "the directory that it runs in"},
     {"umask", NULL, PAWL_FLAG_STRING, "OCTAL", "its umask, such as 027"},
-    {"time-limit", NULL, PAWL_FLAG_DURATION, "DURATION",
+    {"time-limit", "timeout", PAWL_FLAG_DURATION, "DURATION",
         "`timeout` of the task: a run that takes longer is ended"},
     {"kill-grace", NULL, PAWL_FLAG_DURATION, "DURATION",
         "from SIGTERM to SIGKILL when a run is ended (5s)"},

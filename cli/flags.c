@@ -51,11 +51,12 @@ is_named(const struct pawl_flag *flag, const char *name, size_t len)
            (flag->alias && strncmp(flag->alias, name, len) == 0 && !flag->alias[len]);
 }
 
+/* A command's flags come before the global ones. */
 static const struct pawl_flag *
 find_flag(const struct pawl_args *args, const char *name, size_t len)
 {
-    for (size_t t = 0; t < 3; t++)
-        for (const struct pawl_flag *f = args->tables[t]; f && f->name; f++)
+    for (size_t t = 1; t <= 3; t++)
+        for (const struct pawl_flag *f = args->tables[t % 3]; f && f->name; f++)
             if (len && is_named(f, name, len))
                 return f;
     return NULL;

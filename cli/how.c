@@ -159,8 +159,6 @@ pawl_how_build(struct pawl_cli *cli, json_t *task, struct pawl_fail *fail)
 {
     int status = add_args(cli, task, fail);
 
-    if (pawl_flags_value(&cli->args, "timeout") && !pawl_flags_value(&cli->args, "time-limit"))
-        pawl_print_message("note: -timeout is for the daemon's answer; what ends a run is -time-limit");
     if (!status)
         status = add_env(cli, task, fail);
     for (size_t i = 0; !status && i < sizeof fields / sizeof *fields; i++)

@@ -128,12 +128,14 @@ class Client(Shared):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.d.finished(self.name)["results"][0]["outcome"], "killed")
 
-    def test_timeout_of_the_client_is_not_taken_for_a_limit_of_runs_without_a_word(self):
-        """-timeout=2h looks like the time limit of the task, which then had none."""
-        for words, text in ((["-timeout=2h"], "-time-limit"), (["-timeout=1m", "-time-limit=2h"], ""), ([], "")):
-            done = self.pawl("submit", self.name, "-type=cron", "-time=1h", "-script=true", *words)
-            self.assertEqual(done.returncode, 0, done)
-            self.assertEqual("-time-limit" in done.stderr, text != "", done)
+    def test_timeout_behind_submit_is_that_of_the_task_and_before_it_the_client_s(self):
+        for before, behind, wanted in (((), ("-timeout=2h",), 7200 * 10**9), (("-timeout=1m",), (), None),
+                                       (("-timeout=1m",), ("-time-limit=3s",), 3 * 10**9)):
+            done = subprocess.run([PAWL, "--server", self.d.address, *before, "submit", self.name, "-type=cron",
+                                   "-time=1h", "-script=true", "-o=json", *behind],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(json.loads(done.stdout).get("timeout"), wanted)
             self.d.call("DELETE", f"/api/tasks/{self.name}")
 
 
