@@ -43,7 +43,7 @@ GOOGLE = {
     "cron": {"counters": [], "lines": [], "repeat": 3},
 }
 # Programs that write figures themselves.
-OWN = ["memory", "restart", "churn", "stored", "lateness", "crons", "runs", "spawn"]
+OWN = ["memory", "restart", "churn", "stored", "lateness", "crons", "catchup", "runs", "spawn"]
 SCRIPTS = {"submit": "load_submit.py", "downtime": "load_downtime.py"}
 NAMES = list(GOOGLE) + OWN + list(SCRIPTS)
 
