@@ -198,7 +198,7 @@ check_call(const struct pawl_action *action, struct pawl_err *err)
     if (action->http && field && !action->condition)
         return pawl_err_set(err, PAWL_EINVAL, field,
                             "%s is of scripts: leave it out, because action.http runs none", field);
-    return action->http ? pawl_call_check(action->http, err) : PAWL_OK;
+    return action->http ? pawl_http_call_check(action->http, err) : PAWL_OK;
 }
 
 int
@@ -250,7 +250,7 @@ pawl_action_bytes(const struct pawl_action *action)
            (action->interpreter ? strlen(action->interpreter) + 1 : 0) +
            (action->cwd ? strlen(action->cwd) + 1 : 0) +
            (action->condition ? strlen(action->condition) + 1 : 0) +
-           (action->http ? pawl_call_bytes(action->http) : 0);
+           (action->http ? pawl_http_call_bytes(action->http) : 0);
 }
 
 /* Copies a string to *at, and moves it on. */
@@ -290,8 +290,8 @@ pawl_action_copy(const struct pawl_action *action, size_t bytes)
     at = (char *) (lists + nargs + nenv + 2);
     *copy = *action;
     if (action->http) {
-        copy->http = pawl_call_copy(at, action->http);
-        at += pawl_call_bytes(action->http);
+        copy->http = pawl_http_call_copy(at, action->http);
+        at += pawl_http_call_bytes(action->http);
     }
     copy->args = put_list(lists, &at, action->args);
     copy->env = put_list(lists + nargs + 1, &at, action->env);

@@ -238,8 +238,8 @@ tell(struct pawl_fetch *fetch, const struct pawl_run_facts *facts)
 static bool
 is_sent(const struct pawl_fetch *fetch, const char *header)
 {
-    if (fetch->is_elsewhere && (pawl_call_is_named(header, "Authorization") ||
-                                pawl_call_is_named(header, "Cookie")))
+    if (fetch->is_elsewhere && (pawl_http_call_is_named(header, "Authorization") ||
+                                pawl_http_call_is_named(header, "Cookie")))
         return false;
     return fetch->sends_body || !fetch->http->body || strncasecmp(header, "Content-", 8) != 0;
 }
@@ -266,7 +266,7 @@ set_headers(struct pawl_fetch *fetch)
     for (; header && *header && is_made; header++) {
         if (!is_sent(fetch, *header))
             continue;
-        has_type = has_type || pawl_call_is_named(*header, "Content-Type");
+        has_type = has_type || pawl_http_call_is_named(*header, "Content-Type");
         is_made = add_header(&fetch->headers, *header);
     }
     if (is_made && !has_type)           /* it would call everything a form */
@@ -417,7 +417,7 @@ follow(struct pawl_fetch *fetch, const char *to)
         curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
     }
     if (curl_url_get(url, CURLUPART_URL, (char **) &target.url, 0) != CURLUE_OK ||
-        pawl_call_check(&target, &err) != PAWL_OK) {
+        pawl_http_call_check(&target, &err) != PAWL_OK) {
         fail(fetch, "redirected to %.*s, which is no http or https URL", SHOWN_MAX, to);
     } else {
         fetch->is_elsewhere = fetch->is_elsewhere || !is_same(url, fetch->url, CURLUPART_HOST) ||
@@ -448,7 +448,7 @@ is_redirect(int status)
 static void
 on_done(struct pawl_fetch *fetch, CURLcode result)
 {
-    int max = pawl_call_redirects_max(fetch->http);
+    int max = pawl_http_call_redirects_max(fetch->http);
     char *location = NULL, *to = NULL;
     long status = 0;
 
@@ -542,7 +542,7 @@ pawl_fetch_begin(struct pawl_fetcher *fetcher, const struct pawl_http_call *http
     fetch->capture = capture;
     fetch->error = error;
     fetch->owner = owner;
-    fetch->method = pawl_call_method(http);
+    fetch->method = pawl_http_call_method(http);
     fetch->sends_body = http->body != NULL;
     if (!prepare(fetch, facts)) {
         fetch_free(fetch);

@@ -124,7 +124,7 @@ check_method(const char *method, struct pawl_err *err)
 }
 
 bool
-pawl_call_is_named(const char *header, const char *name)
+pawl_http_call_is_named(const char *header, const char *name)
 {
     size_t len = strlen(name);
 
@@ -156,7 +156,7 @@ check_header(const char *header, struct pawl_err *err)
                             "action.http.headers: a name is made of letters, digits and "
                             "!#$%%&'*+-.^_`|~ (\"%.*s\" is none)", shown, header);
     for (const char *const *name = reserved; *name && !fault; name++) {
-        if (pawl_call_is_named(header, *name))
+        if (pawl_http_call_is_named(header, *name))
             fault = "is made by the call itself: leave it out";
     }
     if (!fault && strncasecmp(header, "X-Pawl-", 7) == 0)
@@ -207,7 +207,7 @@ check_headers(const char *const *headers, struct pawl_err *err)
 static int
 check_body(const struct pawl_http_call *http, struct pawl_err *err)
 {
-    const char *method = pawl_call_method(http);
+    const char *method = pawl_http_call_method(http);
 
     if (http->body_len > PAWL_SCRIPT_MAX)
         return pawl_err_set(err, PAWL_EINVAL, "action.http.body",
@@ -241,7 +241,7 @@ check_codes(const struct pawl_http_call *http, struct pawl_err *err)
 }
 
 int
-pawl_call_check(const struct pawl_http_call *http, struct pawl_err *err)
+pawl_http_call_check(const struct pawl_http_call *http, struct pawl_err *err)
 {
     int code = check_url(http->url, err);
 
@@ -263,7 +263,7 @@ pawl_call_check(const struct pawl_http_call *http, struct pawl_err *err)
 
 /* In the copy: the struct, the list with its NULL, the codes, the strings. */
 size_t
-pawl_call_bytes(const struct pawl_http_call *http)
+pawl_http_call_bytes(const struct pawl_http_call *http)
 {
     size_t n = count(http->headers), bytes = 0;
 
@@ -289,7 +289,7 @@ put(char **at, const char *text, size_t len)
 }
 
 const struct pawl_http_call *
-pawl_call_copy(void *room, const struct pawl_http_call *http)
+pawl_http_call_copy(void *room, const struct pawl_http_call *http)
 {
     struct pawl_http_call *copy = room;
     const char **headers = (const char **) (copy + 1);
@@ -314,19 +314,19 @@ pawl_call_copy(void *room, const struct pawl_http_call *http)
 /* --- What follows from it --- */
 
 const char *
-pawl_call_method(const struct pawl_http_call *http)
+pawl_http_call_method(const struct pawl_http_call *http)
 {
     return http->method ? http->method : http->body ? "POST" : "GET";
 }
 
 int
-pawl_call_redirects_max(const struct pawl_http_call *http)
+pawl_http_call_redirects_max(const struct pawl_http_call *http)
 {
     return http->max_redirects < 0 ? PAWL_REDIRECTS : http->max_redirects;
 }
 
 bool
-pawl_call_is_success(const struct pawl_http_call *http, int status)
+pawl_http_call_is_success(const struct pawl_http_call *http, int status)
 {
     for (size_t i = 0; i < http->ncodes; i++) {
         if (http->codes[i] == status || http->codes[i] == status / 100)

@@ -215,7 +215,7 @@ pawl_run_outcome(const struct pawl_run *run)
     if (run->ending != PAWL_ENDING_NONE)
         return run->ending == PAWL_ENDING_TIMEOUT ? PAWL_TIMEOUT : PAWL_KILLED;
     if (action && action->http && !run->is_condition)
-        return pawl_call_is_success(action->http, run->http_status) ? PAWL_SUCCESS : PAWL_FAILURE;
+        return pawl_http_call_is_success(action->http, run->http_status) ? PAWL_SUCCESS : PAWL_FAILURE;
     if (run->end_code != CLD_EXITED)
         return PAWL_KILLED;
     return run->end_status == 0 ? PAWL_SUCCESS : PAWL_FAILURE;
