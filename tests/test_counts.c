@@ -59,6 +59,8 @@ happen(struct bench *b, struct pawl_event event)
         event.is_asked = b->started.is_asked;
         event.exit_code = 1;
     }
+    if (event.kind == PAWL_EVENT_START)     /* with a place of the group, or an answer that there is none */
+        event.group_of = atomic_load(&b->task->decided)->def;
     event.now_ns = event.wall_ns = b->now_ns;
     event.high_ns = event.oldest_ns = INT64_MIN;
     event.keep_ns = INT64_MAX;
@@ -168,6 +170,7 @@ test_condition_that_fails_at_a_later_attempt_is_the_end_of_a_run_that_failed(voi
 
     (void) state;
     pawl_policy_init(&policy);
+    strcpy(policy.group, "g");
     policy.retries = 3;
     policy.retry_delay_ns = 0;
     for (int i = 0; i < 2; i++) {
@@ -216,11 +219,14 @@ test_due_time_that_finds_its_group_full_passes(void **state)
 {
     struct pawl_trigger trigger = BY_SPAN(1000000);
     struct pawl_when when = {.triggers = &trigger, .ntriggers = 1, ALWAYS, .max_runs = 1};
+    struct pawl_policy policy;
     struct pawl_view view;
     struct bench b;
 
     (void) state;
-    bench_open(&b, PAWL_CRON, &when, NULL);
+    pawl_policy_init(&policy);
+    strcpy(policy.group, "g");
+    bench_open(&b, PAWL_CRON, &when, &policy);
     for (int i = 1; i <= 3; i++) {
         b.now_ns = i * 1000000;
         assert_int_equal(START(.is_group_full = true), PAWL_OK);
@@ -242,7 +248,7 @@ test_due_time_that_finds_its_group_full_passes(void **state)
     assert_int_equal(FINISH(0), PAWL_OK);
     assert_int_equal(look(&b).end_reason, PAWL_END_MAX_RUNS);
     bench_close(&b);
-    bench_open(&b, PAWL_DELAY, NULL, NULL);
+    bench_open(&b, PAWL_DELAY, NULL, &policy);
     b.now_ns = 10;
     assert_int_equal(START(.is_group_full = true), PAWL_OK);
     view = look(&b);
