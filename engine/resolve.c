@@ -137,6 +137,18 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer)
     end_lookup(lookup, status == ARES_SUCCESS ? NULL : ares_strerror(status));
 }
 
+/* Names that are this machine, whatever a file or a server says (RFC 6761, 6.3). */
+static bool
+is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host), name_len = sizeof name - 1;
+
+    len -= len > 0 && host[len - 1] == '.';
+    return len >= name_len && strncasecmp(host + len - name_len, name, name_len) == 0 &&
+           (len == name_len || host[len - name_len - 1] == '.');
+}
+
 struct pawl_lookup *
 pawl_resolver_ask(struct pawl_resolver *resolver, const char *host, void *asker)
 {
@@ -152,6 +164,11 @@ pawl_resolver_ask(struct pawl_resolver *resolver, const char *host, void *asker)
     lookup->asker = asker;
     lookup->resolver = resolver;
     lookup->addresses[0] = '\0';
+    if (is_localhost(host)) {
+        strcpy(lookup->addresses, "127.0.0.1,[::1]");
+        end_lookup(lookup, NULL);
+        return lookup;
+    }
     if (!resolver->channel)
         status = open_channel(resolver);
     if (status != ARES_SUCCESS) {

@@ -1,5 +1,5 @@
 /* resolve.h: names of hosts to addresses without a thread: c-ares, whose sockets are in the caller's
- * epoll. It reads /etc/hosts and asks the servers of /etc/resolv.conf, as they are when the first of
+ * epoll. It knows localhost, reads /etc/hosts and asks the servers of /etc/resolv.conf, as they are when the first of
  * some lookups begins. Nothing is kept: what has ended is looked up anew. Used by one thread. */
 #ifndef PAWL_RESOLVE_H
 #define PAWL_RESOLVE_H

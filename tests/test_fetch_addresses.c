@@ -44,11 +44,46 @@ test_host_is_reached_though_its_first_addresses_refuse(void **state)
     unlink(path);
 }
 
+/* On a machine without a file of hosts or a server of names. */
+static void
+test_localhost_is_this_machine_whatever_files_say(void **state)
+{
+    static const char *const hosts[] = {"localhost", "LOCALHOST.", "a.localhost"};
+    struct pawl_http_call http = {.max_redirects = -1};
+    struct pawl_action action = NO_ACTION;
+    struct pawl_options options;
+    struct server server;
+    struct fixture f;
+
+    (void) state;
+    assert_int_equal(setenv("CARES_HOSTS", "/dev/null", 1), 0);
+    server_open(&server);
+    pawl_options_init(&options);
+    options.nworkers = 1;
+    fixture_open_with(&f, &options);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct pawl_view view;
+        char url[64];
+
+        snprintf(url, sizeof url, "http://%s:%d/status/200", hosts[i], server.port);
+        http.url = url;
+        action.http = &http;
+        submit_action(&f, hosts[i], "", &action);
+        view = await_result(&f, hosts[i]);
+        if (view.results[0]->outcome != PAWL_SUCCESS)
+            fail_msg("%s: %s", hosts[i], view.results[0]->err);
+        pawl_view_release(&view);
+    }
+    fixture_close(&f);
+    server_close(&server);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_is_reached_though_its_first_addresses_refuse),
+        cmocka_unit_test(test_localhost_is_this_machine_whatever_files_say),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
